@@ -1,0 +1,375 @@
+//! GPT-2 with its language-model head, numerically that of Hugging Face's `GPT2LMHeadModel` in evaluation: no dropout,
+//! no loss.
+//!
+//! ```no_run
+//! use taper::Weights;
+//! use taper_models::gpt2::{Config, Gpt2};
+//! # use candle_core::{DType, Device, Tensor};
+//!
+//! let config = Config::from_file("gpt2/config.json")?;
+//! let weights = Weights::safetensors(["gpt2/model.safetensors"], DType::F32, &Device::Cpu)?;
+//! let model = Gpt2::from_weights(weights, &config)?;
+//!
+//! let ids = Tensor::new(&[[464u32, 3797, 3332]], &Device::Cpu)?;
+//! let (logits, taps) = model.forward_with_taps(&ids)?;
+//! println!("{}", taps.blocks[5].attn.pattern);
+//! # Ok::<(), candle_core::Error>(())
+//! ```
+
+use std::fs;
+use std::path::Path;
+
+use candle_core::{DType, Device, Error, Module, Result, Tensor, bail};
+use candle_nn::{Activation, Embedding, LayerNorm, Linear, VarBuilder, embedding, layer_norm, linear_no_bias};
+use serde::Deserialize;
+use taper::{Model, Weights, forward};
+
+/// The part of Hugging Face's `config.json` that the forward pass depends on.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Config {
+    /// The number of tokens that there are.
+    pub vocab_size: usize,
+    /// The longest text, in tokens.
+    pub n_positions: usize,
+    /// The width of the stream.
+    pub n_embd: usize,
+    /// The number of blocks.
+    pub n_layer: usize,
+    /// The number of attention heads, among which the width is divided.
+    pub n_head: usize,
+    /// The width inside the MLP; four times that of the stream if absent.
+    pub n_inner: Option<usize>,
+    /// `gelu_new` is GELU by its tanh approximation, `gelu` the exact one.
+    #[serde(default = "gelu_new")]
+    pub activation_function: Activation,
+    /// Added to the variance in every layer norm.
+    #[serde(default = "epsilon")]
+    pub layer_norm_epsilon: f64,
+    /// Whether scores are divided by the square root of a head's width.
+    #[serde(default = "yes")]
+    pub scale_attn_weights: bool,
+    /// Whether scores are divided by the layer's number too, which is not supported.
+    #[serde(default)]
+    pub scale_attn_by_inverse_layer_idx: bool,
+    /// Whether the head's weight is that of the token embedding.
+    #[serde(default = "yes")]
+    pub tie_word_embeddings: bool,
+}
+
+// Older files lack what had only one value then.
+fn gelu_new() -> Activation {
+    Activation::NewGelu
+}
+fn epsilon() -> f64 {
+    1e-5
+}
+fn yes() -> bool {
+    true
+}
+
+impl Config {
+    /// Reads a `config.json`.
+    ///
+    /// # Errors
+    /// A file that cannot be read, and one that is not a configuration of GPT-2.
+    pub fn from_file(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        let text = fs::read_to_string(path).map_err(|error| Error::from(error).with_path(path))?;
+        serde_json::from_str(&text).map_err(|error| Error::wrap(error).with_path(path))
+    }
+
+    /// The width inside the MLP.
+    pub fn inner(&self) -> usize {
+        self.n_inner.unwrap_or(4 * self.n_embd)
+    }
+
+    /// The width of a head.
+    ///
+    /// # Errors
+    /// A number of heads by which the width cannot be divided.
+    pub fn head_width(&self) -> Result<usize> {
+        if self.n_head == 0 || !self.n_embd.is_multiple_of(self.n_head) {
+            bail!("the width {} cannot be divided among {} heads", self.n_embd, self.n_head);
+        }
+        Ok(self.n_embd / self.n_head)
+    }
+
+    /// What scores are multiplied by.
+    fn attn_scale(&self) -> Result<f64> {
+        if self.scale_attn_by_inverse_layer_idx {
+            bail!("`scale_attn_by_inverse_layer_idx` is not supported");
+        }
+        let head_width = self.head_width()? as f64;
+        Ok(if self.scale_attn_weights { head_width.powf(-0.5) } else { 1.0 })
+    }
+}
+
+/// Causal self-attention with several heads.
+#[derive(Model)]
+#[model(config = Config)]
+pub struct Attention {
+    /// Queries, keys and values side by side: [batch, token, 3 × channel].
+    #[load(conv1d_linear(cfg.n_embd, 3 * cfg.n_embd))]
+    #[prefix("c_attn")]
+    pub qkv: Linear,
+    /// From the heads back to the stream: [batch, token, channel].
+    #[load(conv1d_linear(cfg.n_embd, cfg.n_embd))]
+    #[prefix("c_proj")]
+    pub proj: Linear,
+    /// The number of heads.
+    #[load(value = cfg.n_head)]
+    pub n_head: usize,
+    /// What scores are multiplied by.
+    #[load(value = cfg.attn_scale()?)]
+    pub scale: f64,
+}
+
+#[forward]
+impl Attention {
+    /// `x`: [batch, token, channel], `mask`: [query, key], added to the scores; to [batch, token, channel].
+    pub fn forward(&self, x: &Tensor, mask: &Tensor) -> Result<Tensor> {
+        let qkv = self.qkv.forward(x)?;
+        /// [batch, head, token, channel of the head]
+        #[tap]
+        let (q, k, v) = split_heads(&qkv, self.n_head)?;
+        /// Before the softmax, −∞ where a key is later than the query: [batch, head, query, key].
+        #[tap]
+        let scores = (q.matmul(&k.t()?)? * self.scale)?.broadcast_add(mask)?;
+        /// After the softmax: [batch, head, query, key].
+        #[tap]
+        let pattern = taper::ops::softmax_last_dim(&scores)?;
+        /// What each head read: [batch, head, query, channel of the head].
+        #[tap]
+        let z = pattern.matmul(&v)?;
+        merge_heads(&z)?.apply(&self.proj)
+    }
+}
+
+/// [batch, token, 3 × channel] to queries, keys and values, each [batch, head, token, channel of the head].
+fn split_heads(qkv: &Tensor, heads: usize) -> Result<(Tensor, Tensor, Tensor)> {
+    let (batch, token, width) = qkv.dims3()?;
+    let split = qkv.reshape((batch, token, 3, heads, width / (3 * heads)))?;
+    // `matmul` takes no strides over the heads that are not in order.
+    let part = |i: usize| split.narrow(2, i, 1)?.squeeze(2)?.transpose(1, 2)?.contiguous();
+    Ok((part(0)?, part(1)?, part(2)?))
+}
+
+/// [batch, head, token, channel of the head] to [batch, token, channel].
+fn merge_heads(z: &Tensor) -> Result<Tensor> {
+    z.transpose(1, 2)?.flatten_from(2)
+}
+
+/// Two layers with an activation between them, for each token by itself.
+#[derive(Model)]
+#[model(config = Config)]
+pub struct Mlp {
+    /// Before the activation: [batch, token, inner].
+    #[load(conv1d_linear(cfg.n_embd, cfg.inner()))]
+    #[prefix("c_fc")]
+    pub fc: Linear,
+    /// After the activation: [batch, token, inner].
+    #[load(value = cfg.activation_function)]
+    pub act: Activation,
+    /// Back to the stream: [batch, token, channel].
+    #[load(conv1d_linear(cfg.inner(), cfg.n_embd))]
+    #[prefix("c_proj")]
+    pub proj: Linear,
+}
+
+#[forward]
+impl Mlp {
+    /// `x`: [batch, token, channel] to the same.
+    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        let pre = self.fc.forward(x)?;
+        let act = self.act.forward(&pre)?;
+        self.proj.forward(&act)
+    }
+}
+
+/// Attention and an MLP, each reading the normalized stream and adding to it. Its output is the stream after the MLP.
+#[derive(Model)]
+#[model(config = Config)]
+pub struct Block {
+    /// What the attention reads: [batch, token, channel].
+    #[load(layer_norm(cfg.n_embd, cfg.layer_norm_epsilon))]
+    pub ln_1: LayerNorm,
+    /// Reads other tokens.
+    pub attn: Attention,
+    /// What the MLP reads: [batch, token, channel].
+    #[load(layer_norm(cfg.n_embd, cfg.layer_norm_epsilon))]
+    pub ln_2: LayerNorm,
+    /// Reads the token itself.
+    pub mlp: Mlp,
+}
+
+#[forward]
+impl Block {
+    /// `x`: the stream, [batch, token, channel], to the same.
+    pub fn forward(&self, x: &Tensor, mask: &Tensor) -> Result<Tensor> {
+        /// The stream after the attention: [batch, token, channel].
+        #[tap]
+        let after_attn = (x + self.attn.forward(&self.ln_1.forward(x)?, mask)?)?;
+        &after_attn + self.mlp.forward(&self.ln_2.forward(&after_attn)?)?
+    }
+}
+
+/// GPT-2 with its language-model head.
+#[derive(Model)]
+#[model(config = Config)]
+pub struct Gpt2 {
+    /// Of the tokens: [batch, token, channel].
+    #[load(embedding(cfg.vocab_size, cfg.n_embd))]
+    #[prefix("transformer.wte")]
+    pub wte: Embedding,
+    /// Of the positions: [1, token, channel].
+    #[load(embedding(cfg.n_positions, cfg.n_embd))]
+    #[prefix("transformer.wpe")]
+    pub wpe: Embedding,
+    /// The blocks, in order.
+    #[load(each(cfg.n_layer))]
+    #[prefix("transformer.h")]
+    pub blocks: Vec<Block>,
+    /// The normalized stream after the last block: [batch, token, channel].
+    #[load(layer_norm(cfg.n_embd, cfg.layer_norm_epsilon))]
+    #[prefix("transformer.ln_f")]
+    pub ln_f: LayerNorm,
+    /// The logits: [batch, token, vocabulary].
+    #[load(expr = unembedding(wte, cfg, vb.pp("lm_head"))?)]
+    pub lm_head: Linear,
+}
+
+#[forward]
+impl Gpt2 {
+    /// `ids`: [batch, token], to the logits of the token after each: [batch, token, vocabulary].
+    pub fn forward(&self, ids: &Tensor) -> Result<Tensor> {
+        let (_, len) = ids.dims2()?;
+        let positions = Tensor::arange(0, len as u32, ids.device())?.unsqueeze(0)?;
+        /// The stream before the first block: [batch, token, channel].
+        #[tap]
+        let embed = self.wte.forward(ids)?.broadcast_add(&self.wpe.forward(&positions)?)?;
+        let mask = causal_mask(len, embed.dtype(), embed.device())?;
+        let mut x = embed;
+        for block in &self.blocks {
+            x = block.forward(&x, &mask)?;
+        }
+        self.lm_head.forward(&self.ln_f.forward(&x)?)
+    }
+}
+
+impl Gpt2 {
+    /// The model of one of Hugging Face's checkpoints, loaded strictly.
+    ///
+    /// Beside what [`load`](Self::load) asks for there may be what some of these files have and the model does not need:
+    /// causal masks, and a copy of the tied head. Names may lack `transformer.`, as in OpenAI's own files.
+    ///
+    /// # Errors
+    /// Tensors that are missing, misshapen or unused, and a configuration that is not supported.
+    pub fn from_weights(weights: Weights, config: &Config) -> Result<Self> {
+        let weights = if weights.contains("wte.weight") { weights.prefixed("transformer") } else { weights };
+        let tied = config.tie_word_embeddings;
+        let mask = |name: &str| name.ends_with(".attn.bias") || name.ends_with(".attn.masked_bias");
+        weights
+            .allow_unused(move |name| mask(name) || (tied && name == "lm_head.weight"))
+            .load(|vb| Self::load(vb, config))
+    }
+}
+
+/// A layer whose weight is stored as [in, out], transposed against that of `Linear`.
+fn conv1d_linear(in_dim: usize, out_dim: usize, vb: VarBuilder) -> Result<Linear> {
+    let weight = vb.get((in_dim, out_dim), "weight")?.t()?;
+    let bias = vb.get(out_dim, "bias")?;
+    Ok(Linear::new(weight, Some(bias)))
+}
+
+/// The head: the token embedding's own weight, unless it has one.
+fn unembedding(wte: &Embedding, cfg: &Config, vb: VarBuilder) -> Result<Linear> {
+    if cfg.tie_word_embeddings {
+        return Ok(Linear::new(wte.embeddings().clone(), None));
+    }
+    linear_no_bias(cfg.n_embd, cfg.vocab_size, vb)
+}
+
+/// [query, key]: −∞ where the key is later than the query, so that nothing of it is read, else 0.
+fn causal_mask(len: usize, dtype: DType, device: &Device) -> Result<Tensor> {
+    let entry = |at: usize| if at % len > at / len { f32::NEG_INFINITY } else { 0.0 };
+    Tensor::from_vec((0..len * len).map(entry).collect(), (len, len), device)?.to_dtype(dtype)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use candle_nn::VarMap;
+
+    use super::*;
+
+    /// As OpenAI's own file has it: nothing that came later.
+    const OLD: &str = r#"{"vocab_size": 11, "n_positions": 8, "n_ctx": 8, "n_embd": 4, "n_layer": 2, "n_head": 2}"#;
+
+    fn config() -> Config {
+        serde_json::from_str(OLD).unwrap()
+    }
+
+    /// The tensors that `config` asks for, their names changed by `rename`.
+    fn tensors(config: &Config, rename: impl Fn(&str) -> String) -> HashMap<String, Tensor> {
+        let vars = VarMap::new();
+        Gpt2::load(VarBuilder::from_varmap(&vars, DType::F32, &Device::Cpu), config).unwrap();
+        let vars = vars.data().lock().unwrap();
+        vars.iter().map(|(name, var)| (rename(name), var.as_tensor().clone())).collect()
+    }
+
+    fn load(tensors: HashMap<String, Tensor>, config: &Config) -> Result<Gpt2> {
+        Gpt2::from_weights(Weights::from_tensors(tensors, DType::F32, &Device::Cpu), config)
+    }
+
+    #[test]
+    fn older_files_mean_what_there_was_then() {
+        let config = config();
+        assert_eq!(config.activation_function, Activation::NewGelu);
+        assert_eq!((config.layer_norm_epsilon, config.inner()), (1e-5, 16));
+        assert!(config.scale_attn_weights && config.tie_word_embeddings);
+    }
+
+    #[test]
+    fn names_may_lack_the_prefix() {
+        let config = config();
+        let bare = tensors(&config, |name| name.replacen("transformer.", "", 1));
+        assert!(bare.contains_key("h.1.attn.c_attn.weight"));
+        load(bare, &config).unwrap();
+    }
+
+    #[test]
+    fn masks_and_the_copy_of_a_tied_head_may_be_there_and_nothing_else() {
+        let config = config();
+        let mut more = tensors(&config, str::to_owned);
+        let one = Tensor::ones(1, DType::F32, &Device::Cpu).unwrap();
+        for name in ["transformer.h.0.attn.bias", "transformer.h.1.attn.masked_bias", "lm_head.weight"] {
+            more.insert(name.to_owned(), one.clone());
+        }
+        load(more.clone(), &config).unwrap();
+        more.insert("score.weight".to_owned(), one);
+        let error = load(more, &config).map(|_| ()).unwrap_err().to_string();
+        assert!(error.contains("1 unused") && error.contains("`score.weight`"), "{error}");
+    }
+
+    #[test]
+    fn a_head_of_its_own_is_loaded() {
+        let config = Config { tie_word_embeddings: false, ..config() };
+        let own = tensors(&config, str::to_owned);
+        assert!(own.contains_key("lm_head.weight"));
+        let model = load(own, &config).unwrap();
+        assert_ne!(model.lm_head.weight().id(), model.wte.embeddings().id());
+    }
+
+    #[test]
+    fn what_is_not_supported_is_refused() {
+        let refused = [
+            (Config { scale_attn_by_inverse_layer_idx: true, ..config() }, "scale_attn_by_inverse_layer_idx"),
+            (Config { n_head: 3, ..config() }, "3 heads"),
+        ];
+        for (config, part) in refused {
+            let error = Gpt2::load(VarBuilder::zeros(DType::F32, &Device::Cpu), &config).map(|_| ()).unwrap_err();
+            assert!(error.to_string().contains(part), "{error}");
+        }
+    }
+}

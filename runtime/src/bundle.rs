@@ -1,0 +1,178 @@
+//! The types of values that are known to hold tensors: what is detached, copied, saved and loaded.
+
+use std::any::{Any, TypeId};
+
+use candle_core::Tensor;
+use candle_nn::rnn::{GRUState, LSTMState};
+
+use crate::Result;
+use crate::pass::Slot;
+
+type Change<'f> = &'f mut dyn FnMut(&str, &mut Tensor) -> Result<()>;
+type Get<'f> = &'f dyn Fn(&str) -> Option<Tensor>;
+
+/// A value made of tensors.
+trait Bundle: Clone + Any {
+    /// Calls `f` with every tensor, under names that extend `name`.
+    fn each(&mut self, name: &str, f: Change<'_>) -> Result<()>;
+
+    /// The value whose tensors `get` has under the same names.
+    fn gather(name: &str, get: Get<'_>) -> Option<Self>;
+}
+
+impl Bundle for Tensor {
+    fn each(&mut self, name: &str, f: Change<'_>) -> Result<()> {
+        f(name, self)
+    }
+
+    fn gather(name: &str, get: Get<'_>) -> Option<Self> {
+        get(name)
+    }
+}
+
+impl<B: Bundle> Bundle for Option<B> {
+    fn each(&mut self, name: &str, f: Change<'_>) -> Result<()> {
+        self.as_mut().map_or(Ok(()), |b| b.each(name, f))
+    }
+
+    fn gather(name: &str, get: Get<'_>) -> Option<Self> {
+        Some(B::gather(name, get))
+    }
+}
+
+impl<B: Bundle> Bundle for Vec<B> {
+    fn each(&mut self, name: &str, f: Change<'_>) -> Result<()> {
+        self.iter_mut().enumerate().try_for_each(|(i, b)| b.each(&format!("{name}.{i}"), f))
+    }
+
+    fn gather(name: &str, get: Get<'_>) -> Option<Self> {
+        Some((0..).map_while(|i| B::gather(&format!("{name}.{i}"), get)).collect())
+    }
+}
+
+macro_rules! bundles {
+    ($($type:ty { $($part:tt),+ })+) => {$(
+        impl Bundle for $type {
+            fn each(&mut self, name: &str, f: Change<'_>) -> Result<()> {
+                $(self.$part.each(&format!("{name}.{}", stringify!($part)), f)?;)+
+                Ok(())
+            }
+
+            fn gather(name: &str, get: Get<'_>) -> Option<Self> {
+                Some(Self { $($part: Bundle::gather(&format!("{name}.{}", stringify!($part)), get)?),+ })
+            }
+        }
+    )+};
+}
+
+bundles! {
+    LSTMState { h, c }
+    GRUState { h }
+}
+
+macro_rules! tuples {
+    ($(($($part:tt $name:ident),+))+) => {$(
+        impl<$($name: Bundle),+> Bundle for ($($name,)+) {
+            fn each(&mut self, name: &str, f: Change<'_>) -> Result<()> {
+                $(self.$part.each(&format!("{name}.{}", $part), f)?;)+
+                Ok(())
+            }
+
+            fn gather(name: &str, get: Get<'_>) -> Option<Self> {
+                Some(($($name::gather(&format!("{name}.{}", $part), get)?,)+))
+            }
+        }
+    )+};
+}
+
+tuples! {
+    (0 A, 1 B)
+    (0 A, 1 B, 2 C)
+    (0 A, 1 B, 2 C, 3 D)
+}
+
+/// A type of values that are looked into.
+struct Known {
+    type_id: fn() -> TypeId,
+    each: fn(&mut dyn Any, &str, Change<'_>) -> Result<()>,
+    tensors: fn(&dyn Any, &str) -> Vec<(String, Tensor)>,
+    gather: fn(&str, Get<'_>) -> Option<Slot>,
+}
+
+const fn known<B: Bundle>() -> Known {
+    Known {
+        type_id: TypeId::of::<B>,
+        each: |value, name, f| value.downcast_mut::<B>().map_or(Ok(()), |b| b.each(name, f)),
+        tensors: |value, name| {
+            let mut tensors = Vec::new();
+            let mut keep = |name: &str, tensor: &mut Tensor| {
+                tensors.push((name.to_owned(), tensor.clone()));
+                Ok(())
+            };
+            if let Some(value) = value.downcast_ref::<B>() {
+                value.clone().each(name, &mut keep).expect("keeping can't fail");
+            }
+            tensors
+        },
+        gather: |name, get| B::gather(name, get).map(Slot::of),
+    }
+}
+
+static KNOWN: [Known; 12] = [
+    known::<Tensor>(),
+    known::<Option<Tensor>>(),
+    known::<Vec<Tensor>>(),
+    known::<(Tensor, Tensor)>(),
+    known::<(Tensor, Option<Tensor>)>(),
+    known::<(Tensor, Vec<Tensor>)>(),
+    known::<(Tensor, Tensor, Tensor)>(),
+    known::<(Tensor, Tensor, Tensor, Tensor)>(),
+    known::<LSTMState>(),
+    known::<Vec<LSTMState>>(),
+    known::<GRUState>(),
+    known::<Vec<GRUState>>(),
+];
+
+fn of(type_id: TypeId) -> Option<&'static Known> {
+    KNOWN.iter().find(|known| (known.type_id)() == type_id)
+}
+
+/// Changes the tensors of a value. A value of an unknown type is left as it is.
+pub(crate) fn for_tensors(value: &mut dyn Any, f: &mut dyn FnMut(&mut Tensor) -> Result<()>) -> Result<()> {
+    // By far the most values; the table costs strings.
+    if let Some(tensor) = value.downcast_mut::<Tensor>() {
+        return f(tensor);
+    }
+    let type_id = (*value).type_id();
+    of(type_id).map_or(Ok(()), |known| (known.each)(value, "", &mut |_, tensor| f(tensor)))
+}
+
+/// The tensors of a value, under names that extend `name`; `None` for a value of an unknown type.
+pub(crate) fn tensors(name: &str, value: &dyn Any) -> Option<Vec<(String, Tensor)>> {
+    of(value.type_id()).map(|known| (known.tensors)(value, name))
+}
+
+/// The value of a type whose tensors `get` has.
+pub(crate) fn gather(type_id: TypeId, name: &str, get: Get<'_>) -> Option<Slot> {
+    (of(type_id)?.gather)(name, get)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use candle_core::Device;
+
+    #[test]
+    fn what_is_taken_apart_is_put_together() {
+        let t = |v: f32| Tensor::new(v, &Device::Cpu).unwrap();
+        let value = (t(1.), vec![t(2.), t(3.)]);
+        let parts = tensors("output", &value).unwrap();
+        let names: Vec<_> = parts.iter().map(|(n, _)| n.as_str()).collect();
+        assert_eq!(names, ["output.0", "output.1.0", "output.1.1"]);
+        let get = |name: &str| parts.iter().find(|(n, _)| n == name).map(|(_, t)| t.clone());
+        let slot = gather(value.type_id(), "output", &get).unwrap();
+        let (a, b) = slot.get::<(Tensor, Vec<Tensor>)>().unwrap();
+        assert_eq!((a.to_scalar::<f32>().unwrap(), b.len()), (1., 2));
+        assert!(tensors("n", &7usize).is_none());
+    }
+}

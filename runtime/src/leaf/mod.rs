@@ -1,0 +1,95 @@
+//! Leaves: layers whose inside has no taps. All of candle-nn's.
+
+mod recurrent;
+mod train;
+
+use candle_core::quantized::QMatMul;
+use candle_core::{Module, Result, Tensor};
+use candle_nn::ops::Identity;
+use candle_nn::{
+    Activation, Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d, Embedding, Func, GroupNorm, LayerNorm, Linear, PReLU,
+    RmsNorm, Sequential,
+};
+
+pub use recurrent::{Recurrent, SeqSites, SeqTaps, StepSites, StepTaps};
+pub use train::{DropoutLeaf, TrainLeaf};
+
+use crate::pass::At;
+use crate::site::{Builder, Site};
+use crate::tapped::{Layer, Tapped};
+
+/// A layer whose inside has no taps, so that its other methods (`weight()`, `embeddings()`) hide nothing.
+#[diagnostic::on_unimplemented(
+    message = "a method of the model `{Self}` that is not traced: only `forward` and `forward_t` of a submodule have taps",
+    label = "what this call computes would have no taps",
+    note = "call its `forward`, or write `#[untapped]` on the statement if nothing in it is to be tapped"
+)]
+pub trait IsLeaf {}
+
+impl<M: IsLeaf + ?Sized> IsLeaf for &M {}
+impl<M: IsLeaf + ?Sized> IsLeaf for Box<M> {}
+impl<M: IsLeaf + ?Sized> IsLeaf for std::sync::Arc<M> {}
+impl<M: IsLeaf + ?Sized> IsLeaf for std::rc::Rc<M> {}
+
+/// A leaf's own method may be called on it; a model's may not.
+pub fn leaf<M: IsLeaf + ?Sized>(module: &M) -> &M {
+    module
+}
+
+/// Calls a leaf and gives its output to the pass.
+pub(crate) fn call<T: Clone + 'static>(at: At<'_, '_, '_, Site<T>>, f: impl FnOnce() -> Result<T>) -> Result<T> {
+    let At { sites, pass } = at;
+    match pass.supplied(sites) {
+        Some(value) => pass.output(sites, Ok(value)),
+        None => pass.output(sites, f()),
+    }
+}
+
+macro_rules! tapped_leaf {
+    ($([$($generics:tt)*] $leaf:ty: $value:ty;)*) => {$(
+        impl<$($generics)*> Tapped for $leaf {
+            type Taps = $value;
+            type Sites = Site<$value>;
+
+            fn __taper_sites(&self, b: &mut Builder) -> Self::Sites {
+                b.site()
+            }
+        }
+
+        impl<$($generics)*> IsLeaf for $leaf {}
+    )*};
+}
+pub(crate) use tapped_leaf;
+
+macro_rules! modules {
+    ($([$($generics:tt)*] $leaf:ty;)*) => {$(
+        tapped_leaf!([$($generics)*] $leaf: Tensor;);
+
+        impl<$($generics)*> Layer for $leaf {
+            fn __taper_forward(&self, x: &Tensor, at: At<'_, '_, '_, Site<Tensor>>) -> Result<Tensor> {
+                call(at, || self.forward(x))
+            }
+        }
+    )*};
+}
+
+modules! {
+    [] Linear;
+    [] Conv1d;
+    [] Conv2d;
+    [] ConvTranspose1d;
+    [] ConvTranspose2d;
+    [] Embedding;
+    [] LayerNorm;
+    [] RmsNorm;
+    [] GroupNorm;
+    [] Activation;
+    [] PReLU;
+    [] Identity;
+    [] Sequential;
+    ['a] Func<'a>;
+    [] QMatMul;
+    ['a] dyn Module + 'a;
+    ['a] dyn Module + Send + 'a;
+    ['a] dyn Module + Send + Sync + 'a;
+}

@@ -1,0 +1,48 @@
+//! Leaves that behave otherwise in training: they are candle's `ModuleT` only.
+
+use candle_core::{ModuleT, Result, Tensor};
+use candle_nn::{BatchNorm, Dropout, FuncT};
+
+use super::{IsLeaf, call, tapped_leaf};
+use crate::pass::At;
+use crate::site::{Builder, Site};
+use crate::tapped::Tapped;
+
+tapped_leaf! {
+    [] BatchNorm: Tensor;
+    [] Dropout: Tensor;
+    ['a] FuncT<'a>: Tensor;
+}
+
+/// `forward_t` of the leaves that are no `Module`.
+pub trait TrainLeaf: ModuleT + Tapped<Sites = Site<Tensor>> {
+    #[doc(hidden)]
+    fn __taper_forward_t(&self, x: &Tensor, train: bool, at: At<'_, '_, '_, Site<Tensor>>) -> Result<Tensor> {
+        call(at, || self.forward_t(x, train))
+    }
+}
+
+impl TrainLeaf for Dropout {}
+impl TrainLeaf for FuncT<'_> {}
+
+impl TrainLeaf for BatchNorm {
+    fn __taper_forward_t(&self, x: &Tensor, train: bool, at: At<'_, '_, '_, Site<Tensor>>) -> Result<Tensor> {
+        if train {
+            // It moves its running statistics, and those of the layers after it have to keep up.
+            at.pass.touch_state();
+        }
+        call(at, || self.forward_t(x, train))
+    }
+}
+
+/// The inherent forwards of `Dropout` and `BatchNorm`.
+pub trait DropoutLeaf {
+    #[doc(hidden)]
+    fn __taper_forward(&self, x: &Tensor, train: bool, at: At<'_, '_, '_, Site<Tensor>>) -> Result<Tensor>;
+}
+
+impl DropoutLeaf for Dropout {
+    fn __taper_forward(&self, x: &Tensor, train: bool, at: At<'_, '_, '_, Site<Tensor>>) -> Result<Tensor> {
+        self.__taper_forward_t(x, train, at)
+    }
+}

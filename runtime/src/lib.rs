@@ -1,0 +1,70 @@
+//! Inspectable neural networks on candle.
+//!
+//! Write a model once, as a plain struct and a plain `forward`. [`derive(Model)`](derive@Model) and
+//! [`#[forward]`](macro@forward) generate the loader, a typed struct of every intermediate tensor, and typed addresses
+//! of them. The `forward` that runs in production is the code that you wrote, token for token.
+//!
+//! ```
+//! use taper::candle_core::{DType, Device, Result, Tensor};
+//! use taper::candle_nn::{Linear, Module, VarBuilder, linear};
+//! use taper::{Model, forward};
+//!
+//! #[derive(Model)]
+//! pub struct Mlp {
+//!     #[load(linear(8, 32))]
+//!     pub up: Linear,
+//!     #[load(linear(32, 8))]
+//!     pub down: Linear,
+//! }
+//!
+//! #[forward]
+//! impl Mlp {
+//!     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+//!         #[tap]
+//!         let act = self.up.forward(x)?.gelu()?;
+//!         self.down.forward(&act)
+//!     }
+//! }
+//!
+//! let mlp = Mlp::load(VarBuilder::zeros(DType::F32, &Device::Cpu))?;
+//! let x = Tensor::ones((2, 8), DType::F32, &Device::Cpu)?;
+//! let (y, taps) = mlp.forward_with_taps(&x)?;
+//! assert_eq!(taps.act.dims(), [2, 32]);
+//! assert_eq!(taps.output.dims(), y.dims());
+//! // Only what is named, and no more of the model than that needs.
+//! let up = mlp.capture(&x, |t| t.up)?;
+//! assert_eq!(up.dims(), [2, 32]);
+//! # Ok::<(), taper::candle_core::Error>(())
+//! ```
+
+#[doc(hidden)]
+#[path = "private.rs"]
+pub mod __private;
+mod bundle;
+mod glob;
+mod leaf;
+mod load;
+mod model;
+mod names;
+pub mod ops;
+mod pass;
+mod run;
+pub mod select;
+pub mod site;
+mod tapped;
+mod taps;
+
+pub use candle_core;
+pub use candle_nn;
+pub use taper_macros::{Model, forward};
+
+pub use leaf::{SeqSites, SeqTaps, StepSites, StepTaps};
+pub use load::{Load, Weights};
+pub use model::Model;
+pub use names::{NamedSite, SiteTable};
+pub use select::Selection;
+pub use site::{Each, Maybe, Site, Visits};
+pub use tapped::{Elem, Layer, Sites, Tapped, Taps};
+pub use taps::SavedTaps;
+
+pub(crate) use candle_core::{Error, Result};

@@ -1,0 +1,15 @@
+//! Loading: what generated loaders call, and strict loading of files.
+
+mod construct;
+mod mmap;
+pub mod sizes;
+mod weights;
+
+pub use construct::Load;
+pub use weights::Weights;
+
+/// What generated loaders call.
+pub(crate) mod private {
+    pub use super::construct::*;
+    pub use super::sizes;
+}

@@ -1,0 +1,52 @@
+//! Selections: what is asked for of a run. Their values have their shape.
+
+mod containers;
+mod map;
+mod wants;
+
+pub use map::{Map, MapAll};
+pub(crate) use wants::Reducer;
+pub use wants::Wants;
+
+use crate::Result;
+use crate::pass::Reader;
+use crate::site::Tree;
+
+/// What is asked for: a site, a container of sites, a whole `…Sites`, a tuple (to 12), `Vec`, array or `Option` of
+/// selections, `()`, or any of these under [`map`](Selection::map).
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a selection of taps",
+    label = "select a tap by its field here, such as `t.output`",
+    note = "a selection is a site, a whole `…Sites`, a tuple, `Vec`, array or `Option` of selections"
+)]
+pub trait Selection {
+    /// What the run gives for it.
+    type Value;
+
+    #[doc(hidden)]
+    fn want<'s>(&'s self, wants: &mut Wants<'s>);
+
+    #[doc(hidden)]
+    fn read(&self, reader: &Reader<'_>) -> Result<Self::Value>;
+
+    /// Applies `f` to what is selected. For a plain site this happens as it is captured (see
+    /// [`Site::map`](crate::Site::map)), for anything else when all of it is known.
+    fn map<U, F: Fn(&Self::Value) -> Result<U>>(self, f: F) -> MapAll<Self, F>
+    where
+        Self: Sized,
+    {
+        MapAll::new(self, f)
+    }
+}
+
+impl<S: Tree> Selection for S {
+    type Value = S::Value;
+
+    fn want<'s>(&'s self, wants: &mut Wants<'s>) {
+        wants.span(self.span());
+    }
+
+    fn read(&self, reader: &Reader<'_>) -> Result<Self::Value> {
+        Tree::read_taps(self, reader)
+    }
+}

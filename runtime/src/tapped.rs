@@ -1,0 +1,157 @@
+//! What has taps, and how the containers of it pass them on.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use candle_core::{Module, Result, Tensor};
+
+use crate::pass::At;
+use crate::site::{Builder, Each, Elements, Maybe, Tree};
+
+/// A layer with sites and taps: every model, every leaf, and `Vec`, arrays, `Option`, `Box`, `Arc`, `Rc` and references
+/// of them.
+///
+/// `#[derive(Model)]` with `#[forward]` implements it. A type of another crate is tapped as a whole by `#[model(leaf)]`
+/// on the field that holds it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no taps",
+    label = "this is not a layer that taper knows",
+    note = "a model needs `#[derive(Model)]` on the struct and `#[forward]` on the impl of its `forward`; for a foreign layer write `#[model(leaf)]` on the field, for plain data `#[load(value = …)]`, and `#[model(untapped)]` for what is not to be looked at"
+)]
+pub trait Tapped {
+    /// The values: `Tensor` for a leaf, the generated `…Taps` for a model.
+    type Taps: Clone;
+    /// The addresses: `Site<Tensor>` for a leaf, the generated `…Sites` for a model.
+    type Sites: Tree<Value = Self::Taps>;
+
+    /// Whether a run has effects beside its values.
+    #[doc(hidden)]
+    const STATEFUL: bool = false;
+
+    #[doc(hidden)]
+    fn __taper_sites(&self, b: &mut Builder) -> Self::Sites;
+
+    /// Where the layer stands in memory.
+    #[doc(hidden)]
+    fn __taper_addr(&self) -> usize {
+        std::ptr::from_ref(self).cast::<()>().addr()
+    }
+
+    /// Whether the layer holds what stands there.
+    #[doc(hidden)]
+    fn __taper_holds(&self, addr: usize) -> bool {
+        let start = std::ptr::from_ref(self).cast::<()>().addr();
+        (start..start + size_of_val(self).max(1)).contains(&addr)
+    }
+}
+
+/// A layer of one tensor: what generic models write, `struct Residual<M: Layer> { inner: M }`.
+///
+/// Implemented for every leaf and every derived model whose `forward` is `&Tensor` to `candle_core::Result<Tensor>`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a layer of one tensor",
+    note = "a `Layer` is a candle `Module` with taps: a layer of candle-nn, or a derived model whose `forward` takes one `&Tensor` and returns `candle_core::Result<Tensor>`"
+)]
+pub trait Layer: Module + Tapped {
+    #[doc(hidden)]
+    fn __taper_forward(&self, x: &Tensor, at: At<'_, '_, '_, Self::Sites>) -> Result<Tensor>;
+
+    #[doc(hidden)]
+    fn __taper_forward_t(&self, x: &Tensor, _train: bool, at: At<'_, '_, '_, Self::Sites>) -> Result<Tensor> {
+        self.__taper_forward(x, at)
+    }
+}
+
+/// The sites of `M`.
+pub type Sites<M> = <M as Tapped>::Sites;
+
+/// The taps of `M`.
+pub type Taps<M> = <M as Tapped>::Taps;
+
+/// The element of a container field whose type is an alias.
+pub type Elem<C> = <C as Elements>::Elem;
+
+macro_rules! tapped_elements {
+    ($([$($generics:tt)*] $container:ty),*) => {$(
+        impl<M: Tapped, $($generics)*> Tapped for $container {
+            type Taps = Vec<M::Taps>;
+            type Sites = Each<M::Sites>;
+            const STATEFUL: bool = M::STATEFUL;
+
+            fn __taper_sites(&self, b: &mut Builder) -> Self::Sites {
+                b.each(self, |b, m| m.__taper_sites(b))
+            }
+
+            fn __taper_holds(&self, addr: usize) -> bool {
+                let start = self.as_ptr().addr();
+                (start..start + size_of_val::<[M]>(self)).contains(&addr) || self.iter().any(|m| m.__taper_holds(addr))
+            }
+        }
+    )*};
+}
+tapped_elements!([] Vec<M>, [const N: usize] [M; N], [] [M]);
+
+impl<M: Tapped> Tapped for Option<M> {
+    type Taps = Option<M::Taps>;
+    type Sites = Maybe<M::Sites>;
+    const STATEFUL: bool = M::STATEFUL;
+
+    fn __taper_sites(&self, b: &mut Builder) -> Self::Sites {
+        b.maybe_with(self.as_ref().map(|m| |b: &mut Builder| m.__taper_sites(b)))
+    }
+
+    fn __taper_holds(&self, addr: usize) -> bool {
+        let start = std::ptr::from_ref(self).addr();
+        (start..start + size_of::<Self>()).contains(&addr) || self.as_ref().is_some_and(|m| m.__taper_holds(addr))
+    }
+}
+
+macro_rules! tapped_through {
+    ($($pointer:ty),*) => {$(
+        impl<M: Tapped + ?Sized> Tapped for $pointer {
+            type Taps = M::Taps;
+            type Sites = M::Sites;
+            const STATEFUL: bool = M::STATEFUL;
+
+            fn __taper_sites(&self, b: &mut Builder) -> Self::Sites {
+                (**self).__taper_sites(b)
+            }
+
+            fn __taper_holds(&self, addr: usize) -> bool {
+                let start = std::ptr::from_ref(self).addr();
+                (start..start + size_of::<Self>()).contains(&addr) || (**self).__taper_holds(addr)
+            }
+        }
+    )*};
+}
+tapped_through!(Box<M>, Arc<M>, Rc<M>);
+
+/// A reference stands for what it refers to: variables of loops are references to the elements themselves.
+impl<M: Tapped + ?Sized> Tapped for &M {
+    type Taps = M::Taps;
+    type Sites = M::Sites;
+    const STATEFUL: bool = M::STATEFUL;
+
+    fn __taper_sites(&self, b: &mut Builder) -> Self::Sites {
+        (**self).__taper_sites(b)
+    }
+
+    fn __taper_addr(&self) -> usize {
+        (**self).__taper_addr()
+    }
+
+    fn __taper_holds(&self, addr: usize) -> bool {
+        (**self).__taper_holds(addr)
+    }
+}
+
+/// candle's own idiom: an absent layer passes its input on.
+impl<M: Layer> Layer for Option<&M> {
+    fn __taper_forward(&self, x: &Tensor, at: At<'_, '_, '_, Self::Sites>) -> Result<Tensor> {
+        let At { sites, pass } = at;
+        let Some(module) = self else { return Ok(x.clone()) };
+        let result = module.__taper_forward(x, pass.enter(sites));
+        pass.leave();
+        result
+    }
+}

@@ -1,0 +1,149 @@
+//! Comparing a model's taps with what the original computed, in the order in which the model computes them.
+
+use std::collections::{BTreeSet, HashMap};
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use candle_core::{DType, Device, Result, Tensor, safetensors};
+
+/// How far a value may be from its reference `r`, times `1 + |r|`: the float noise of another order of summing.
+pub const TOLERANCE: f64 = 2e-5;
+
+/// Reference data made by `tools/make_goldens.py`: a folder of `tests/data`.
+pub struct Golden {
+    folder: PathBuf,
+    tensors: HashMap<String, Tensor>,
+}
+
+impl Golden {
+    /// The folder `name` of `tests/data`.
+    pub fn open(name: &str) -> Result<Self> {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("data").join(name);
+        let tensors = safetensors::load(folder.join("golden.safetensors"), &Device::Cpu)?;
+        Ok(Self { folder, tensors })
+    }
+
+    /// A file of the folder.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+
+    /// The tensor of this name; there is no test without it.
+    pub fn tensor(&self, name: &str) -> &Tensor {
+        self.tensors.get(name).unwrap_or_else(|| panic!("no `{name}` in {}", self.folder.display()))
+    }
+
+    /// The names that begin with one of `prefixes` and that no row compares.
+    pub fn left_over<T>(&self, prefixes: &[&str], rows: &[Row<T>]) -> BTreeSet<&str> {
+        let compared: BTreeSet<&str> = rows.iter().map(|row| row.golden.as_str()).collect();
+        let names = self.tensors.keys().map(String::as_str);
+        names
+            .filter(|name| prefixes.iter().any(|prefix| name.starts_with(prefix)))
+            .filter(|name| !compared.contains(name))
+            .collect()
+    }
+}
+
+/// A tap, its place in the taps `T`, and the name of its reference.
+pub struct Row<T> {
+    /// The tap's name.
+    pub tap: String,
+    /// The reference's name.
+    pub golden: String,
+    /// The tap's value.
+    pub get: Box<dyn Fn(&T) -> Tensor>,
+}
+
+impl<T> Row<T> {
+    /// Compares the tap named `tap`, which `get` reads, with the reference named `golden`.
+    pub fn new(tap: impl Into<String>, golden: impl Into<String>, get: impl Fn(&T) -> Tensor + 'static) -> Self {
+        Self { tap: tap.into(), golden: golden.into(), get: Box::new(get) }
+    }
+}
+
+/// The first tap that is not what the original computed.
+#[derive(Debug)]
+pub struct Divergence {
+    /// The tap's name.
+    pub tap: String,
+    /// The reference's name.
+    pub golden: String,
+    /// The tap's shape.
+    pub shape: Vec<usize>,
+    /// The reference's shape.
+    pub expected: Vec<usize>,
+    /// The largest error; infinite if the shapes differ, or if a value is not a number.
+    pub error: f64,
+}
+
+impl fmt::Display for Divergence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { tap, golden, shape, expected, error } = self;
+        write!(f, "`{tap}` {shape:?} is the first to diverge, from `{golden}` {expected:?}: ")?;
+        write!(f, "largest error {error:.1e} of {TOLERANCE:.0e} allowed")
+    }
+}
+
+impl std::error::Error for Divergence {}
+
+/// Compares every row, which are in the order of execution.
+///
+/// # Errors
+/// The first row that diverges.
+pub fn compare<T>(taps: &T, rows: &[Row<T>], golden: &Golden) -> std::result::Result<(), Divergence> {
+    for row in rows {
+        let (value, reference) = ((row.get)(taps), golden.tensor(&row.golden));
+        let error = max_error(&value, reference).unwrap_or(f64::INFINITY);
+        if error > TOLERANCE {
+            return Err(Divergence {
+                tap: row.tap.clone(),
+                golden: row.golden.clone(),
+                shape: value.dims().to_vec(),
+                expected: reference.dims().to_vec(),
+                error,
+            });
+        }
+    }
+    Ok(())
+}
+
+/// The largest `|value - reference| / (1 + |reference|)`.
+///
+/// # Errors
+/// Different shapes, and values that are not floats.
+pub fn max_error(value: &Tensor, reference: &Tensor) -> Result<f64> {
+    if value.dims() != reference.dims() {
+        candle_core::bail!("shapes {:?} and {:?} differ", value.dims(), reference.dims());
+    }
+    let values = |tensor: &Tensor| tensor.to_dtype(DType::F64)?.flatten_all()?.to_vec1::<f64>();
+    let error = |(value, reference): (f64, f64)| {
+        let error = (value - reference).abs() / (1.0 + reference.abs());
+        // `max` below would pass over a NaN.
+        if error.is_nan() { f64::INFINITY } else { error }
+    };
+    Ok(values(value)?.into_iter().zip(values(reference)?).map(error).fold(0.0, f64::max))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(value: &[f32], reference: &[f32]) -> f64 {
+        let tensor = |values: &[f32]| Tensor::new(values, &Device::Cpu).unwrap();
+        max_error(&tensor(value), &tensor(reference)).unwrap_or(f64::INFINITY)
+    }
+
+    #[test]
+    fn errors_are_relative_above_one_and_absolute_below() {
+        assert_eq!(error(&[1.0, 2.0], &[1.0, 2.0]), 0.0);
+        assert_eq!(error(&[0.5], &[0.0]), 0.5);
+        assert_eq!(error(&[0.0, 6.0], &[0.0, 3.0]), 0.75);
+    }
+
+    #[test]
+    fn what_is_not_a_number_or_not_of_the_shape_is_infinitely_wrong() {
+        assert_eq!(error(&[f32::NAN, 0.0], &[0.0, 0.0]), f64::INFINITY);
+        assert_eq!(error(&[f32::INFINITY], &[0.0]), f64::INFINITY);
+        assert_eq!(error(&[1.0, 1.0], &[1.0]), f64::INFINITY);
+    }
+}
