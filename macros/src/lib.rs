@@ -10,6 +10,8 @@ mod forward;
 mod load;
 mod model;
 mod sequential;
+#[cfg(test)]
+mod snapshots;
 mod suggest;
 
 use proc_macro::TokenStream;

@@ -45,6 +45,9 @@ pub trait Model: Tapped + Sized {
     #[doc(hidden)]
     fn __taper_call(&self, args: Self::Args<'_>, at: At<'_, '_, '_, Self::Sites>) -> Result<Self::Output, Self::Error>;
 
+    #[doc(hidden)]
+    fn __taper_plain(&self, args: Self::Args<'_>) -> Result<Self::Output, Self::Error>;
+
     /// The output and every tap.
     ///
     /// # Errors

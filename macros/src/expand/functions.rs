@@ -73,7 +73,7 @@ pub(crate) fn inherent(input: &Input<'_>) -> TokenStream {
     let (impl_generics, _, where_clause) = split(&generics.generics);
     let (_, own_ty, _) = split(&input.taken_over());
     let (ty, vis, forward) = (&generics.ty, &main.method.vis, &main.method.sig.ident);
-    let vis = if main.of_trait { &model.vis } else { vis };
+    let vis = if main.of_trait.is_some() { &model.vis } else { vis };
     let names = input.functions();
     let (params, args) = input.parameters();
     let hidden = input.hidden_forward();
@@ -96,6 +96,7 @@ pub(crate) fn inherent(input: &Input<'_>) -> TokenStream {
     let attached = capture_of(&names.capture_attached, true, &docs);
     let sites_name = &names.sites;
     quote! {
+        #[allow(dead_code, reason = "part of every model's interface, also where the model is private")]
         impl #impl_generics #ty #where_clause {
             #with_taps
             #capture
@@ -129,7 +130,7 @@ fn with_taps(input: &Input<'_>, params: &[TokenStream], args: &[TokenStream]) ->
     let Input { model, krate, taps, main, .. } = input;
     let (_, own_ty, _) = split(&input.taken_over());
     let (forward, output) = (&main.method.sig.ident, main.output);
-    let vis = if main.of_trait { &model.vis } else { &main.method.vis };
+    let vis = if main.of_trait.is_some() { &model.vis } else { &main.method.vis };
     let name = input.functions().forward_with_taps;
     let (generics, clause) = (&main.method.sig.generics, &main.method.sig.generics.where_clause);
     let returned = input.returning(quote!((#output, #taps #own_ty)));

@@ -31,6 +31,11 @@ fn generic_over_models(input: &Input<'_>) -> Option<TokenStream> {
     let (impl_generics, _, where_clause) = split(&generics.generics);
     let (ty, output, returned, hidden) = (&generics.ty, main.output, main.returned, input.hidden_forward());
     let at = local("at");
+    let forward = &main.method.sig.ident;
+    let plain = match main.of_trait {
+        Some(path) => quote!(<Self as #path>::#forward),
+        None => quote!(Self::#forward),
+    };
     Some(quote! {
         impl #impl_generics #krate::__private::Model for #ty #where_clause {
             type Args<#lifetime> = (#(#types,)*);
@@ -43,6 +48,10 @@ fn generic_over_models(input: &Input<'_>) -> Option<TokenStream> {
                 #at: #krate::__private::At<'_, '_, '_, Self::Sites>,
             ) -> #krate::__private::Result<Self::Output, Self::Error> {
                 self.#hidden(#(#names,)* #at)
+            }
+
+            fn __taper_plain(&self, (#(#names,)*): Self::Args<'_>) -> #krate::__private::Result<Self::Output, Self::Error> {
+                #plain(self, #(#names,)*)
             }
         }
     })
@@ -57,7 +66,7 @@ fn one_tensor(input: &Input<'_>) -> Option<TokenStream> {
     let (Some(argument), None) = (arguments.next(), arguments.next()) else { return None };
     let Type::Reference(argument) = &*argument.ty else { return None };
     let plain = argument.mutability.is_none() && main.method.sig.generics.params.is_empty();
-    if name != "forward" || !plain || (input.model.options.no_module && !main.of_trait) {
+    if name != "forward" || !plain || (input.model.options.no_module && main.of_trait.is_none()) {
         return None;
     }
     let (impl_generics, _, _) = split(&generics.generics);
@@ -74,7 +83,7 @@ fn one_tensor(input: &Input<'_>) -> Option<TokenStream> {
             for<'__taper> &'__taper #candle::Tensor: #same<'__taper, &'__taper #elem>,
             for<'__taper> #returned: #same<'__taper, #candle::Result<#candle::Tensor>>,
     };
-    let module = (!main.of_trait).then(|| {
+    let module = main.of_trait.is_none().then(|| {
         quote! {
             impl #impl_generics #candle::Module for #ty #bounds {
                 fn forward(&self, x: &#candle::Tensor) -> #candle::Result<#candle::Tensor> {

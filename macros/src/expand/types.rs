@@ -92,7 +92,7 @@ fn submodule(input: &Input<'_>, index: usize, plan: &FieldPlan) -> Entry {
             quote!(b.with(#name, |b| #build))
         }
     };
-    let shown = field.ty.to_token_stream().to_string().replace(' ', "");
+    let shown = shown(&field.ty);
     let what = match plan.levels.first() {
         Some(Level::Many) => {
             format!("The elements of [`{}::{name}`] (`{shown}`), each at its place in the field.", input.model.ident)
@@ -102,6 +102,13 @@ fn submodule(input: &Input<'_>, index: usize, plan: &FieldPlan) -> Entry {
     let note =
         often_note(if plan.levels.last() == Some(&Level::Opt) { plan.often.max(Often::Maybe) } else { plan.often });
     Entry { name: field.ident.clone(), docs: quote!(#[doc = #what] #note), cfgs: Vec::new(), site, value, build }
+}
+
+/// A type as people write it: tokens print with spaces around everything.
+fn shown(ty: &Type) -> String {
+    let tokens = ty.to_token_stream().to_string();
+    let joined = [" <", "< ", " >", " ::", ":: ", "& ", " ,", " ;", "[ ", " ]", "( ", " )"];
+    joined.iter().fold(tokens, |shown, pair| shown.replace(pair, pair.trim()))
 }
 
 /// Whether the field's own `Tapped` makes the right sites.

@@ -13,8 +13,8 @@ pub(crate) struct Main<'a> {
     pub(crate) returned: &'a Type,
     /// What it returns if it does not fail.
     pub(crate) output: &'a Type,
-    /// Whether the impl is one of candle's `Module` or `ModuleT`.
-    pub(crate) of_trait: bool,
+    /// The trait, if the impl is one of candle's `Module` or `ModuleT`.
+    pub(crate) of_trait: Option<&'a syn::Path>,
 }
 
 impl Main<'_> {
@@ -48,7 +48,7 @@ pub(crate) fn main<'a>(cx: &Ctxt, item: &'a ItemImpl) -> Option<Main<'a>> {
     };
     let sound = check_receiver(cx, method) & check_qualifiers(cx, method);
     let (returned, output) = result(cx, method)?;
-    sound.then_some(Main { method, returned, output, of_trait: item.trait_.is_some() })
+    sound.then_some(Main { method, returned, output, of_trait: item.trait_.as_ref().map(|(path, _)| path) })
 }
 
 fn check_receiver(cx: &Ctxt, method: &ImplItemFn) -> bool {

@@ -71,7 +71,7 @@ fn this(method: &ImplItemFn) -> syn::Ident {
 /// fn __taper_forward(&self, x: &Tensor, at: At<'_, '_, '_, BlockSites>) -> Result<Tensor> {
 ///     use ::taper::__private::calls::*;
 ///     let At { sites, pass } = at;
-///     if let Some(v) = pass.supplied(&sites.output) { return Ok(v); }
+///     if let Some(v) = pass.supplied(&sites.output) { return pass.output(&sites.output, Ok(v)); }
 ///     let output: Result<Tensor> = 'forward: { … };
 ///     pass.output(&sites.output, output)
 /// }
@@ -93,7 +93,7 @@ fn copy(mut walker: Walker<'_>, mut method: ImplItemFn, is_main: bool, sites_ty:
     let run = match is_main {
         true => quote! {
             if let #krate::__private::Some(#v) = #pass.supplied(&#sites.output) {
-                return #krate::__private::Ok(#v);
+                return #pass.output(&#sites.output, #krate::__private::Ok(#v));
             }
             #(#taps)*
             let #output: #returned = #label #body;

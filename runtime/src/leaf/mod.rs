@@ -39,10 +39,8 @@ pub fn leaf<M: IsLeaf + ?Sized>(module: &M) -> &M {
 /// Calls a leaf and gives its output to the pass.
 pub(crate) fn call<T: Clone + 'static>(at: At<'_, '_, '_, Site<T>>, f: impl FnOnce() -> Result<T>) -> Result<T> {
     let At { sites, pass } = at;
-    match pass.supplied(sites) {
-        Some(value) => pass.output(sites, Ok(value)),
-        None => pass.output(sites, f()),
-    }
+    let result = pass.supplied(sites).map_or_else(f, Ok);
+    pass.output(sites, result)
 }
 
 macro_rules! tapped_leaf {
