@@ -56,7 +56,14 @@ mod taps;
 
 pub use candle_core;
 pub use candle_nn;
-pub use taper_macros::{Model, forward};
+#[doc = include_str!("../docs/model.md")]
+pub use taper_macros::Model;
+#[doc = include_str!("../docs/forward.md")]
+pub use taper_macros::forward;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
 
 pub use leaf::{SeqSites, SeqTaps, StepSites, StepTaps};
 pub use load::{Load, Weights};
