@@ -8,7 +8,7 @@ where
     inner: ::taper::Taps<M>,
     ///The elements of [`Residual::gates`] (`[&'a Linear; N]`), each at its place in the field.
     gates: ::taper::__private::Vec<::taper::Taps<Linear>>,
-    ///What [`Residual::forward`] returns.
+    ///What `Residual::forward` returns.
     output: (Tensor, Tensor),
 }
 ///Where the values of a pass of [`Residual`] are: what the closure of [`Residual::capture`] selects from.
@@ -21,7 +21,7 @@ where
     inner: ::taper::Sites<M>,
     ///The elements of [`Residual::gates`] (`[&'a Linear; N]`), each at its place in the field.
     gates: ::taper::Each<::taper::Sites<Linear>>,
-    ///What [`Residual::forward`] returns.
+    ///What `Residual::forward` returns.
     output: ::taper::Site<(Tensor, Tensor)>,
 }
 impl<M: Layer> ::taper::__private::Clone for ResidualTaps<M>

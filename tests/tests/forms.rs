@@ -2,7 +2,9 @@
 //! container would not compile.
 
 use candle_core::{DType, Device, Result, Tensor};
-use candle_nn::{BatchNorm, BatchNormConfig, Dropout, GRU, LSTM, LSTMConfig, Linear, Module, ModuleT, RNN, VarBuilder, VarMap};
+use candle_nn::{
+    BatchNorm, BatchNormConfig, Dropout, GRU, LSTM, LSTMConfig, Linear, Module, ModuleT, RNN, VarBuilder, VarMap,
+};
 use candle_nn::{batch_norm, linear, lstm, rnn::LSTMState};
 use taper::{Each, Maybe, Model, Site, Visits, forward};
 
@@ -16,7 +18,8 @@ fn input() -> Tensor {
 
 #[track_caller]
 fn assert_same(a: &Tensor, b: &Tensor) {
-    let bits = |t: &Tensor| t.flatten_all().unwrap().to_vec1::<f32>().unwrap().iter().map(|v| v.to_bits()).collect::<Vec<_>>();
+    let bits =
+        |t: &Tensor| t.flatten_all().unwrap().to_vec1::<f32>().unwrap().iter().map(|v| v.to_bits()).collect::<Vec<_>>();
     assert_eq!((a.dims(), bits(a)), (b.dims(), bits(b)));
 }
 
@@ -487,6 +490,34 @@ mod containers {
         assert_same(&last, &taps.again[1][1]);
         let none = m.forward_with_taps(&input(), &[])?.1;
         assert!(none.branch.iter().all(Option::is_none));
+        Ok(())
+    }
+}
+
+mod under_cfg {
+    use super::*;
+
+    model! {
+        struct Net { #[load(linear(4, 4))] a: Linear }
+
+        pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+            #[cfg(any())]
+            #[tap]
+            let never = x.relu()?;
+            #[cfg(all())]
+            #[tap]
+            let (there, also) = (x.sqr()?, x.sqrt()?);
+            self.a.forward(&(there + also)?)
+        }
+    }
+
+    #[test]
+    fn a_cfg_on_the_statement_is_one_on_the_field() -> Result<()> {
+        let m = Net::load(builder(&VarMap::new()))?;
+        let names: Vec<String> = m.sites().iter().map(|n| n.name().to_owned()).collect();
+        assert_eq!(names, ["there", "also", "a", "output"]);
+        let NetTaps { there, also: _, a: _, output: _ } = m.forward_with_taps(&input())?.1;
+        assert_same(&there, &input().sqr()?);
         Ok(())
     }
 }

@@ -1,7 +1,15 @@
 //! A crate with every lint on, types named like those of the prelude, and fields, arguments and taps named like
 //! anything that the expansion uses.
 
-#![deny(warnings, missing_docs, missing_debug_implementations, unreachable_pub, unused, rust_2018_idioms, rust_2024_compatibility)]
+#![deny(
+    warnings,
+    missing_docs,
+    missing_debug_implementations,
+    unreachable_pub,
+    unused,
+    rust_2018_idioms,
+    rust_2024_compatibility
+)]
 #![forbid(unsafe_code)]
 #![allow(clippy::print_stdout, reason = "denied by no lint group that is on")]
 
@@ -38,8 +46,8 @@ mod names {
 mod model {
     #[allow(unused_imports, reason = "only their names matter")]
     use super::names::{
-        At, Builder, Clone, Debug, Each, Err, Maybe, None, Ok, Option, Pass, Reader, Selection, Self_, Site, Sites, Some,
-        String, Tapped, Taps, Tree, Vec,
+        At, Builder, Clone, Debug, Each, Err, Maybe, None, Ok, Option, Pass, Reader, Selection, Self_, Site, Sites,
+        Some, String, Tapped, Taps, Tree, Vec,
     };
     use super::{Linear, Module, linear};
     #[allow(unused_imports, reason = "only their names matter")]

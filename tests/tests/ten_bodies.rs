@@ -15,7 +15,8 @@ fn input() -> Tensor {
 #[track_caller]
 fn assert_same(a: &Tensor, b: &Tensor) {
     assert_eq!(a.dims(), b.dims());
-    let bits = |t: &Tensor| t.flatten_all().unwrap().to_vec1::<f32>().unwrap().iter().map(|v| v.to_bits()).collect::<Vec<_>>();
+    let bits =
+        |t: &Tensor| t.flatten_all().unwrap().to_vec1::<f32>().unwrap().iter().map(|v| v.to_bits()).collect::<Vec<_>>();
     assert_eq!(bits(a), bits(b));
 }
 
@@ -520,9 +521,8 @@ mod selections {
         let m = Net::load(builder(&vars))?;
         let x = input();
         let k = 1;
-        let (attn, means, g) = m.capture(&x, |t| {
-            (t.attn, t.blocks.each(|b| b.output.map(move |v| v.mean(k))), t.maybe.map(|s| s.g))
-        })?;
+        let (attn, means, g) =
+            m.capture(&x, |t| (t.attn, t.blocks.each(|b| b.output.map(move |v| v.mean(k))), t.maybe.map(|s| s.g)))?;
         let taps = m.forward_with_taps(&x)?.1;
         assert_same(&attn, &taps.attn);
         assert_eq!(means.len(), 3);

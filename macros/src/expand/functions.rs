@@ -29,6 +29,13 @@ impl Input<'_> {
         }
     }
 
+    /// A function of the model in docs: a link, unless it is too private for one.
+    pub(crate) fn linked(&self, function: &Ident) -> String {
+        let public = self.main.of_trait.is_some() || matches!(self.main.method.vis, syn::Visibility::Public(_));
+        let name = format!("`{}::{function}`", self.model.ident);
+        if public { format!("[{name}]") } else { name }
+    }
+
     /// The generics of the generated structs.
     pub(crate) fn taken_over(&self) -> syn::Generics {
         let types: Vec<_> = self.entries.iter().map(|e| e.site.clone()).collect();

@@ -22,7 +22,7 @@ pub(crate) fn entries(input: &Input<'_>, plan: &Plan) -> Vec<Entry> {
 
 fn output(input: &Input<'_>) -> Entry {
     let (krate, ty) = (input.krate, input.main.output);
-    let what = format!("What [`{0}::{1}`] returns.", input.model.ident, input.main.method.sig.ident);
+    let what = format!("What {} returns.", input.linked(&input.main.method.sig.ident));
     Entry {
         name: format_ident!("output"),
         docs: quote!(#[doc = #what]),
@@ -43,7 +43,7 @@ fn value(input: &Input<'_>, tap: &Tap) -> Entry {
     let name = unraw(&tap.name);
     let docs = match tap.docs.as_slice() {
         [] => {
-            let doc = format!("`{name}` in [`{}::{}`].", input.model.ident, input.main.method.sig.ident);
+            let doc = format!("`{name}` in {}.", input.linked(&input.main.method.sig.ident));
             quote!(#[doc = #doc])
         }
         docs => quote!(#(#docs)*),

@@ -66,6 +66,19 @@ fn this(method: &ImplItemFn) -> syn::Ident {
     syn::Ident::new("self", receiver.self_token.span)
 }
 
+/// What the copy keeps of a method's attributes: what decides whether it is there, and lints. Others may do anything.
+fn copied_attribute(attr: &syn::Attribute) -> Option<TokenStream> {
+    let is = |names: &[&str]| names.iter().any(|name| attr.path().is_ident(name));
+    match &attr.meta {
+        // An expected warning may not come a second time.
+        syn::Meta::List(list) if is(&["expect"]) => {
+            let lints = &list.tokens;
+            Some(quote!(#[allow(#lints)]))
+        }
+        _ => is(&["cfg", "allow", "warn", "deny"]).then(|| quote!(#attr)),
+    }
+}
+
 /// The copy of a method that taps:
 /// ```ignore
 /// fn __taper_forward(&self, x: &Tensor, at: At<'_, '_, '_, BlockSites>) -> Result<Tensor> {
@@ -106,7 +119,7 @@ fn copy(mut walker: Walker<'_>, mut method: ImplItemFn, is_main: bool, sites_ty:
     let argument: FnArg = syn::parse_quote!(#at: #krate::__private::At<'_, '_, '_, #sites_ty>);
     sig.inputs.push(argument);
     let vis = &walker.model.vis;
-    let attrs = method.attrs.iter().filter(|a| ["cfg", "allow", "warn", "deny"].iter().any(|n| a.path().is_ident(n)));
+    let attrs = method.attrs.iter().filter_map(copied_attribute);
     quote! {
         #(#attrs)*
         #[doc(hidden)]

@@ -30,7 +30,7 @@ pub(crate) struct Plan {
 #[derive(Debug)]
 pub(crate) enum Item {
     Field(usize),
-    Tap(Tap),
+    Tap(Box<Tap>),
 }
 
 /// A submodule.
@@ -99,7 +99,7 @@ impl<'a> Gather<'a> {
             }
             None => {
                 self.taps.insert(place, self.order.len());
-                self.order.push(Item::Tap(Tap { often, ..tap.clone() }));
+                self.order.push(Item::Tap(Box::new(Tap { often, ..tap.clone() })));
             }
         }
     }

@@ -116,7 +116,7 @@ impl Walker<'_> {
     pub(crate) fn elements(&self, shape: Shape) -> Option<Shape> {
         match shape {
             Shape::Items(inner) => Some(*inner),
-            Shape::Module(origin) => self.into_level(origin, Level::Many),
+            Shape::Module(origin) => self.step_into(origin, Level::Many),
             // An `Option` iterates over what it holds.
             Shape::Opt(inner) => Some(*inner),
             Shape::Tuple(_) => None,
@@ -127,14 +127,14 @@ impl Walker<'_> {
     fn content(&self, shape: Shape) -> Option<Shape> {
         match shape {
             Shape::Opt(inner) => Some(*inner),
-            Shape::Module(origin) => self.into_level(origin, Level::Opt),
+            Shape::Module(origin) => self.step_into(origin, Level::Opt),
             _ => None,
         }
     }
 
     /// Goes into a container of the field's type. A type that is no container by its name (an alias) becomes one by its
     /// use.
-    fn into_level(&self, origin: Origin, level: Level) -> Option<Shape> {
+    fn step_into(&self, origin: Origin, level: Level) -> Option<Shape> {
         let mut levels = self.levels[origin.field].borrow_mut();
         if origin.depth == levels.len() && !self.emits() {
             levels.push(level);

@@ -28,7 +28,7 @@ pub(crate) enum Event {
         often: Often,
         span: Span,
     },
-    Tap(Tap),
+    Tap(Box<Tap>),
     /// A mention of a field that can't be traced: an error if the field is a submodule.
     Untraced {
         field: usize,
@@ -204,7 +204,7 @@ impl<'a> Walker<'a> {
     }
 
     pub(crate) fn note_tap(&mut self, tap: Tap) {
-        self.events.push(Event::Tap(tap));
+        self.events.push(Event::Tap(Box::new(tap)));
     }
 
     fn in_nested(&mut self, place: &'static str, walk: impl FnOnce(&mut Self)) {
@@ -437,6 +437,15 @@ impl<'a> Walker<'a> {
                 format!(
                     "what `.{method}(..)` makes of `{name}` can't be followed, so that calls of it would not be tapped; \
                      loop over `&self.{name}`, or write `#[untapped]` on the statement"
+                )
+            });
+        }
+        if call.method.to_string().starts_with("forward") {
+            let method = call.method.to_string();
+            return self.untraced(shape, span, |name| {
+                format!(
+                    "`.{method}(..)` of `{name}` is not traced; call its `forward` or `forward_t`, or write `#[untapped]` on the \
+                     statement"
                 )
             });
         }

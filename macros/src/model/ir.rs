@@ -85,6 +85,7 @@ pub(crate) struct Leaf {
 
 /// `#[load(…)]`.
 #[derive(Clone)]
+#[allow(clippy::large_enum_variant, reason = "a handful of these live while a struct is expanded")]
 pub(crate) enum Load {
     /// `ctor(args…)`; the builder is appended as the last argument.
     Ctor(syn::ExprCall),
