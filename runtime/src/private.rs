@@ -27,7 +27,7 @@ pub use crate::taps::{Visitor, debug, load as load_taps, save as save_taps};
 /// The traits whose methods traced calls become.
 pub mod calls {
     pub use crate::leaf::{DropoutLeaf as _, Recurrent as _, TrainLeaf as _};
-    pub use crate::tapped::{Layer as _, Tapped as _};
+    pub use crate::tapped::{Layer as _, OptionalLayer as _, Tapped as _};
 
     pub use super::Plain as _;
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use candle_core::{Module, Result, Tensor};
 
-use crate::pass::At;
+use crate::pass::{At, Frame};
 use crate::site::{Builder, Each, Elements, Maybe, Tree};
 
 /// A layer with sites and taps: every model, every leaf, and `Vec`, arrays, `Option`, `Box`, `Arc`, `Rc` and references
@@ -145,13 +145,45 @@ impl<M: Tapped + ?Sized> Tapped for &M {
     }
 }
 
-/// candle's own idiom: an absent layer passes its input on.
-impl<M: Layer> Layer for Option<&M> {
-    fn __taper_forward(&self, x: &Tensor, at: At<'_, '_, '_, Self::Sites>) -> Result<Tensor> {
-        let At { sites, pass } = at;
-        let Some(module) = self else { return Ok(x.clone()) };
-        let result = module.__taper_forward(x, pass.enter(sites));
-        pass.leave();
-        result
+/// candle's own idiom, `x.apply(&self.f.as_ref())`: an absent layer passes its input on. A present one has the frame that
+/// its place in the code gives it.
+pub trait OptionalLayer<M: Layer> {
+    #[doc(hidden)]
+    fn __taper_forward<F: Frame<Inner = M::Sites>>(&self, x: &Tensor, at: At<'_, '_, '_, F>) -> Result<Tensor>;
+
+    #[doc(hidden)]
+    fn __taper_forward_t<F: Frame<Inner = M::Sites>>(
+        &self,
+        x: &Tensor,
+        train: bool,
+        at: At<'_, '_, '_, F>,
+    ) -> Result<Tensor>;
+}
+
+impl<M: Layer> OptionalLayer<M> for Option<&M> {
+    fn __taper_forward<F: Frame<Inner = M::Sites>>(&self, x: &Tensor, at: At<'_, '_, '_, F>) -> Result<Tensor> {
+        in_frame(*self, x, at, |module, at| module.__taper_forward(x, at))
     }
+
+    fn __taper_forward_t<F: Frame<Inner = M::Sites>>(
+        &self,
+        x: &Tensor,
+        train: bool,
+        at: At<'_, '_, '_, F>,
+    ) -> Result<Tensor> {
+        in_frame(*self, x, at, |module, at| module.__taper_forward_t(x, train, at))
+    }
+}
+
+fn in_frame<M: Layer, F: Frame<Inner = M::Sites>>(
+    module: Option<&M>,
+    x: &Tensor,
+    at: At<'_, '_, '_, F>,
+    forward: impl FnOnce(&M, At<'_, '_, '_, M::Sites>) -> Result<Tensor>,
+) -> Result<Tensor> {
+    let Some(module) = module else { return Ok(x.clone()) };
+    let At { sites, pass } = at;
+    let result = forward(module, pass.enter(sites));
+    pass.leave();
+    result
 }

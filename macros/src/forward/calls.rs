@@ -78,7 +78,7 @@ impl Walker<'_> {
         // An element is looked at twice, for its address and for the call: it gets a name.
         let element = (many > 0 && !leaf).then(|| module.clone());
         let module = if element.is_some() { quote!(#m) } else { module };
-        // The frame of an `Option` itself is opened by its own impl of `Layer`.
+        // The frame of an `Option` itself is opened by its `OptionalLayer`.
         let framed = plan.framed() && !matches!(shape, Shape::Opt(_));
         let (give, go_on) = match framed {
             true => (quote!(enter), quote!(leave)),
