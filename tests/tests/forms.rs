@@ -216,7 +216,7 @@ mod calls {
     model! {
         struct Foreign {
             #[load(value = Double(2.))] #[model(leaf)] double: Double,
-            #[load(value = Box::new(|x: &Tensor| x.tanh()))] #[model(leaf)] closure: Box<dyn Fn(&Tensor) -> Result<Tensor>>,
+            #[load(value = Box::new(|x: &Tensor| x.tanh()))] #[model(leaf)] closure: Closure,
             #[load(value = Parts)] #[model(leaf = (Tensor, usize))] parts: Parts,
             #[load(value = vec![Double(3.), Double(5.)])] #[model(leaf)] #[model(repeated)] list: Vec<Double>,
         }
@@ -244,6 +244,8 @@ mod calls {
         assert_same(&(parts.0 * parts.1 as f64)?, &y);
         Ok(())
     }
+
+    type Closure = Box<dyn Fn(&Tensor) -> Result<Tensor>>;
 
     pub struct Double(f64);
 
@@ -387,6 +389,7 @@ mod containers {
     model! {
         struct Places { #[load(linear(4, 4))] once: Linear, #[load(linear(4, 4))] twice: Linear, #[load(linear(4, 4))] looped: Linear, #[load(linear(4, 4))] armed: Linear }
 
+        #[allow(clippy::let_and_return, reason = "the value of the arm is tapped")]
         pub fn forward(&self, #[tap] x: &Tensor, n: usize) -> Result<Tensor> {
             let y = self.twice.forward(&self.twice.forward(&self.once.forward(x)?)?)?;
             let mut y = match n {

@@ -35,6 +35,7 @@ mod unwraps {
 
     #[forward]
     impl Net {
+        #[allow(clippy::ok_expect, reason = "the body as it is")]
         fn forward(&self, x: &Tensor) -> Result<Tensor> {
             let a = self.a.forward(x).unwrap();
             let b = self.b.forward(&a).ok().expect("b runs");
