@@ -21,29 +21,26 @@ pub(crate) fn table(model: &DigitNet, image: &Tensor) -> Result<()> {
     Ok(())
 }
 
-/// Prints how much each block finds in its input, and how much it changes.
+/// Prints how strong each block's input is, how much of what the block looks for is not there, and what it changes.
 pub(crate) fn blocks(model: &DigitNet, digits: &[Digit]) -> Result<()> {
     let (images, _) = batch(digits, &Device::Cpu)?;
-    // Each value is reduced to a number where it arises, and what comes after the last of them is not computed.
-    let found = model.capture(&images, |t| [t.block1.relu.map(share_of_zeros), t.block2.relu.map(share_of_zeros)])?;
-    let change = model.capture(&images, |t| {
+    // Each value becomes a number where it arises: no maps are kept. The run ends with the last of them.
+    let numbers = model.capture(&images, |t| {
         [
-            (t.block1.conv2.map(size), t.block1.sum.map(size), t.stem_relu.map(size)),
-            (t.block2.conv2.map(size), t.block2.sum.map(size), t.down_relu.map(size)),
+            (t.stem_relu.map(size), t.block1.relu.map(zeros), t.block1.conv2.map(size), t.block1.sum.map(size)),
+            (t.down_relu.map(size), t.block2.relu.map(zeros), t.block2.conv2.map(size), t.block2.sum.map(size)),
         ]
     })?;
-    for (block, (zeros, (change, sum, input))) in found.into_iter().zip(change).enumerate() {
-        println!(
-            "block{}: {:.0} % of what it looks for is absent; it adds {change:.2} to {input:.2}, which makes {sum:.2}",
-            block + 1,
-            100.0 * zeros,
-        );
+    println!("{:<10}{:>10}{:>16}{:>10}{:>10}", "", "|input|", "zeros in relu", "|conv2|", "|sum|");
+    for (name, (input, zeros, conv2, sum)) in ["block1", "block2"].into_iter().zip(numbers) {
+        println!("{name:<10}{input:>10.2}{:>14.0} %{conv2:>10.2}{sum:>10.2}", 100.0 * zeros);
     }
-    println!("(sizes: the root of the mean square)");
+    println!("\n|x| is the root of the mean of the squares.");
     Ok(())
 }
 
-fn share_of_zeros(x: &Tensor) -> candle_core::Result<f32> {
+/// The share of zeros.
+fn zeros(x: &Tensor) -> candle_core::Result<f32> {
     x.eq(0.0)?.to_dtype(DType::F32)?.mean_all()?.to_scalar()
 }
 

@@ -46,9 +46,9 @@ fn main() -> Result<()> {
 
     println!("\nEverything that the network computes for one digit:\n");
     inspect::table(&model, &image)?;
-    println!("\nWhat the residual blocks do, over all test digits:\n");
+    println!("\nWhat the residual blocks make of the test digits:\n");
     inspect::blocks(&model, &split.test)?;
-    println!("\nTest digits whose class has the nearest mean, of what the network has made of them so far:\n");
+    println!("\nTest digits that are nearer to the mean of their own class than to any other, stage by stage:\n");
     inspect::separation(&model, &split.train, &split.test)?;
 
     write(&model, digit)
