@@ -4,9 +4,9 @@ struct ResidualTaps<M: Layer>
 where
     M: Send,
 {
-    ///[`Residual::inner`] (`M`).
+    ///What the field `inner: M` gives.
     inner: ::taper::Taps<M>,
-    ///The elements of [`Residual::gates`] (`[&'a Linear; N]`), each at its place in the field.
+    ///What the elements of the field `gates: [&'a Linear; N]` give, each at its place.
     gates: ::taper::__private::Vec<::taper::Taps<Linear>>,
     ///What `Residual::forward` returns.
     output: (Tensor, Tensor),
@@ -17,9 +17,9 @@ struct ResidualSites<M: Layer>
 where
     M: Send,
 {
-    ///[`Residual::inner`] (`M`).
+    ///What the field `inner: M` gives.
     inner: ::taper::Sites<M>,
-    ///The elements of [`Residual::gates`] (`[&'a Linear; N]`), each at its place in the field.
+    ///What the elements of the field `gates: [&'a Linear; N]` give, each at its place.
     gates: ::taper::Each<::taper::Sites<Linear>>,
     ///What `Residual::forward` returns.
     output: ::taper::Site<(Tensor, Tensor)>,

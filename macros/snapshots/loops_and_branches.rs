@@ -2,13 +2,13 @@
 #[derive(::taper::__private::Clone)]
 #[allow(private_interfaces, reason = "submodules may be more private than the model")]
 pub struct NetTaps {
-    ///The elements of [`Net::blocks`] (`Vec<Block>`), each at its place in the field.
+    ///What the elements of the field `blocks: Vec<Block>` give, each at its place.
     pub blocks: ::taper::__private::Vec<::taper::Taps<Block>>,
-    ///[`Net::shared`] (`Block`).
+    ///What the field `shared: Block` gives.
     ///
     ///One for each time the pass reached it, in order.
     pub shared: ::taper::__private::Vec<::taper::Taps<Block>>,
-    ///[`Net::head`] (`Option<Linear>`).
+    ///What the field `head: Option<Linear>` gives.
     ///
     ///`None` if the pass did not reach it.
     pub head: ::taper::__private::Option<::taper::Taps<Linear>>,
@@ -23,13 +23,13 @@ pub struct NetTaps {
 #[derive(::taper::__private::Clone, ::taper::__private::Debug)]
 #[allow(private_interfaces, reason = "submodules may be more private than the model")]
 pub struct NetSites {
-    ///The elements of [`Net::blocks`] (`Vec<Block>`), each at its place in the field.
+    ///What the elements of the field `blocks: Vec<Block>` give, each at its place.
     pub blocks: ::taper::Each<::taper::Sites<Block>>,
-    ///[`Net::shared`] (`Block`).
+    ///What the field `shared: Block` gives.
     ///
     ///One for each time the pass reached it, in order.
     pub shared: ::taper::Visits<::taper::Sites<Block>>,
-    ///[`Net::head`] (`Option<Linear>`).
+    ///What the field `head: Option<Linear>` gives.
     ///
     ///`None` if the pass did not reach it.
     pub head: ::taper::Maybe<::taper::Sites<Linear>>,

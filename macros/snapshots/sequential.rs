@@ -62,13 +62,13 @@ impl LeNet {
 pub struct LeNetTaps {
     ///`input` in [`LeNet::forward`].
     pub input: ::taper::__private::candle_core::Tensor,
-    ///[`LeNet::conv1`] (`Conv2d`).
+    ///What the field `conv1: Conv2d` gives.
     pub conv1: ::taper::Taps<Conv2d>,
     ///`act1` in [`LeNet::forward`].
     pub act1: ::taper::__private::candle_core::Tensor,
     ///`pool1` in [`LeNet::forward`].
     pub pool1: ::taper::__private::candle_core::Tensor,
-    ///[`LeNet::fc`] (`Linear`).
+    ///What the field `fc: Linear` gives.
     pub fc: ::taper::Taps<Linear>,
     ///What [`LeNet::forward`] returns.
     pub output: ::taper::__private::candle_core::Tensor,
@@ -79,13 +79,13 @@ pub struct LeNetTaps {
 pub struct LeNetSites {
     ///`input` in [`LeNet::forward`].
     pub input: ::taper::Site<::taper::__private::candle_core::Tensor>,
-    ///[`LeNet::conv1`] (`Conv2d`).
+    ///What the field `conv1: Conv2d` gives.
     pub conv1: ::taper::Sites<Conv2d>,
     ///`act1` in [`LeNet::forward`].
     pub act1: ::taper::Site<::taper::__private::candle_core::Tensor>,
     ///`pool1` in [`LeNet::forward`].
     pub pool1: ::taper::Site<::taper::__private::candle_core::Tensor>,
-    ///[`LeNet::fc`] (`Linear`).
+    ///What the field `fc: Linear` gives.
     pub fc: ::taper::Sites<Linear>,
     ///What [`LeNet::forward`] returns.
     pub output: ::taper::Site<::taper::__private::candle_core::Tensor>,

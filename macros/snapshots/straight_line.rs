@@ -4,11 +4,11 @@
 pub struct MlpTaps {
     ///`x` in [`Mlp::forward`].
     pub x: Tensor,
-    ///[`Mlp::up`] (`Linear`).
+    ///What the field `up: Linear` gives.
     pub up: ::taper::Taps<Linear>,
     /// After the GELU.
     pub act: ::taper::__private::candle_core::Tensor,
-    ///[`Mlp::down`] (`Linear`).
+    ///What the field `down: Linear` gives.
     pub down: ::taper::Taps<Linear>,
     ///What [`Mlp::forward`] returns.
     pub output: Tensor,
@@ -19,11 +19,11 @@ pub struct MlpTaps {
 pub struct MlpSites {
     ///`x` in [`Mlp::forward`].
     pub x: ::taper::Site<Tensor>,
-    ///[`Mlp::up`] (`Linear`).
+    ///What the field `up: Linear` gives.
     pub up: ::taper::Sites<Linear>,
     /// After the GELU.
     pub act: ::taper::Site<::taper::__private::candle_core::Tensor>,
-    ///[`Mlp::down`] (`Linear`).
+    ///What the field `down: Linear` gives.
     pub down: ::taper::Sites<Linear>,
     ///What [`Mlp::forward`] returns.
     pub output: ::taper::Site<Tensor>,

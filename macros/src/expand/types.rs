@@ -95,9 +95,9 @@ fn submodule(input: &Input<'_>, index: usize, plan: &FieldPlan) -> Entry {
     let shown = shown(&field.ty);
     let what = match plan.levels.first() {
         Some(Level::Many) => {
-            format!("The elements of [`{}::{name}`] (`{shown}`), each at its place in the field.", input.model.ident)
+            format!("What the elements of the field `{name}: {shown}` give, each at its place.")
         }
-        _ => format!("[`{}::{name}`] (`{shown}`).", input.model.ident),
+        _ => format!("What the field `{name}: {shown}` gives."),
     };
     let note =
         often_note(if plan.levels.last() == Some(&Level::Opt) { plan.often.max(Often::Maybe) } else { plan.often });
