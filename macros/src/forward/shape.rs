@@ -183,6 +183,10 @@ impl Walker<'_> {
                 let other = call.args.first().and_then(|arg| self.items_of(arg));
                 items(Shape::Tuple(vec![Some(self.elements(receiver)?), other]))
             }
+            "flatten" => {
+                let element = self.elements(receiver)?;
+                items(self.content(element.clone()).or_else(|| self.elements(element))?)
+            }
             "chunks" | "chunks_exact" | "rchunks" => items(items(self.elements(receiver)?)?),
             "windows" => items(items(self.elements(receiver)?.repeated())?),
             "first" | "last" | "get" | "next" | "next_back" | "nth" | "peek" | "find" => opt(self.elements(receiver)?),

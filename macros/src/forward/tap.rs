@@ -103,9 +103,8 @@ impl Walker<'_> {
     }
 
     fn check_arguments(&self, attr: &Attribute) {
-        let detached = matches!(&attr.meta, syn::Meta::List(l) if l.tokens.to_string() == "detached");
-        if !detached && !matches!(attr.meta, syn::Meta::Path(_)) {
-            self.error(attr.meta.span(), "`#[tap]` takes nothing but `detached`; name the value by the `let`");
+        if !matches!(attr.meta, syn::Meta::Path(_)) {
+            self.error(attr.meta.span(), "`#[tap]` takes no arguments; a tap is named by its `let`");
         }
     }
 
