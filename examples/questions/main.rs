@@ -50,7 +50,7 @@ fn by_index(net: &Net, x: &Tensor) -> Result<()> {
     question("How do I get the output of a layer by its index?");
     // An index among all taps, in order of declaration; the last of them is the model's output.
     let sites = net.sites();
-    for index in [2, -1, -2] {
+    for index in [2, -1, -3] {
         let site = sites.nth(index)?;
         show(&format!("sites.nth({index})"), &net.capture(x, |_| site)?);
     }
