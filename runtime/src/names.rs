@@ -118,7 +118,7 @@ impl<M: Tapped> Describe for M {
 /// let sites = net.sites();
 /// let names: Vec<_> = sites.iter().map(|named| named.name().to_owned()).collect();
 /// assert_eq!(names, ["first", "last", "output"]);
-/// let first = net.capture(&x, |_| sites.find("first").unwrap())?;
+/// let first = net.capture(&x, |_| sites.find("first"))?;
 /// assert_eq!(first.dims(), [2, 4]);
 /// let error = sites.find("frist").unwrap_err().to_string();
 /// assert!(error.contains("did you mean `first`"), "{error}");
@@ -289,7 +289,7 @@ impl NamedSite {
         self.entry.within.iter().any(|c| c.kind == ContainerKind::Visits)
     }
 
-    /// The type of one value.
+    /// The type of one value, with its path.
     pub fn type_name(&self) -> &'static str {
         self.entry.value
     }

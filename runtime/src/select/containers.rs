@@ -38,6 +38,25 @@ impl<S: Selection> Selection for Option<S> {
     }
 }
 
+/// A look-up that may have failed, so that `|_| sites.find("a.b")` is a selection: its error is the run's.
+impl<S: Selection> Selection for Result<S> {
+    type Value = S::Value;
+
+    fn want<'s>(&'s self, wants: &mut Wants<'s>) {
+        match self {
+            Ok(selection) => selection.want(wants),
+            Err(error) => wants.fail(error),
+        }
+    }
+
+    fn read(&self, reader: &Reader<'_>) -> Result<Self::Value> {
+        match self {
+            Ok(selection) => selection.read(reader),
+            Err(error) => Err(crate::Error::Msg(error.to_string())),
+        }
+    }
+}
+
 impl<S: Selection, const N: usize> Selection for [S; N] {
     type Value = [S::Value; N];
 

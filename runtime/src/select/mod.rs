@@ -13,7 +13,7 @@ use crate::pass::Reader;
 use crate::site::Tree;
 
 /// What is asked for: a site, a container of sites, a whole `…Sites`, a tuple (to 12), `Vec`, array or `Option` of
-/// selections, `()`, or any of these under [`map`](Selection::map).
+/// selections, the `Result` of a look-up, `()`, or any of these under [`map`](Selection::map).
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a selection of taps",
     label = "select a tap by its field here, such as `t.output`",

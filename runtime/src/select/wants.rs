@@ -13,6 +13,8 @@ pub struct Wants<'s> {
     reducers: Vec<Reducer<'s>>,
     /// The first site that does not belong to the model.
     stranger: Option<(u32, u64)>,
+    /// The error of a look-up that is part of the selection.
+    failed: Option<String>,
 }
 
 /// A reduction at a site.
@@ -26,7 +28,7 @@ pub(crate) struct Reducer<'s> {
 
 impl<'s> Wants<'s> {
     pub(crate) fn new(layout: &Layout) -> Self {
-        Wants { tree: layout.fingerprint, flags: vec![0; layout.len as usize], reducers: Vec::new(), stranger: None }
+        Wants { tree: layout.fingerprint, flags: vec![0; layout.len as usize], reducers: Vec::new(), stranger: None, failed: None }
     }
 
     fn belongs(&mut self, index: u32, tree: u64) -> bool {
@@ -35,6 +37,10 @@ impl<'s> Wants<'s> {
             self.stranger.get_or_insert((index, tree));
         }
         belongs
+    }
+
+    pub(crate) fn fail(&mut self, error: &Error) {
+        self.failed.get_or_insert_with(|| error.to_string());
     }
 
     /// All values of a range of sites.
@@ -58,6 +64,9 @@ impl<'s> Wants<'s> {
 
     /// Flags, reductions, and how many values a run must await before it may stop.
     pub(crate) fn plan(mut self, layout: &Layout, model: &dyn Describe) -> Result<(Vec<u8>, Vec<Reducer<'s>>, usize)> {
+        if let Some(error) = self.failed {
+            return Err(Error::Msg(error));
+        }
         if let Some((index, tree)) = self.stranger {
             return Err(stranger(index, tree, model));
         }
