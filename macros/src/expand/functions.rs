@@ -96,6 +96,7 @@ pub(crate) fn inherent(input: &Input<'_>) -> TokenStream {
     let attached = capture_of(&names.capture_attached, true, &docs);
     let sites_name = &names.sites;
     quote! {
+        #[allow(dead_code, reason = "what is generated need not all be used")]
         impl #impl_generics #ty #where_clause {
             #with_taps
             #capture

@@ -32,6 +32,7 @@ pub(crate) fn implementation(input: &Input<'_>) -> TokenStream {
             }
         }
 
+        #[allow(dead_code, reason = "what is generated need not all be used")]
         impl #own_impl #taps #own_ty #own_where {
             /// Writes the tensors as safetensors, keyed by the names of the taps; the metadata has the model's type and the list
             /// of the taps.
