@@ -92,8 +92,11 @@ impl Drop for File {
     }
 }
 
-/// Every tensor of a file under its name, and the names of the taps.
-fn content(file: &File) -> Result<(Vec<(String, Vec<usize>, Vec<u32>)>, Vec<String>)> {
+/// A tensor of a file: name, shape, bits.
+type Saved = (String, Vec<usize>, Vec<u32>);
+
+/// Every tensor of a file, and the names of the taps.
+fn content(file: &File) -> Result<(Vec<Saved>, Vec<String>)> {
     let mut tensors: Vec<_> = candle_core::safetensors::load(&file.0, &Device::Cpu)?
         .into_iter()
         .map(|(name, tensor)| (name, bits(&tensor).0, bits(&tensor).1))
