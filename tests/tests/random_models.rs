@@ -4,7 +4,7 @@
 //! interpreter's, bit for bit, under its name, and no other.
 
 use std::collections::{BTreeMap, HashMap};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Device, Result, Tensor};
 use candle_nn::{VarBuilder, VarMap};
@@ -24,8 +24,10 @@ struct Subject<'a> {
     weights: HashMap<String, Tensor>,
     sites: Vec<NamedSite>,
     forward: &'a dyn Fn(&Tensor, &[bool]) -> Result<Tensor>,
-    /// Output, and the taps by way of a file.
-    with_taps: &'a dyn Fn(&Tensor, &[bool], PathBuf) -> Result<Tensor>,
+    /// The output; the taps go to a file.
+    with_taps: &'a dyn Fn(&Tensor, &[bool], &Path) -> Result<Tensor>,
+    /// Reads the taps of a file, and writes them there again.
+    rewrite: &'a dyn Fn(&Path) -> Result<()>,
     capture: &'a dyn Fn(&Tensor, &[bool], &[NamedSite]) -> Result<Vec<Vec<Tensor>>>,
     capture_output: &'a dyn Fn(&Tensor, &[bool]) -> Result<Tensor>,
 }
@@ -44,7 +46,16 @@ fn of_site(values: &[Value], site: &str) -> Vec<Vec<u32>> {
     values.iter().filter(|value| value.site == site).map(|value| bits(&value.tensor)).collect()
 }
 
-fn saved(path: &PathBuf) -> Result<BTreeMap<String, Vec<u32>>> {
+/// A file that is gone in the end.
+struct File(PathBuf);
+
+impl Drop for File {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+fn saved(path: &Path) -> Result<BTreeMap<String, Vec<u32>>> {
     let saved = SavedTaps::load(path)?;
     let taps: BTreeMap<_, _> =
         saved.names().iter().map(|name| Ok((name.clone(), bits(saved.get(name)?)))).collect::<Result<_>>()?;
@@ -59,13 +70,12 @@ impl Subject<'_> {
         assert_eq!(expected.len(), values.len(), "the interpreter gives two values one name");
         assert_eq!(bits(&(self.forward)(x, flags)?), output, "forward");
         assert_eq!(bits(&(self.capture_output)(x, flags)?), output, "a capture of the output");
-        let path = std::env::temp_dir().join(format!("taper-random-{}-{}", std::process::id(), self.name));
-        let with_taps = (self.with_taps)(x, flags, path.clone());
-        let taps = with_taps.and_then(|output| Ok((output, saved(&path)?)));
-        let _ = std::fs::remove_file(&path);
-        let (with_taps, taps) = taps?;
-        assert_eq!(bits(&with_taps), output, "forward_with_taps");
-        assert_eq!(taps, expected, "the taps");
+        let file = format!("taper-random-{}-{}", std::process::id(), self.name);
+        let file = File(std::env::temp_dir().join(file));
+        assert_eq!(bits(&(self.with_taps)(x, flags, &file.0)?), output, "forward_with_taps");
+        assert_eq!(saved(&file.0)?, expected, "the taps");
+        (self.rewrite)(&file.0)?;
+        assert_eq!(saved(&file.0)?, expected, "the taps, from a file and to it again");
         self.check_captures(x, flags, &values)
     }
 
@@ -123,11 +133,10 @@ macro_rules! tests {
                 forward: &|x, flags| model.forward(x, &Flags::new(flags)),
                 with_taps: &|x, flags, path| {
                     let (output, taps) = model.forward_with_taps(x, &Flags::new(flags))?;
-                    taps.save(&path)?;
-                    // To a file and back, nothing is lost.
-                    M0Taps::load(&model, &path)?.save(&path)?;
+                    taps.save(path)?;
                     Ok(output)
                 },
+                rewrite: &|path| M0Taps::load(&model, path)?.save(path),
                 capture: &|x, flags, sites| model.capture(x, &Flags::new(flags), |_| sites.to_vec()),
                 capture_output: &|x, flags| model.capture(x, &Flags::new(flags), |t| t.output),
             }
