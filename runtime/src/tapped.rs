@@ -100,6 +100,11 @@ impl<M: Tapped> Tapped for Option<M> {
         b.maybe_with(self.as_ref().map(|m| |b: &mut Builder| m.__taper_sites(b)))
     }
 
+    /// An `Option<&M>` stands where the `M` does.
+    fn __taper_addr(&self) -> usize {
+        self.as_ref().map_or(std::ptr::from_ref(self).addr(), M::__taper_addr)
+    }
+
     fn __taper_holds(&self, addr: usize) -> bool {
         let start = std::ptr::from_ref(self).addr();
         (start..start + size_of::<Self>()).contains(&addr) || self.as_ref().is_some_and(|m| m.__taper_holds(addr))

@@ -1,3 +1,5 @@
 //! What the integration tests share.
 
+pub mod interpreter;
 pub mod parity;
+pub mod programs;

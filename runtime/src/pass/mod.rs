@@ -26,6 +26,8 @@ pub(crate) const REDUCE: u8 = 2;
 pub(crate) const AWAIT: u8 = 4;
 /// The value is supplied or edited.
 pub(crate) const CHANGE: u8 = 8;
+/// The value was awaited, and is known.
+const KNOWN: u8 = 16;
 
 /// The engine of a run. Generated code hands it through the model and gives it every tapped value.
 pub struct Pass<'r> {
@@ -92,7 +94,8 @@ impl<'r> Pass<'r> {
         model: &'r dyn Describe,
     ) -> Result<Self> {
         let (flags, reducers, awaited) = wants.plan(layout, model)?;
-        Ok(Pass { reducers, awaited, may_stop, attached, ..Pass::new(layout, flags, model) })
+        let stopped = awaited == 0 && may_stop;
+        Ok(Pass { reducers, awaited, may_stop, attached, stopped, ..Pass::new(layout, flags, model) })
     }
 
     fn new(layout: &Layout, flags: Vec<u8>, model: &'r dyn Describe) -> Self {
@@ -262,9 +265,19 @@ impl<'r> Pass<'r> {
             }
         }
         if flags & AWAIT != 0 {
-            self.awaited -= 1;
-            self.stopped |= self.awaited == 0 && self.may_stop;
+            self.known(index)?;
         }
+        Ok(())
+    }
+
+    /// What is awaited stands in no frame: a run has one of it.
+    fn known(&mut self, index: u32) -> Result<()> {
+        if self.flags[index as usize] & KNOWN != 0 {
+            return Err(self.produced_twice(index));
+        }
+        self.flags[index as usize] |= KNOWN;
+        self.awaited -= 1;
+        self.stopped |= self.awaited == 0 && self.may_stop;
         Ok(())
     }
 

@@ -63,7 +63,7 @@ impl<S, F> MapAll<S, F> {
     }
 }
 
-impl<S: Selection, U, F: Fn(&S::Value) -> Result<U>> Selection for MapAll<S, F> {
+impl<S: Selection, U: Any, F: Fn(&S::Value) -> Result<U>> Selection for MapAll<S, F> {
     type Value = U;
 
     fn want<'s>(&'s self, wants: &mut Wants<'s>) {
@@ -71,6 +71,6 @@ impl<S: Selection, U, F: Fn(&S::Value) -> Result<U>> Selection for MapAll<S, F> 
     }
 
     fn read(&self, reader: &Reader<'_>) -> Result<U> {
-        (self.f)(&self.selection.read(reader)?)
+        compacted((self.f)(&self.selection.read(reader)?)?)
     }
 }

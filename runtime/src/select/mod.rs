@@ -30,8 +30,9 @@ pub trait Selection {
     fn read(&self, reader: &Reader<'_>) -> Result<Self::Value>;
 
     /// Applies `f` to what is selected. For a plain site this happens as it is captured (see
-    /// [`Site::map`](crate::Site::map)), for anything else when all of it is known.
-    fn map<U, F: Fn(&Self::Value) -> Result<U>>(self, f: F) -> MapAll<Self, F>
+    /// [`Site::map`](crate::Site::map)), for anything else when all of it is known. What `f` returns is copied if it is a
+    /// view of a larger buffer.
+    fn map<U: 'static, F: Fn(&Self::Value) -> Result<U>>(self, f: F) -> MapAll<Self, F>
     where
         Self: Sized,
     {

@@ -70,6 +70,7 @@ impl<'s> Wants<'s> {
         if let Some((index, tree)) = self.stranger {
             return Err(stranger(index, tree, model));
         }
+        self.check_frames(layout, model)?;
         let mut awaited = Vec::new();
         let mut index = 0;
         for &(first, end) in &layout.frames {
@@ -77,11 +78,12 @@ impl<'s> Wants<'s> {
             if first < index {
                 continue;
             }
-            awaited.extend((index..first).filter(|&i| self.flags[i as usize] != 0));
-            awaited.extend(self.plan_frame(layout, first, end, model)?);
+            awaited.extend((index..first).filter(|&i| self.wanted(i)));
+            // What stands in a frame is complete at the end of the call that bounds the frame: the output to await.
+            awaited.extend(self.wanted(first).then(|| layout.scope_end(first)));
             index = end;
         }
-        awaited.extend((index..layout.len).filter(|&i| self.flags[i as usize] != 0));
+        awaited.extend((index..layout.len).filter(|&i| self.wanted(i)));
         awaited.sort_unstable();
         awaited.dedup();
         for &index in &awaited {
@@ -90,19 +92,23 @@ impl<'s> Wants<'s> {
         Ok((self.flags, self.reducers, awaited.len()))
     }
 
-    /// What stands in a frame is complete at the end of the call that bounds the frame: the output to await.
-    fn plan_frame(&self, layout: &Layout, first: u32, end: u32, model: &dyn Describe) -> Result<Option<u32>> {
-        if self.flags[first as usize] != 0 {
-            return Ok(Some(layout.scope_end(first)));
+    fn wanted(&self, index: u32) -> bool {
+        self.flags[index as usize] != 0
+    }
+
+    /// What stands in a frame is wanted through the frame only.
+    fn check_frames(&self, layout: &Layout, model: &dyn Describe) -> Result<()> {
+        let closed = layout.frames.iter().filter(|(first, _)| !self.wanted(*first));
+        for &(first, end) in closed {
+            if let Some(inside) = (first + 1..end).find(|&i| self.wanted(i)) {
+                return Err(Error::Msg(format!(
+                    "`{}` stands in what a run may skip or repeat; select it through `.map` or `.each` of `{}`",
+                    model.names().of(inside),
+                    model.names().of(first),
+                )));
+            }
         }
-        match (first + 1..end).find(|&i| self.flags[i as usize] != 0) {
-            None => Ok(None),
-            Some(inside) => Err(Error::Msg(format!(
-                "`{}` stands in what a run may skip or repeat; select it through `.map` or `.each` of `{}`",
-                model.names().of(inside),
-                model.names().of(first),
-            ))),
-        }
+        Ok(())
     }
 }
 

@@ -218,7 +218,10 @@ impl Builder {
         let elements = container.elements();
         self.mix(elements.len() as u64 + 4);
         // An `Each` has no value of its own, and so no index: it is known by its place among the others.
-        let (node, tree) = (self.next, if self.beyond.is_some() { BEYOND } else { self.tree });
+        let (node, tree) = match self.beyond {
+            Some(place) => (place, BEYOND),
+            None => (self.next, self.tree),
+        };
         let place = self.eaches;
         self.eaches += u32::from(self.beyond.is_none());
         if let Some(Naming { names, prefix, .. }) = &mut self.names {

@@ -1,7 +1,7 @@
 //! Taps as safetensors files, keyed by name.
 
 use std::any::Any;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use candle_core::{Device, Tensor};
@@ -49,8 +49,9 @@ pub fn load<M: Tapped>(model: &M, path: &Path) -> Result<M::Taps> {
     let saved = SavedTaps::load(path)?;
     let mut slots = Slots::new(0, layout.len as usize);
     let mut within = Vec::new();
-    Filler { names: &names, saved: &saved }.fill(&mut slots, &mut within)?;
-    saved.check_all_used(&names)?;
+    let mut filler = Filler { names: &names, saved: &saved, filled: HashSet::new() };
+    filler.fill(&mut slots, &mut within);
+    saved.check_all_used(&filler.filled)?;
     sites.read_taps(&Reader::new(&slots, model_ref(&model))).map_err(|e| in_file(path, e))
 }
 
@@ -116,17 +117,15 @@ impl SavedTaps {
         self.tensors.get(name).ok_or_else(|| in_file(&self.path, format!("no tensor `{name}`")))
     }
 
+    /// Whether there are taps of this name or inside it.
     fn has_under(&self, name: &str) -> bool {
-        let inside = format!("{name}.");
-        self.tensors.keys().any(|key| key == name || key.starts_with(&inside))
+        let inside = |tap: &str| tap.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+        self.names.iter().any(|tap| inside(tap))
     }
 
     /// Every tap that was saved is one of the model's.
-    fn check_all_used(&self, names: &Names) -> Result<()> {
-        let parts =
-            |name: &str| name.split('.').filter(|p| p.parse::<usize>().is_err()).map(str::to_owned).collect::<Vec<_>>();
-        let known: std::collections::HashSet<_> = names.entries.iter().map(|e| parts(&e.name)).collect();
-        match self.names.iter().find(|name| !known.contains(&parts(name))) {
+    fn check_all_used(&self, used: &HashSet<String>) -> Result<()> {
+        match self.names.iter().find(|name| !used.contains(*name)) {
             Some(name) => {
                 Err(in_file(&self.path, format!("`{name}` is no tap of this model; the file is of a `{}`", self.model)))
             }
@@ -139,16 +138,19 @@ impl SavedTaps {
 struct Filler<'a> {
     names: &'a Names,
     saved: &'a SavedTaps,
+    /// What the file calls the taps that the model has.
+    filled: HashSet<String>,
 }
 
 /// A visit around the values: its container, the container's name, and what the file calls the visit.
 type Visit = (Container, String, String);
 
 impl Filler<'_> {
-    fn fill(&self, slots: &mut Slots, within: &mut Vec<Visit>) -> Result<()> {
+    fn fill(&mut self, slots: &mut Slots, within: &mut Vec<Visit>) {
         let depth = within.len();
         let mut frames = Vec::new();
-        for entry in &self.names.entries {
+        let names = self.names;
+        for entry in &names.entries {
             let same = entry.within.iter().zip(within.iter()).all(|(a, (b, ..))| a.node == b.node);
             if !same || entry.within.len() < depth {
                 continue;
@@ -156,7 +158,7 @@ impl Filler<'_> {
             match entry.within.get(depth) {
                 Some(frame) if !frames.contains(&frame.node) => {
                     frames.push(frame.node);
-                    self.fill_frame(*frame, slots, within)?;
+                    self.fill_frame(*frame, slots, within);
                 }
                 Some(_) => {}
                 None => {
@@ -165,13 +167,13 @@ impl Filler<'_> {
                     if let Some(value) = bundle::gather(entry.type_id, &name, &get) {
                         slots.put(entry.index, value);
                     }
+                    self.filled.insert(name);
                 }
             }
         }
-        Ok(())
     }
 
-    fn fill_frame(&self, frame: Container, slots: &mut Slots, within: &mut Vec<Visit>) -> Result<()> {
+    fn fill_frame(&mut self, frame: Container, slots: &mut Slots, within: &mut Vec<Visit>) {
         let name = self.names.of(frame.node);
         let end = self
             .names
@@ -191,14 +193,13 @@ impl Filler<'_> {
             }
             let mut inner = Slots::new(frame.node + 1, (end.unwrap_or(frame.node + 1) - frame.node - 1) as usize);
             within.push((frame, name.clone(), visit_name));
-            self.fill(&mut inner, within)?;
+            self.fill(&mut inner, within);
             within.pop();
             slots.push_frame(frame.node, inner);
             if frame.kind == ContainerKind::Maybe {
                 break;
             }
         }
-        Ok(())
     }
 }
 

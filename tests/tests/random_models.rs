@@ -1,0 +1,147 @@
+//! Random models against an interpreter that runs the same programs with candle alone.
+//!
+//! `build.rs` writes the models, as source and as data. For every one of them every output and every tap has to be the
+//! interpreter's, bit for bit, under its name, and no other.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+
+use candle_core::{DType, Device, Result, Tensor};
+use candle_nn::{VarBuilder, VarMap};
+use proptest::prelude::*;
+use taper::{NamedSite, SavedTaps};
+use taper_tests::interpreter::{self, Value};
+use taper_tests::programs::Program;
+
+include!(concat!(env!("OUT_DIR"), "/random_models.rs"));
+
+const CASES: u32 = 6;
+
+/// A model under test: what is called of it, whatever its type.
+struct Subject<'a> {
+    name: &'a str,
+    program: Program,
+    weights: HashMap<String, Tensor>,
+    sites: Vec<NamedSite>,
+    forward: &'a dyn Fn(&Tensor, &[bool]) -> Result<Tensor>,
+    /// The output; the taps go to a file.
+    with_taps: &'a dyn Fn(&Tensor, &[bool], &Path) -> Result<Tensor>,
+    /// Reads the taps of a file, and writes them there again.
+    rewrite: &'a dyn Fn(&Path) -> Result<()>,
+    capture: &'a dyn Fn(&Tensor, &[bool], &[NamedSite]) -> Result<Vec<Vec<Tensor>>>,
+    capture_output: &'a dyn Fn(&Tensor, &[bool]) -> Result<Tensor>,
+}
+
+fn bits(tensor: &Tensor) -> Vec<u32> {
+    let values = tensor.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+    values.into_iter().map(f32::to_bits).collect()
+}
+
+fn by_name(values: &[Value]) -> BTreeMap<String, Vec<u32>> {
+    values.iter().map(|value| (value.name.clone(), bits(&value.tensor))).collect()
+}
+
+/// All values of a site, in order of production.
+fn of_site(values: &[Value], site: &str) -> Vec<Vec<u32>> {
+    values.iter().filter(|value| value.site == site).map(|value| bits(&value.tensor)).collect()
+}
+
+/// A file that is gone in the end.
+struct File(PathBuf);
+
+impl Drop for File {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+fn saved(path: &Path) -> Result<BTreeMap<String, Vec<u32>>> {
+    let saved = SavedTaps::load(path)?;
+    let taps: BTreeMap<_, _> =
+        saved.names().iter().map(|name| Ok((name.clone(), bits(saved.get(name)?)))).collect::<Result<_>>()?;
+    assert_eq!(taps.len(), saved.names().len(), "a name stands for two taps: {:?}", saved.names());
+    Ok(taps)
+}
+
+impl Subject<'_> {
+    fn check(&self, x: &Tensor, flags: &[bool]) -> Result<()> {
+        let (output, values) = interpreter::run(&self.program, &self.weights, x, flags)?;
+        let (output, expected) = (bits(&output), by_name(&values));
+        assert_eq!(expected.len(), values.len(), "the interpreter gives two values one name");
+        assert_eq!(bits(&(self.forward)(x, flags)?), output, "forward");
+        assert_eq!(bits(&(self.capture_output)(x, flags)?), output, "a capture of the output");
+        let file = format!("taper-random-{}-{}", std::process::id(), self.name);
+        let file = File(std::env::temp_dir().join(file));
+        assert_eq!(bits(&(self.with_taps)(x, flags, &file.0)?), output, "forward_with_taps");
+        assert_eq!(saved(&file.0)?, expected, "the taps");
+        (self.rewrite)(&file.0)?;
+        assert_eq!(saved(&file.0)?, expected, "the taps, from a file and to it again");
+        self.check_captures(x, flags, &values)
+    }
+
+    /// Every site on its own, which stops the run early, and all at once.
+    fn check_captures(&self, x: &Tensor, flags: &[bool], values: &[Value]) -> Result<()> {
+        let of_tensors = |tensors: &[Tensor]| tensors.iter().map(bits).collect::<Vec<_>>();
+        for site in &self.sites {
+            let captured = (self.capture)(x, flags, std::slice::from_ref(site))?;
+            assert_eq!(of_tensors(&captured[0]), of_site(values, site.name()), "a capture of {site}");
+        }
+        let captured = (self.capture)(x, flags, &self.sites)?;
+        for (site, tensors) in self.sites.iter().zip(captured) {
+            assert_eq!(of_tensors(&tensors), of_site(values, site.name()), "{site} among all");
+        }
+        let known: Vec<_> = self.sites.iter().map(NamedSite::name).collect();
+        for value in values {
+            assert!(known.contains(&value.site.as_str()), "`{}` is no site", value.site);
+        }
+        Ok(())
+    }
+
+    fn check_random(&self) {
+        let cases = (prop::collection::vec(any::<bool>(), 48), prop::array::uniform8(-2f32..2.));
+        let config = ProptestConfig { cases: CASES, failure_persistence: None, ..ProptestConfig::default() };
+        let mut runner = proptest::test_runner::TestRunner::new(config);
+        let result = runner.run(&cases, |(flags, x)| {
+            let x = Tensor::from_slice(&x, (2, 4), &Device::Cpu).unwrap();
+            self.check(&x, &flags).unwrap();
+            Ok(())
+        });
+        if let Err(error) = result {
+            panic!("{}: {error}", self.name);
+        }
+    }
+}
+
+fn weights(vars: &VarMap) -> HashMap<String, Tensor> {
+    let data = vars.data().lock().unwrap();
+    data.iter().map(|(name, var)| (name.clone(), var.as_tensor().clone())).collect()
+}
+
+macro_rules! tests {
+    ($($name:ident)*) => {$(
+        #[test]
+        fn $name() {
+            use $name::{M0, M0Taps, program};
+            use taper_tests::interpreter::Flags;
+            let vars = VarMap::new();
+            let model = M0::load(VarBuilder::from_varmap(&vars, DType::F32, &Device::Cpu)).unwrap();
+            Subject {
+                name: stringify!($name),
+                program: program(),
+                weights: weights(&vars),
+                sites: model.sites().iter().collect(),
+                forward: &|x, flags| model.forward(x, &Flags::new(flags)),
+                with_taps: &|x, flags, path| {
+                    let (output, taps) = model.forward_with_taps(x, &Flags::new(flags))?;
+                    taps.save(path)?;
+                    Ok(output)
+                },
+                rewrite: &|path| M0Taps::load(&model, path)?.save(path),
+                capture: &|x, flags, sites| model.capture(x, &Flags::new(flags), |_| sites.to_vec()),
+                capture_output: &|x, flags| model.capture(x, &Flags::new(flags), |t| t.output),
+            }
+            .check_random();
+        }
+    )*};
+}
+each_random_model!(tests);
