@@ -25,6 +25,12 @@ impl<S> Frame for Visits<S> {
     type Inner = S;
 }
 
+// As the runtime's.
+#[diagnostic::on_unimplemented(
+    message = "the value of this tap is a `{T}`, and the tap is of another type",
+    label = "this is a `{T}`",
+    note = "a tap is a `Tensor` unless its `let` names a type: add the missing `?`, tap a `.clone()` of a reference, or write `let name: Type = …`"
+)]
 pub trait Place<T> {}
 
 impl<T> Place<T> for Site<T> {}
@@ -56,7 +62,7 @@ impl<'r> Pass<'r> {
         None
     }
 
-    pub fn tap<T, P: Place<T>>(&mut self, _place: &P, value: T) -> Option<T> {
+    pub fn tap<T, P: Place<T>>(&mut self, value: T, _place: &P) -> Option<T> {
         Some(value)
     }
 
