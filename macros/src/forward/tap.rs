@@ -55,7 +55,9 @@ impl Walker<'_> {
         let lints = &local.attrs;
         let (values, types) = self.values(&local.pat, &names);
         let expr = &local.init.as_ref().expect("checked: a tap has a value").expr;
-        out.push(syn::parse_quote!(#(#lints)* let #values: #types = #expr;));
+        // What is not named is for the site to say: a wrong type is its error, at the name.
+        let types = names.iter().any(|(_, ty)| ty.is_some()).then(|| quote!(: #types));
+        out.push(syn::parse_quote!(#(#lints)* let #values #types = #expr;));
         for (place, (name, _)) in names.iter().enumerate() {
             let value = Ident::new(&value_of(place).to_string(), at(name.ident.span()));
             let tapped = self.tapped(&name.ident, quote!(#value));
@@ -155,11 +157,7 @@ impl Walker<'_> {
     }
 
     fn type_of(&self, (_, ty): &Named) -> TokenStream {
-        match ty {
-            Some(ty) => quote!(#ty),
-            // The site knows: a wrong type is its error, at the name.
-            None => quote!(_),
-        }
+        ty.as_ref().map_or_else(|| quote!(_), |ty| quote!(#ty))
     }
 
     fn tapped(&self, name: &Ident, value: TokenStream) -> TokenStream {
