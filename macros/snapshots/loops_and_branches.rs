@@ -278,8 +278,8 @@ impl Net {
         use ::taper::__private::calls::*;
         let ::taper::__private::At { sites, pass } = at;
         {
-            let __v0: ::taper::__private::candle_core::Tensor = x.mean(1)?;
-            let mean = match pass.tap(&sites.mean, __v0) {
+            let __v0 = x.mean(1)?;
+            let mean = match pass.tap(__v0, &sites.mean) {
                 ::taper::__private::Some(__v) => __v,
                 ::taper::__private::None => return pass.halt(),
             };

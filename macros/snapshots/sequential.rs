@@ -330,7 +330,7 @@ impl LeNet {
             return pass.output(&sites.output, ::taper::__private::Ok(__v));
         }
         let __v1: ::taper::__private::candle_core::Tensor = match pass
-            .tap(&sites.input, ::core::clone::Clone::clone(input))
+            .tap(::core::clone::Clone::clone(input), &sites.input)
         {
             ::taper::__private::Some(__v) => __v,
             ::taper::__private::None => return pass.halt(),
@@ -345,19 +345,13 @@ impl LeNet {
                 __r if pass.on() => __r,
                 _ => return pass.halt(),
             })?;
-            let __v0: ::taper::__private::candle_core::Tensor = ::taper::__private::step(
-                &x,
-                Tensor::relu,
-            )?;
-            let act1 = match pass.tap(&sites.act1, __v0) {
+            let __v0 = ::taper::__private::step(&x, Tensor::relu)?;
+            let act1 = match pass.tap(__v0, &sites.act1) {
                 ::taper::__private::Some(__v) => __v,
                 ::taper::__private::None => return pass.halt(),
             };
-            let __v0: ::taper::__private::candle_core::Tensor = ::taper::__private::step(
-                &act1,
-                |x| x.max_pool2d(2),
-            )?;
-            let pool1 = match pass.tap(&sites.pool1, __v0) {
+            let __v0 = ::taper::__private::step(&act1, |x| x.max_pool2d(2))?;
+            let pool1 = match pass.tap(__v0, &sites.pool1) {
                 ::taper::__private::Some(__v) => __v,
                 ::taper::__private::None => return pass.halt(),
             };

@@ -237,21 +237,18 @@ impl Mlp {
         if let ::taper::__private::Some(__v) = pass.supplied(&sites.output) {
             return pass.output(&sites.output, ::taper::__private::Ok(__v));
         }
-        let __v1: Tensor = match pass.tap(&sites.x, ::core::clone::Clone::clone(x)) {
+        let __v1: Tensor = match pass.tap(::core::clone::Clone::clone(x), &sites.x) {
             ::taper::__private::Some(__v) => __v,
             ::taper::__private::None => return pass.halt(),
         };
         let x = &__v1;
         let output: Result<Tensor> = {
-            let __v0: ::taper::__private::candle_core::Tensor = (match self
-                .up
-                .__taper_forward(x, pass.at(&sites.up))
-            {
+            let __v0 = (match self.up.__taper_forward(x, pass.at(&sites.up)) {
                 __r if pass.on() => __r,
                 _ => return pass.halt(),
             })?
                 .gelu()?;
-            let act = match pass.tap(&sites.act, __v0) {
+            let act = match pass.tap(__v0, &sites.act) {
                 ::taper::__private::Some(__v) => __v,
                 ::taper::__private::None => return pass.halt(),
             };

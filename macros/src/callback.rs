@@ -8,10 +8,10 @@
 //! ```
 //! `#[forward] impl Block { .. }` emits the impl and `Block! { impl Block { .. } }`.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::parse::Parser;
-use syn::{DeriveInput, ItemImpl, Type, braced};
+use syn::{DeriveInput, GenericParam, ImplItemFn, ItemImpl, Type, Visibility, braced};
 
 use crate::ctxt::Ctxt;
 use crate::model::ir::Model;
@@ -42,29 +42,64 @@ fn of_struct(input: &DeriveInput, model: &Model, failed: bool) -> TokenStream {
         let Some(item) = sequential::forward_impl(model) else { return quote!(#loader) };
         let sizes = (!failed).then(|| sequential::sizes::size_checks(model));
         let written = forward::strip(&item);
-        let inside = expand::model(model, &item);
+        let inside = expand::model(model, &item, failed);
         return quote!(#loader #sizes #written #inside);
     }
     let carrier = carrier(input, model);
-    quote!(#loader #carrier)
+    let finished = (!failed).then(|| finished(model));
+    quote!(#loader #carrier #finished)
 }
 
 fn carrier(input: &DeriveInput, model: &Model) -> TokenStream {
     let (ident, krate) = (&model.ident, &model.options.krate);
     let name = format_ident!("__taper_{}", syn::ext::IdentExt::unraw(ident));
-    let complete = model.generics.type_params().next().is_none().then(|| {
-        let (impl_generics, ty_generics, where_clause) = model.generics.split_for_impl();
-        quote_spanned!(ident.span()=> impl #impl_generics #krate::__private::Complete for #ident #ty_generics #where_clause {})
-    });
     quote! {
         #[doc(hidden)]
         macro_rules! #name {
             ($($item:tt)*) => { #krate::__private::__forward! { { #input } { $($item)* } } };
         }
         #[doc(hidden)]
+        #[allow(unused_imports, reason = "that no impl has `#[forward]` is said once, below")]
         pub(crate) use #name as #ident;
-        #complete
     }
+}
+
+/// Whether some impl has `#[forward]`. Only the type checker knows, and only of types without parameters of types.
+/// ```ignore
+/// const _: () = {
+///     use ::taper::__private::{HoldsNothing as _, NotInError as _};
+///     if !::taper::__private::Holds::<Block>::TAPS && !<Block>::__TAPER_IN_ERROR {
+///         panic!("`Block` has no `#[forward]`; …")
+///     }
+/// };
+/// ```
+fn finished(model: &Model) -> Option<TokenStream> {
+    if model.generics.type_params().next().is_some() {
+        return None;
+    }
+    let (ident, krate) = (&model.ident, &model.options.krate);
+    let arguments = model.generics.params.iter().map(|param| match param {
+        GenericParam::Const(param) => match param.ty.to_token_stream().to_string().as_str() {
+            "bool" => quote!(false),
+            "char" => quote!('a'),
+            _ => quote!(0),
+        },
+        _ => quote!('static),
+    });
+    let ty = quote!(#ident<#(#arguments),*>);
+    let message = format!(
+        "`{ident}` has no taps: none of its impls has `#[forward]`; write it on the impl of its `forward`, or \
+         `#[model(sequential)]` on the struct"
+    );
+    Some(quote_spanned! {ident.span()=>
+        const _: () = {
+            #[allow(unused_imports, reason = "inherent constants hide those of the traits")]
+            use #krate::__private::{HoldsNothing as _, NotInError as _};
+            if !#krate::__private::Holds::<#ty>::TAPS && !<#ty>::__TAPER_IN_ERROR {
+                ::core::panic!(#message)
+            }
+        };
+    })
 }
 
 fn swallow(input: &DeriveInput) -> TokenStream {
@@ -78,37 +113,67 @@ fn swallow(input: &DeriveInput) -> TokenStream {
 }
 
 pub(crate) fn attribute(args: TokenStream, item: TokenStream) -> TokenStream {
-    let parsed: ItemImpl = match syn::parse2(item.clone()) {
+    let mut parsed: ItemImpl = match syn::parse2(item.clone()) {
         Ok(parsed) => parsed,
-        Err(_) => {
-            let error = syn::Error::new_spanned(
-                item.clone().into_iter().next().to_token_stream(),
-                "`#[forward]` stands on the impl of a model's `forward`, `#[forward] impl Block { .. }`",
-            );
-            let error = error.into_compile_error();
-            return quote!(#error #item);
-        }
+        Err(error) => return no_impl(item, error),
     };
-    let written = forward::strip(&parsed);
+    let cx = Ctxt::new();
     if !args.is_empty() {
-        let error = syn::Error::new_spanned(
-            args,
-            "`#[forward]` takes no arguments; options stand in `#[model(..)]` on the struct",
-        );
-        let error = error.into_compile_error();
-        return quote!(#error #written);
+        cx.error(args, "`#[forward]` takes no arguments; options stand in `#[model(..)]` on the struct");
     }
-    let Type::Path(ty) = &*parsed.self_ty else {
-        let error = syn::Error::new_spanned(
-            &parsed.self_ty,
+    while let Type::Reference(reference) = &*parsed.self_ty {
+        cx.error(reference, "this is a reference, and a model is a struct; leave out the `&`");
+        parsed.self_ty = reference.elem.clone();
+    }
+    let path = path_of(&cx, &parsed);
+    let written = forward::strip(&parsed);
+    let errors = cx.check().err().map(syn::Error::into_compile_error);
+    let inside = path.map(|path| quote!(#path! { #parsed }));
+    quote!(#errors #written #inside)
+}
+
+/// The path of the macro that carries the struct's tokens: that of the type. Its last name is ours, so that rustc says, if
+/// there is no such macro, that it comes from `#[forward]`.
+fn path_of(cx: &Ctxt, item: &ItemImpl) -> Option<syn::Path> {
+    let Type::Path(ty) = &*item.self_ty else {
+        cx.error(
+            &item.self_ty,
             "this is no model; `#[forward]` stands on the impl of a struct with `#[derive(Model)]`",
         );
-        let error = error.into_compile_error();
-        return quote!(#error #written);
+        return None;
     };
     let mut path = ty.path.clone();
     path.segments.iter_mut().for_each(|s| s.arguments = syn::PathArguments::None);
-    quote!(#written #path! { #parsed })
+    if let Some(last) = path.segments.last_mut() {
+        last.ident.set_span(last.ident.span().resolved_at(Span::call_site()));
+    }
+    Some(path)
+}
+
+/// `#[forward]` on something that is no impl, which stays as it is.
+fn no_impl(item: TokenStream, error: syn::Error) -> TokenStream {
+    if let Ok(mut method) = syn::parse2::<ImplItemFn>(item.clone()) {
+        let error = syn::Error::new(
+            Span::call_site(),
+            "`#[forward]` stands on the impl, whose other methods may tap too; move it above `impl`",
+        );
+        let error = error.into_compile_error();
+        forward::strip_method(&mut method);
+        // Certainly a method of an inherent impl: the derive need not say that `#[forward]` is missing.
+        let inherent = method.sig.receiver().is_some() && !matches!(method.vis, Visibility::Inherited);
+        let marker = inherent.then(expand::in_error);
+        return quote!(#error #marker #method);
+    }
+    let is_impl = |token: &TokenTree| matches!(token, TokenTree::Ident(ident) if ident == "impl");
+    let error = match item.clone().into_iter().any(|token| is_impl(&token)) {
+        true => error,
+        false => syn::Error::new(
+            Span::call_site(),
+            "`#[forward]` stands on an impl; move it to the one that has the model's `forward`",
+        ),
+    };
+    let error = error.into_compile_error();
+    quote!(#error #item)
 }
 
 pub(crate) fn with_struct(input: TokenStream) -> TokenStream {
@@ -123,8 +188,15 @@ pub(crate) fn with_struct(input: TokenStream) -> TokenStream {
         Err(error) => return error.into_compile_error(),
     };
     let cx = Ctxt::new();
-    let parsed = model::parse::parse(&cx, &input);
+    let Some(mut model) = model::parse::parse(&cx, &input) else {
+        let _ = cx.check();
+        return TokenStream::new();
+    };
+    model::check::check(&cx, &model);
     // What is wrong with the struct, its derive has said.
-    let _ = cx.check();
-    parsed.map(|model| expand::model(&model, &item)).unwrap_or_default()
+    let failed = cx.check().is_err();
+    // Errors about fields stand where the fields do, not in the macro that carried them here.
+    let here = item.impl_token.span;
+    model.fields.iter_mut().for_each(|f| f.ident.set_span(f.ident.span().resolved_at(here)));
+    expand::model(&model, &item, failed)
 }

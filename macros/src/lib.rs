@@ -17,7 +17,7 @@ mod suggest;
 use proc_macro::TokenStream;
 
 /// Makes a struct a model: generates its loader and, with [`macro@forward`], everything to look inside.
-#[proc_macro_derive(Model, attributes(model, load, prefix, then))]
+#[proc_macro_derive(Model, attributes(model, load, prefix, then, tap, untapped))]
 pub fn derive_model(input: TokenStream) -> TokenStream {
     callback::derive(input.into()).into()
 }

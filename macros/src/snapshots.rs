@@ -23,7 +23,7 @@ fn forward(item: TokenStream, implementation: TokenStream) -> String {
     let cx = Ctxt::new();
     let model = model::parse::parse(&cx, &input).unwrap();
     cx.check().unwrap();
-    pretty(expand::model(&model, &implementation))
+    pretty(expand::model(&model, &implementation, false))
 }
 
 #[test]

@@ -66,8 +66,13 @@ impl<T, E> Fallible for Result<T, E> {
     type Error = E;
 }
 
-/// A derived model must have a `forward` with `#[forward]` on its impl: this bound says so if it has not.
-pub trait Complete: Tapped {}
+/// The answer for models whose `#[forward]` is without errors. The inherent constant of the same name wins where it is.
+pub trait NotInError {
+    /// No.
+    const __TAPER_IN_ERROR: bool = false;
+}
+
+impl<T: ?Sized> NotInError for T {}
 
 /// Whether a type holds something with taps, for fields that `forward` never mentions.
 pub struct Holds<T: ?Sized>(std::marker::PhantomData<T>);

@@ -33,8 +33,9 @@ fn generic_over_models(input: &Input<'_>) -> Option<TokenStream> {
     let at = local("at");
     let forward = &main.method.sig.ident;
     let plain = match main.of_trait {
-        Some(path) => quote!(<Self as #path>::#forward),
-        None => quote!(Self::#forward),
+        _ if input.in_error => quote!(::core::unreachable!()),
+        Some(path) => quote!(<Self as #path>::#forward(self, #(#names,)*)),
+        None => quote!(Self::#forward(self, #(#names,)*)),
     };
     Some(quote! {
         impl #impl_generics #krate::__private::Model for #ty #where_clause {
@@ -51,7 +52,7 @@ fn generic_over_models(input: &Input<'_>) -> Option<TokenStream> {
             }
 
             fn __taper_plain(&self, (#(#names,)*): Self::Args<'_>) -> #krate::__private::Result<Self::Output, Self::Error> {
-                #plain(self, #(#names,)*)
+                #plain
             }
         }
     })
@@ -83,11 +84,15 @@ fn one_tensor(input: &Input<'_>) -> Option<TokenStream> {
             for<'__taper> &'__taper #candle::Tensor: #same<'__taper, &'__taper #elem>,
             for<'__taper> #returned: #same<'__taper, #candle::Result<#candle::Tensor>>,
     };
+    let called = match input.in_error {
+        true => quote!(::core::unreachable!()),
+        false => quote!(#same::same(Self::forward(self, #same::same(x)))),
+    };
     let module = main.of_trait.is_none().then(|| {
         quote! {
             impl #impl_generics #candle::Module for #ty #bounds {
                 fn forward(&self, x: &#candle::Tensor) -> #candle::Result<#candle::Tensor> {
-                    #same::same(Self::forward(self, #same::same(x)))
+                    #called
                 }
             }
         }

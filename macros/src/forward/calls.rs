@@ -9,13 +9,13 @@
 //! of the user's own call. Sites and pass come last: the arguments, which may hold traced calls, are evaluated before.
 
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::{format_ident, quote, quote_spanned};
-use syn::spanned::Spanned;
+use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::{Expr, ExprMethodCall};
 
 use super::levels::Level;
 use super::shape::Shape;
-use super::walk::{Method, Walker};
+use super::walk::{Method, Walker, place_of};
+use crate::load::located_at;
 
 /// A local of the generated code, which no name of the user's can meet.
 pub(crate) fn local(name: &str) -> Ident {
@@ -23,7 +23,7 @@ pub(crate) fn local(name: &str) -> Ident {
 }
 
 /// The user's place, our hygiene.
-fn at(span: Span) -> Span {
+pub(crate) fn at(span: Span) -> Span {
     span.resolved_at(Span::mixed_site())
 }
 
@@ -44,7 +44,7 @@ impl Walker<'_> {
     /// `receiver.apply(&self.f)`, its parts walked.
     pub(crate) fn applied(&mut self, expr: &mut Expr, shape: Shape) {
         let Expr::MethodCall(call) = &*expr else { unreachable!("called for method calls") };
-        if !self.note_call(&shape, Method::Forward, call.args[0].span()) || !self.emits() {
+        if !self.note_call(&shape, Method::Forward, place_of(&call.args[0])) || !self.emits() {
             return;
         }
         let ExprMethodCall { receiver, method, args, .. } = call;
@@ -60,7 +60,7 @@ impl Walker<'_> {
     /// `(self.act)(x)`, where the field is a foreign leaf: a closure.
     pub(crate) fn called_field(&mut self, expr: &mut Expr, shape: Shape) {
         let Expr::Call(call) = &*expr else { unreachable!("called for calls") };
-        if !self.note_call(&shape, Method::Forward, call.func.span()) || !self.emits() {
+        if !self.note_call(&shape, Method::Forward, place_of(&call.func)) || !self.emits() {
             return;
         }
         let module = strip_reference(&call.func);
@@ -162,9 +162,12 @@ impl Walker<'_> {
         let Some(plan) = self.plan else { return };
         let field = shape.origin().expect("only what comes from a field is checked").field;
         if plan.fields[field].as_ref().is_some_and(|f| f.leaf.is_none()) {
-            let (krate, receiver) = (self.krate, &call.receiver);
-            let leaf = quote_spanned!(at(receiver.span())=> #krate::__private::leaf);
-            *call.receiver = syn::parse_quote!(#leaf(&#receiver));
+            let receiver = &call.receiver;
+            let span = at(place_of(receiver));
+            let krate = located_at(&self.krate.to_token_stream(), span);
+            // rustc points at the argument if it is none.
+            let leaf = quote_spanned!(span=> #krate::__private::leaf(&#receiver));
+            *call.receiver = syn::parse_quote!(#leaf);
         }
     }
 
@@ -174,8 +177,8 @@ impl Walker<'_> {
             |field: usize| self.plan.is_some_and(|p| p.fields[field].as_ref().is_some_and(|f| f.leaf.is_none()));
         if shape.origin().is_some_and(|origin| foreign(origin.field)) {
             let krate = self.krate;
-            let mention = quote_spanned!(at(expr.span())=> #krate::__private::Mention);
-            let plain = quote_spanned!(at(expr.span())=> plain);
+            let mention = quote_spanned!(at(place_of(expr))=> #krate::__private::Mention);
+            let plain = quote_spanned!(at(place_of(expr))=> plain);
             *expr = parenthesized(quote!(*#mention(&#expr).#plain()));
         }
     }

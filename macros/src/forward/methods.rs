@@ -1,13 +1,16 @@
 //! Which methods an impl has, and what a `forward` must look like.
 
-use quote::ToTokens;
-use syn::spanned::Spanned;
+use std::borrow::Cow;
+
+use quote::{ToTokens, quote};
 use syn::{FnArg, GenericArgument, ImplItem, ImplItemFn, ItemImpl, PathArguments, ReceiverKind, ReturnType, Type};
 
 use crate::ctxt::Ctxt;
+use crate::model::ir::Model;
 
 /// The forward of a model.
 pub(crate) struct Main<'a> {
+    pub(crate) item: &'a ItemImpl,
     pub(crate) method: &'a ImplItemFn,
     /// `Result<…>` as written.
     pub(crate) returned: &'a Type,
@@ -33,22 +36,55 @@ impl Main<'_> {
     }
 }
 
-/// Finds and checks the forward of an impl. Nothing is generated without one.
-pub(crate) fn main<'a>(cx: &Ctxt, item: &'a ItemImpl) -> Option<Main<'a>> {
-    let functions = || {
-        item.items.iter().filter_map(|item| match item {
-            ImplItem::Fn(function) => Some(function),
-            _ => None,
-        })
-    };
-    let named = |name: &str| functions().find(|f| f.sig.ident == name);
-    let Some(method) = named("forward").or_else(|| named("forward_t")) else {
+/// Checks the signature of an impl's `forward`. What comes back is the impl with it put right where it is in error, so that
+/// everything that other code names is generated all the same; nothing without a `forward`.
+pub(crate) fn check_signature<'a>(cx: &Ctxt, model: &Model, item: &'a ItemImpl) -> Option<Cow<'a, ItemImpl>> {
+    let Some(method) = find(item) else {
         cx.error(&item.self_ty, "this impl has no `forward`; `#[forward]` stands on the one impl that has it");
         return None;
     };
-    let sound = check_receiver(cx, method) & check_qualifiers(cx, method);
-    let (returned, output) = result(cx, method)?;
-    sound.then_some(Main { method, returned, output, of_trait: item.trait_.as_ref().map(|(path, _)| path) })
+    let sound = check_receiver(cx, method) & check_qualifiers(cx, method) & check_result(cx, method);
+    Some(if sound { Cow::Borrowed(item) } else { Cow::Owned(put_right(model, item)) })
+}
+
+fn find(item: &ItemImpl) -> Option<&ImplItemFn> {
+    let named = |name| {
+        item.items.iter().find_map(|item| match item {
+            ImplItem::Fn(function) if function.sig.ident == name => Some(function),
+            _ => None,
+        })
+    };
+    named("forward").or_else(|| named("forward_t"))
+}
+
+/// The forward of an impl whose signature is sound.
+pub(crate) fn main(item: &ItemImpl) -> Option<Main<'_>> {
+    let method = find(item)?;
+    let ReturnType::Type(_, returned) = &method.sig.output else { return None };
+    let output = output_of(returned)?;
+    Some(Main { item, method, returned, output, of_trait: item.trait_.as_ref().map(|(path, _)| path) })
+}
+
+/// `fn forward(&self, …) -> Result<Tensor>`, its arguments as written.
+fn put_right(model: &Model, item: &ItemImpl) -> ItemImpl {
+    let mut item = item.clone();
+    let name = find(&item).map(|method| method.sig.ident.clone());
+    for method in &mut item.items {
+        let ImplItem::Fn(ImplItemFn { sig, .. }) = method else { continue };
+        if Some(&sig.ident) != name.as_ref() {
+            continue;
+        }
+        (sig.asyncness, sig.constness, sig.safety) = (None, None, syn::Safety::Default);
+        let arguments = sig.inputs.iter().filter(|arg| matches!(arg, FnArg::Typed(_)));
+        sig.inputs = std::iter::once(syn::parse_quote!(&self)).chain(arguments.cloned()).collect();
+        let fallible = matches!(&sig.output, ReturnType::Type(_, ty) if output_of(ty).is_some());
+        if !fallible {
+            let krate = &model.options.krate;
+            let candle = quote!(#krate::__private::candle_core);
+            sig.output = syn::parse_quote!(-> #candle::Result<#candle::Tensor>);
+        }
+    }
+    item
 }
 
 fn check_receiver(cx: &Ctxt, method: &ImplItemFn) -> bool {
@@ -84,31 +120,33 @@ fn check_qualifiers(cx: &Ctxt, method: &ImplItemFn) -> bool {
     true
 }
 
-/// The `Result` and what is in it.
-fn result<'a>(cx: &Ctxt, method: &'a ImplItemFn) -> Option<(&'a Type, &'a Type)> {
+fn check_result(cx: &Ctxt, method: &ImplItemFn) -> bool {
     const REMEDY: &str =
         "a pass can fail, and can stop early; return a `Result`, such as `candle_core::Result<Tensor>`";
-    let ReturnType::Type(_, returned) = &method.sig.output else {
-        cx.error(&method.sig.ident, format!("`{}` returns nothing: {REMEDY}", method.sig.ident));
-        return None;
-    };
-    let output = match &**returned {
-        Type::Path(path) => path.path.segments.last().and_then(|last| match &last.arguments {
-            PathArguments::AngleBracketed(args) if !is_other(&last.ident) => {
-                args.args.iter().find_map(|arg| match arg {
-                    GenericArgument::Type(ty) => Some(ty),
-                    _ => None,
-                })
-            }
-            _ => None,
-        }),
-        _ => None,
-    };
-    if output.is_none() {
-        let shown = returned.to_token_stream().to_string();
-        cx.error_at(returned.span(), format!("`{}` returns `{}`: {REMEDY}", method.sig.ident, shown.replace(' ', "")));
+    let name = &method.sig.ident;
+    match &method.sig.output {
+        ReturnType::Default => cx.error(name, format!("`{name}` returns nothing: {REMEDY}")),
+        ReturnType::Type(_, returned) if output_of(returned).is_none() => {
+            let shown = returned.to_token_stream().to_string().replace(' ', "");
+            cx.error(returned, format!("`{name}` returns `{shown}`: {REMEDY}"));
+        }
+        ReturnType::Type(..) => return true,
     }
-    output.map(|output| (&**returned, output))
+    false
+}
+
+/// What is in a `Result`.
+fn output_of(returned: &Type) -> Option<&Type> {
+    let Type::Path(path) = returned else { return None };
+    let last = path.path.segments.last()?;
+    let PathArguments::AngleBracketed(args) = &last.arguments else { return None };
+    if is_other(&last.ident) {
+        return None;
+    }
+    args.args.iter().find_map(|arg| match arg {
+        GenericArgument::Type(ty) => Some(ty),
+        _ => None,
+    })
 }
 
 /// Types with a parameter that are certainly no `Result`.

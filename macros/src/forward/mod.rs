@@ -19,8 +19,8 @@ use quote::quote;
 use syn::{FnArg, ImplItemFn, ItemImpl};
 
 pub(crate) use calls::local;
-pub(crate) use methods::{Main, main};
-pub(crate) use strip::strip;
+pub(crate) use methods::{Main, check_signature, main};
+pub(crate) use strip::{strip, strip_method};
 pub(crate) use walk::{Method, Tap};
 
 use crate::ctxt::Ctxt;

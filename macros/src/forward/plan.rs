@@ -288,7 +288,11 @@ fn check_names(cx: &Ctxt, model: &Model, fields: &[Option<FieldPlan>], order: &m
         }
     }
     order.retain(|item| {
-        let Item::Tap(tap) = item else { return true };
+        let tap = match item {
+            Item::Tap(tap) => tap,
+            // The derive has said that a field can't be called `output`.
+            Item::Field(field) => return model.fields[*field].name() != "output",
+        };
         let name = syn::ext::IdentExt::unraw(&tap.name).to_string();
         if name == "output" {
             cx.error_at(

@@ -2,14 +2,19 @@
 
 use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens;
-use syn::ItemImpl;
 use syn::visit_mut::{self, VisitMut};
+use syn::{ImplItemFn, ItemImpl};
 
 /// Takes off `#[tap]`, `#[untapped]` and the doc comments of tapped values. Nothing else is touched.
 pub(crate) fn strip(item: &ItemImpl) -> TokenStream {
     let mut item = item.clone();
     Strip.visit_item_impl_mut(&mut item);
     item.into_token_stream()
+}
+
+/// The same for a method alone.
+pub(crate) fn strip_method(method: &mut ImplItemFn) {
+    Strip.visit_impl_item_fn_mut(method);
 }
 
 struct Strip;

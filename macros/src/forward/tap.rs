@@ -7,16 +7,15 @@
 //! becomes
 //! ```ignore
 //! let (v0, v1): (Tensor, Tensor) = split(&x)?;
-//! let q = match pass.tap(&sites.q, v0) { Some(v) => v, None => return pass.halt() };
-//! let k = match pass.tap(&sites.k, v1) { Some(v) => v, None => return pass.halt() };
+//! let q = match pass.tap(v0, &sites.q) { Some(v) => v, None => return pass.halt() };
+//! let k = match pass.tap(v1, &sites.k) { Some(v) => v, None => return pass.halt() };
 //! ```
 
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
-use syn::spanned::Spanned;
 use syn::{Attribute, FnArg, Ident, Local, Pat, PatIdent, Stmt, Type};
 
-use super::calls::local;
+use super::calls::{at, local};
 use super::walk::{Tap, Walker};
 
 /// A tapped name of a pattern, and its type where one is written.
@@ -56,9 +55,11 @@ impl Walker<'_> {
         let lints = &local.attrs;
         let (values, types) = self.values(&local.pat, &names);
         let expr = &local.init.as_ref().expect("checked: a tap has a value").expr;
-        out.push(syn::parse_quote!(#(#lints)* let #values: #types = #expr;));
+        // What is not named is for the site to say: a wrong type is its error, at the name.
+        let types = names.iter().any(|(_, ty)| ty.is_some()).then(|| quote!(: #types));
+        out.push(syn::parse_quote!(#(#lints)* let #values #types = #expr;));
         for (place, (name, _)) in names.iter().enumerate() {
-            let value = value_of(place);
+            let value = Ident::new(&value_of(place).to_string(), at(name.ident.span()));
             let tapped = self.tapped(&name.ident, quote!(#value));
             out.push(syn::parse_quote!(#(#cfgs)* let #name = #tapped;));
         }
@@ -74,22 +75,16 @@ impl Walker<'_> {
         let attr = local.attrs.iter().find(|a| a.path().is_ident("tap")).expect("called for taps");
         self.check_arguments(attr);
         if let Some(place) = self.nested() {
-            self.error(
-                attr.span(),
-                format!("nothing can be tapped in {place}; use a loop, or tap what {place} returns"),
-            );
+            self.error_on(attr, format!("nothing can be tapped in {place}; use a loop, or tap what {place} returns"));
             return None;
         }
         match &local.init {
             None => {
-                self.error(
-                    local.pat.span(),
-                    "a tap needs its value at once; write `#[tap]` on the `let` that gives it",
-                );
+                self.error_on(&local.pat, "a tap needs its value at once; write `#[tap]` on the `let` that gives it");
                 return None;
             }
             Some(init) if init.diverge.is_some() => {
-                self.error(attr.span(), "`let … else` can't be tapped; tap a plain `let` after it");
+                self.error_on(attr, "`let … else` can't be tapped; tap a plain `let` after it");
                 return None;
             }
             Some(_) => {}
@@ -104,7 +99,7 @@ impl Walker<'_> {
 
     fn check_arguments(&self, attr: &Attribute) {
         if !matches!(attr.meta, syn::Meta::Path(_)) {
-            self.error(attr.meta.span(), "`#[tap]` takes no arguments; a tap is named by its `let`");
+            self.error_on(&attr.meta, "`#[tap]` takes no arguments; a tap is named by its `let`");
         }
     }
 
@@ -114,8 +109,8 @@ impl Walker<'_> {
             (_, Some(Type::Paren(t))) => self.gather(pat, Some(&t.elem), names),
             (_, Some(Type::Group(t))) => self.gather(pat, Some(&t.elem), names),
             (_, Some(Type::Reference(t))) => {
-                self.error(
-                    t.span(),
+                self.error_on(
+                    t,
                     "a tap owns its value, and this is a reference; tap a `.clone()` of it, which for a tensor is free",
                 );
                 false
@@ -130,7 +125,7 @@ impl Walker<'_> {
                 p.elems.iter().zip(&t.elems).fold(true, |all, (pat, ty)| self.gather(pat, Some(ty), names) & all)
             }
             _ => {
-                self.error(pat.span(), "a tap is a name or a tuple of names, since the names become those of the taps");
+                self.error_on(pat, "a tap is a name or a tuple of names, since the names become those of the taps");
                 false
             }
         }
@@ -160,20 +155,19 @@ impl Walker<'_> {
         }
     }
 
-    fn type_of(&self, (name, ty): &Named) -> TokenStream {
-        let krate = self.krate;
-        match ty {
-            Some(ty) => quote!(#ty),
-            // A wrong type is an error at the name.
-            None => quote_spanned!(name.ident.span()=> #krate::__private::candle_core::Tensor),
-        }
+    fn type_of(&self, (_, ty): &Named) -> TokenStream {
+        ty.as_ref().map_or_else(|| quote!(_), |ty| quote!(#ty))
     }
 
     fn tapped(&self, name: &Ident, value: TokenStream) -> TokenStream {
         let krate = self.krate;
-        let [sites, pass, v] = ["sites", "pass", "__v"].map(local);
+        // Where the value is of another type than the site, rustc points at the name.
+        let span = at(name.span());
+        let [sites, pass] = ["sites", "pass"].map(|local| Ident::new(local, span));
+        let tapped = quote_spanned!(span=> #pass.tap(#value, &#sites.#name));
+        let [pass, v] = ["pass", "__v"].map(local);
         quote! {
-            match #pass.tap(&#sites.#name, #value) {
+            match #tapped {
                 #krate::__private::Some(#v) => #v,
                 #krate::__private::None => return #pass.halt(),
             }
@@ -199,19 +193,19 @@ impl Walker<'_> {
 
     fn tap_parameter(&mut self, arg: &syn::PatType, docs: Vec<Attribute>, place: usize) -> Vec<Stmt> {
         let Pat::Ident(name) = &*arg.pat else {
-            self.error(arg.pat.span(), "a tapped parameter needs a name; tap a `let` in the body instead");
+            self.error_on(&arg.pat, "a tapped parameter needs a name; tap a `let` in the body instead");
             return Vec::new();
         };
         let (ty, reference) = match &*arg.ty {
             Type::Reference(r) if r.mutability.is_some() => {
-                self.error(
-                    arg.ty.span(),
+                self.error_on(
+                    &arg.ty,
                     "a parameter that the pass changes can't be tapped; tap a `.clone()` of it in the body",
                 );
                 return Vec::new();
             }
             Type::ImplTrait(t) => {
-                self.error(t.span(), "the type of a tap must be written out; tap a `let` in the body instead");
+                self.error_on(t, "the type of a tap must be written out; tap a `let` in the body instead");
                 return Vec::new();
             }
             Type::Reference(r) => ((*r.elem).clone(), true),
@@ -261,7 +255,7 @@ pub(crate) fn misplaced(walker: &Walker<'_>, tokens: &impl ToTokens) {
                             true => "`#[tap]` can't stand here; it stands on a `let` or on a parameter of the method",
                             false => "`#[untapped]` can't stand here; it stands on a statement",
                         };
-                        walker.error(group.span(), message);
+                        walker.error(first.map_or_else(|| group.span(), |name| name.span()), message);
                     } else {
                         search(walker, group.stream());
                     }

@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 
 use proc_macro2::Span;
+use quote::ToTokens;
 use syn::spanned::Spanned;
 use syn::visit::Visit;
 use syn::visit_mut::{self, VisitMut};
@@ -133,6 +134,13 @@ impl<'a> Walker<'a> {
     pub(crate) fn error(&self, span: Span, message: impl std::fmt::Display) {
         if !self.emits() {
             self.cx.error_at(span, message);
+        }
+    }
+
+    /// The same, all of `spanned` underlined.
+    pub(crate) fn error_on(&self, spanned: impl ToTokens, message: impl std::fmt::Display) {
+        if !self.emits() {
+            self.cx.error(spanned, message);
         }
     }
 
@@ -337,7 +345,9 @@ impl<'a> Walker<'a> {
         if element.is_none()
             && let Some(shape) = &shape
         {
-            self.untraced(shape, e.expr.span(), |name| format!("what this loop takes from `{name}` can't be followed"));
+            self.untraced(shape, place_of(&e.expr), |name| {
+                format!("what this loop takes from `{name}` can't be followed")
+            });
         }
         let (pat, body) = (&e.pat, &mut e.body);
         let mut varying = Varying::default();
@@ -491,7 +501,7 @@ impl<'a> Walker<'a> {
     /// A mention that is none of the forms that are traced.
     fn bare_mention(&mut self, expr: &mut Expr) {
         let Some(shape) = self.shape(expr) else { return };
-        self.untraced(&shape, expr.span(), |name| {
+        self.untraced(&shape, place_of(expr), |name| {
             format!(
                 "`{name}` is a submodule, and what is done with it here can't be traced; call its `forward` here, \
                  or write `#[untapped]` on the statement"
@@ -585,6 +595,21 @@ impl VisitMut for Walker<'_> {
             Expr::Macro(e) => self.macro_call(&mut e.mac),
             other => visit_mut::visit_expr_mut(self, other),
         }
+    }
+}
+
+/// Where an expression mentions what it is about: an error there underlines one token.
+pub(crate) fn place_of(expr: &Expr) -> Span {
+    match expr {
+        Expr::Field(e) => e.member.span(),
+        Expr::Index(e) => place_of(&e.expr),
+        Expr::MethodCall(e) => e.method.span(),
+        Expr::Paren(e) => place_of(&e.expr),
+        Expr::Group(e) => place_of(&e.expr),
+        Expr::Reference(e) => place_of(&e.expr),
+        Expr::Unary(e) => place_of(&e.expr),
+        Expr::Try(e) => place_of(&e.expr),
+        other => other.span(),
     }
 }
 

@@ -15,7 +15,7 @@ mod tokens;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use tokens::{free_mention, mixed};
+pub(crate) use tokens::{free_mention, located_at, mixed};
 
 /// The loader of `model`, if it has one.
 ///

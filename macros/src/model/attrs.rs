@@ -55,9 +55,20 @@ pub(crate) fn each_key(
     let parsed = list.parse_args_with(|input: ParseStream| {
         while !input.is_empty() {
             let key = input.call(Ident::parse_any).and_then(|key| {
-                known(&key, place)?;
-                read(&key, input)?;
-                end_of_key(&key, input)
+                let meant = match known(&key, place) {
+                    Ok(()) => key,
+                    // Read as what was meant, so that a misspelled `sequential` still makes a `forward`.
+                    Err(error) => {
+                        failed = true;
+                        cx.syn_error(error);
+                        match meant(&key, place) {
+                            Some(meant) => meant,
+                            None => return Ok(()),
+                        }
+                    }
+                };
+                read(&meant, input)?;
+                end_of_key(&meant, input)
             });
             if let Err(error) = key {
                 failed = true;
@@ -93,6 +104,12 @@ fn known(key: &Ident, place: Place) -> syn::Result<()> {
         }
     };
     Err(syn::Error::new(key.span(), message))
+}
+
+/// The key that a misspelled one is near.
+fn meant(key: &Ident, place: Place) -> Option<Ident> {
+    let here = symbols::KEYS.iter().filter(|(_, at, _)| *at == place).map(|(key, ..)| *key);
+    suggest::did_you_mean(&key.to_string(), here).map(|near| Ident::new(near, key.span()))
 }
 
 /// What follows a key is a comma or the end.

@@ -207,6 +207,12 @@ fn parse_field(cx: &Ctxt, field: &syn::Field) -> Option<Field> {
             prefix.set(attr.path(), parse_prefix(cx, attr, &parsed.ident));
         } else if attr.path().is_ident("then") {
             then.set(attr.path(), parse_steps(cx, attr));
+        } else if attr.path().is_ident("tap") {
+            let message =
+                "`#[tap]` stands on a `let` or a parameter of `forward`; a field is tapped where it is called";
+            cx.error(attr.path(), message);
+        } else if attr.path().is_ident("untapped") {
+            cx.error(attr.path(), "`#[untapped]` stands on a statement; on a field, write `#[model(untapped)]`");
         }
     }
     parsed.load = load.get();

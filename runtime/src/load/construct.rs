@@ -14,9 +14,9 @@ pub type LoadResult<T> = Result<T>;
 /// `#[derive(Model)]` implements it beside the inherent `load`; implement it for a layer of your own, and a field of
 /// that type needs no `#[load(…)]`. A model without a configuration accepts any.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` has no loader that takes the configuration `{C}`",
-    label = "this type does not load itself here",
-    note = "add `#[load(…)]` to the field, or a loader to its type; \
+    message = "`{Self}` does not load itself with the configuration `{C}`",
+    label = "no loader for this field",
+    note = "add `#[load(…)]` with a constructor to the field, or a loader to its type; \
             if its loader takes another configuration, name it by `#[load(config = …)]`"
 )]
 pub trait Load<VB, C: ?Sized>: Sized {

@@ -65,6 +65,11 @@ pub trait Frame {
 }
 
 /// A place that takes a tapped value: a plain, conditional or repeated site.
+#[diagnostic::on_unimplemented(
+    message = "the value of this tap is a `{T}`, and the tap is of another type",
+    label = "this is a `{T}`",
+    note = "a tap is a `Tensor` unless its `let` names a type: add the missing `?`, tap a `.clone()` of a reference, or write `let name: Type = …`"
+)]
 pub trait Place<T> {
     #[doc(hidden)]
     fn put(&self, pass: &mut Pass<'_>, value: T) -> Option<T>;
@@ -174,8 +179,10 @@ impl<'r> Pass<'r> {
     }
 
     /// A tapped value. What comes back flows on; `None` if the run is over.
+    ///
+    /// The value comes first, so that its type is what rustc calls wrong, and not something else's.
     #[inline]
-    pub fn tap<T, P: Place<T>>(&mut self, place: &P, value: T) -> Option<T> {
+    pub fn tap<T, P: Place<T>>(&mut self, value: T, place: &P) -> Option<T> {
         place.put(self, value)
     }
 
@@ -198,7 +205,7 @@ impl<'r> Pass<'r> {
         result: std::result::Result<T, E>,
     ) -> Option<std::result::Result<T, E>> {
         match result {
-            Ok(value) => self.tap(place, value).map(Ok),
+            Ok(value) => self.tap(value, place).map(Ok),
             Err(error) => Some(Err(error)),
         }
     }

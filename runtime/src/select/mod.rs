@@ -16,8 +16,8 @@ use crate::site::Tree;
 /// selections, the `Result` of a look-up, `()`, or any of these under [`map`](Selection::map).
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a selection of taps",
-    label = "select a tap by its field here, such as `t.output`",
-    note = "a selection is a site, a whole `…Sites`, a tuple, `Vec`, array or `Option` of selections"
+    label = "what this selects is a `{Self}`",
+    note = "select taps by their fields, such as `|t| t.output`; a selection is a site, without `&`, a whole `…Sites`, or a tuple, `Vec`, array or `Option` of selections"
 )]
 pub trait Selection {
     /// What the run gives for it.
@@ -40,6 +40,7 @@ pub trait Selection {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<S: Tree> Selection for S {
     type Value = S::Value;
 

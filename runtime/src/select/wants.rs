@@ -28,7 +28,13 @@ pub(crate) struct Reducer<'s> {
 
 impl<'s> Wants<'s> {
     pub(crate) fn new(layout: &Layout) -> Self {
-        Wants { tree: layout.fingerprint, flags: vec![0; layout.len as usize], reducers: Vec::new(), stranger: None, failed: None }
+        Wants {
+            tree: layout.fingerprint,
+            flags: vec![0; layout.len as usize],
+            reducers: Vec::new(),
+            stranger: None,
+            failed: None,
+        }
     }
 
     fn belongs(&mut self, index: u32, tree: u64) -> bool {

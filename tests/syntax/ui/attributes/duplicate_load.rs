@@ -1,0 +1,17 @@
+use taper::{Linear, Model, Result, Tensor, forward, linear};
+
+#[derive(Model)]
+pub struct Block {
+    #[load(linear(4, 4))]
+    #[load(linear(4, 8))]
+    pub a: Linear,
+}
+
+#[forward]
+impl Block {
+    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        x.apply(&self.a)
+    }
+}
+
+fn main() {}

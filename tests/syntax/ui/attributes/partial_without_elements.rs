@@ -1,0 +1,16 @@
+use taper::{Linear, Model, Result, Tensor, forward};
+
+#[derive(Model)]
+pub struct Block {
+    #[model(partial)]
+    pub a: Linear,
+}
+
+#[forward]
+impl Block {
+    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        x.apply(&self.a)
+    }
+}
+
+fn main() {}

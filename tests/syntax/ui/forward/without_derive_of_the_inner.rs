@@ -1,0 +1,30 @@
+use taper::{Linear, Model, Result, Tensor, forward};
+
+#[derive(Model)]
+pub struct Block {
+    pub a: Linear,
+}
+
+#[forward]
+impl Block {
+    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        x.apply(&self.a)
+    }
+}
+
+mod inner {
+    use super::{Linear, Result, Tensor, forward};
+
+    pub struct Block {
+        pub a: Linear,
+    }
+
+    #[forward]
+    impl Block {
+        pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+            x.apply(&self.a)
+        }
+    }
+}
+
+fn main() {}

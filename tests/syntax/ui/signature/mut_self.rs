@@ -1,0 +1,15 @@
+use taper::{Linear, Model, Result, Tensor, forward};
+
+#[derive(Model)]
+pub struct Net {
+    pub a: Linear,
+}
+
+#[forward]
+impl Net {
+    pub fn forward(&mut self, x: &Tensor) -> Result<Tensor> {
+        x.apply(&self.a)
+    }
+}
+
+fn main() {}

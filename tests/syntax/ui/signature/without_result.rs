@@ -1,0 +1,15 @@
+use taper::{Linear, Model, Tensor, forward};
+
+#[derive(Model)]
+pub struct Net {
+    pub a: Linear,
+}
+
+#[forward]
+impl Net {
+    pub fn forward(&self, x: &Tensor) -> Tensor {
+        x.apply(&self.a).unwrap()
+    }
+}
+
+fn main() {}

@@ -1,0 +1,6 @@
+use taper::{Linear, Model};
+
+#[derive(Model)]
+pub struct Block(Linear);
+
+fn main() {}

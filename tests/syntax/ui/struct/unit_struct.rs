@@ -1,0 +1,6 @@
+use taper::Model;
+
+#[derive(Model)]
+pub struct Block;
+
+fn main() {}

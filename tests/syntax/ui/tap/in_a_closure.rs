@@ -1,0 +1,20 @@
+use taper::{Linear, Model, Result, Tensor, forward};
+
+#[derive(Model)]
+pub struct Net {
+    pub a: Linear,
+}
+
+#[forward]
+impl Net {
+    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        let twice = |x: &Tensor| -> Result<Tensor> {
+            #[tap]
+            let h = x.relu()?;
+            h.relu()
+        };
+        twice(&x.apply(&self.a)?)
+    }
+}
+
+fn main() {}

@@ -1,0 +1,17 @@
+use taper::{Linear, Model, Result, Tensor, forward};
+
+#[derive(Model)]
+pub struct Net {
+    pub a: Linear,
+}
+
+#[forward]
+impl Net {
+    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        #[tap]
+        let h: &Tensor = x;
+        h.apply(&self.a)
+    }
+}
+
+fn main() {}

@@ -1,0 +1,16 @@
+use taper::{Linear, Model, Result, Tensor, forward};
+
+#[derive(Model)]
+pub struct Net {
+    #[tap]
+    pub a: Linear,
+}
+
+#[forward]
+impl Net {
+    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        x.apply(&self.a)
+    }
+}
+
+fn main() {}

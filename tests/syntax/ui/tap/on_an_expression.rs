@@ -1,0 +1,20 @@
+use taper::{Linear, Model, Result, Tensor, forward};
+
+#[derive(Model)]
+pub struct Net {
+    pub a: Linear,
+}
+
+#[forward]
+impl Net {
+    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        let h;
+        #[tap]
+        {
+            h = x.apply(&self.a)?;
+        }
+        Ok(h)
+    }
+}
+
+fn main() {}

@@ -1,0 +1,18 @@
+use taper::{Linear, Model, Result, Tensor, forward};
+
+#[derive(Model)]
+pub struct Net {
+    pub a: Linear,
+}
+
+#[forward]
+impl Net {
+    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        #[tap]
+        let h;
+        h = x.apply(&self.a)?;
+        Ok(h)
+    }
+}
+
+fn main() {}

@@ -1,0 +1,16 @@
+use taper::{Linear, Model, Result, Tensor, forward};
+
+#[derive(Model)]
+pub struct Net {
+    pub a: Linear,
+}
+
+#[forward]
+impl Net {
+    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        let this = self;
+        x.apply(&this.a)?.apply(&self.a)
+    }
+}
+
+fn main() {}

@@ -1,0 +1,20 @@
+use taper::{Linear, Model, Result, Tensor, forward};
+
+#[derive(Model)]
+pub struct Net {
+    pub a: Linear,
+}
+
+#[forward]
+impl Net {
+    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        let x = self.through(x)?;
+        Some(x).map(|x| self.through(&x)).unwrap()
+    }
+
+    fn through(&self, x: &Tensor) -> Result<Tensor> {
+        x.apply(&self.a)
+    }
+}
+
+fn main() {}

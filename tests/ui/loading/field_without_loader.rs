@@ -1,0 +1,19 @@
+use candle_core::{Result, Tensor};
+use candle_nn::{Linear, Module, linear};
+use taper::{Model, forward};
+
+#[derive(Model)]
+pub struct Block {
+    #[load(linear(4, 4))]
+    pub up: Linear,
+    pub down: Linear,
+}
+
+#[forward]
+impl Block {
+    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        self.down.forward(&self.up.forward(x)?)
+    }
+}
+
+fn main() {}
