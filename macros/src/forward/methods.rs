@@ -40,7 +40,10 @@ impl Main<'_> {
 /// everything that other code names is generated all the same; nothing without a `forward`.
 pub(crate) fn check_signature<'a>(cx: &Ctxt, model: &Model, item: &'a ItemImpl) -> Option<Cow<'a, ItemImpl>> {
     let Some(method) = find(item) else {
-        cx.error(&item.self_ty, "this impl has no `forward`; `#[forward]` stands on the one impl that has it");
+        cx.error(
+            &item.self_ty,
+            "this impl has no `forward`; move `#[forward]` to the one impl that has it, or name a method `forward`",
+        );
         return None;
     };
     let sound = check_receiver(cx, method) & check_qualifiers(cx, method) & check_result(cx, method);

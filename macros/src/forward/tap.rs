@@ -125,7 +125,7 @@ impl Walker<'_> {
                 p.elems.iter().zip(&t.elems).fold(true, |all, (pat, ty)| self.gather(pat, Some(ty), names) & all)
             }
             _ => {
-                self.error_on(pat, "a tap is a name or a tuple of names, since the names become those of the taps");
+                self.error_on(pat, "a tap is a name or a tuple of names, which become those of the taps; take the value apart after it");
                 false
             }
         }

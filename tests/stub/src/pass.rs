@@ -25,12 +25,6 @@ impl<S> Frame for Visits<S> {
     type Inner = S;
 }
 
-// As the runtime's.
-#[diagnostic::on_unimplemented(
-    message = "the value of this tap is a `{T}`, and the tap is of another type",
-    label = "this is a `{T}`",
-    note = "a tap is a `Tensor` unless its `let` names a type: add the missing `?`, tap a `.clone()` of a reference, or write `let name: Type = …`"
-)]
 pub trait Place<T> {}
 
 impl<T> Place<T> for Site<T> {}
