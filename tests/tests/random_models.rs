@@ -18,6 +18,7 @@ include!(concat!(env!("OUT_DIR"), "/random_models.rs"));
 const CASES: u32 = 6;
 
 /// A model under test: what is called of it, whatever its type.
+#[allow(clippy::type_complexity, reason = "the types of functions, each used once")]
 struct Subject<'a> {
     name: &'a str,
     program: Program,

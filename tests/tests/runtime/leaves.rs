@@ -71,6 +71,8 @@ fn convolutions_and_their_norms() -> Result<()> {
     Ok(())
 }
 
+type Closure = Box<dyn Fn(&Tensor) -> Result<Tensor>>;
+
 /// A layer of another crate with two outputs.
 pub struct Halves;
 
@@ -97,7 +99,7 @@ pub struct Dense {
     #[model(leaf)]
     pub pointer: fn(&Tensor) -> Result<Tensor>,
     #[model(leaf)]
-    pub closure: Box<dyn Fn(&Tensor) -> Result<Tensor>>,
+    pub closure: Closure,
     #[model(leaf = (Tensor, Tensor))]
     pub halves: Halves,
     #[model(leaf)]
