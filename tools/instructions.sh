@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Instructions of the workloads of `runtime/benches/overhead.rs`, counted by callgrind: runs of two lengths are
-# subtracted, so that setting up cancels. Prints lines `ratio NAME VALUE`.
+# Instructions of the workloads of `runtime/benches/overhead.rs`, counted by callgrind: only what happens in
+# `Bench::run`, and runs of two lengths are subtracted, so that what the first run alone does cancels. Prints lines
+# `ratio NAME VALUE`.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -16,7 +17,7 @@ export RAYON_NUM_THREADS=1
 
 # instructions WORKLOAD WIDTH TIMES
 instructions() {
-    valgrind --tool=callgrind --callgrind-out-file="$out/counts" "$bench" --count "$1" --width "$2" --times "$3" \
+    valgrind --tool=callgrind --toggle-collect='*Bench*run*' --callgrind-out-file="$out/counts" "$bench" --count "$1" --width "$2" --times "$3" \
         2> "$out/log" || { cat "$out/log" >&2; exit 1; }
     sed -n 's/^summary: //p' "$out/counts"
 }
