@@ -1,7 +1,8 @@
 //! `Debug`, `Clone`, `save` and `load` of taps and sites.
 
-use proc_macro2::TokenStream;
-use quote::quote;
+use proc_macro2::{Span, TokenStream};
+use quote::{ToTokens, quote};
+use syn::Visibility;
 
 use super::generics::split;
 use super::{Entry, Input};
@@ -10,7 +11,7 @@ use super::{Entry, Input};
 pub(crate) fn implementation(input: &Input<'_>) -> TokenStream {
     let Input { model, krate, taps, sites, generics, .. } = input;
     let (own_impl, own_ty, own_where) = split(&input.taken_over());
-    let (vis, model_ty, name) = (&model.vis, &generics.ty, model.ident.to_string());
+    let (vis, model_ty, name) = (generated(&model.vis), &generics.ty, model.ident.to_string());
     let shown = taps.to_string();
     let (model_impl, _, model_where) = split(&generics.generics);
     let load = quote! {
@@ -46,6 +47,15 @@ pub(crate) fn implementation(input: &Input<'_>) -> TokenStream {
             #load
         }
     }
+}
+
+/// The visibility of a generated function, told from a written one: that nobody calls it is nothing to warn of.
+fn generated(vis: &Visibility) -> TokenStream {
+    let tokens = vis.to_token_stream().into_iter().map(|mut token| {
+        token.set_span(Span::call_site());
+        token
+    });
+    tokens.collect()
 }
 
 /// What a derive would do, without its bounds on type parameters.

@@ -1,7 +1,9 @@
 //! What makes a model one that has taps: its sites are built, read and walked field by field.
 
+use std::collections::HashSet;
+
 use proc_macro2::{Span, TokenStream};
-use quote::{quote, quote_spanned};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::visit_mut::{self, VisitMut};
 use syn::{Lifetime, Type};
 
@@ -76,13 +78,16 @@ fn stateful(input: &Input<'_>, plan: &Plan) -> TokenStream {
         return quote!(true);
     }
     let krate = input.krate;
+    // Each type is asked once, however many fields are of it.
+    let mut seen = HashSet::new();
     let submodules = plan.order.iter().filter_map(|item| match item {
         Item::Field(index) if plan.fields[*index].as_ref().is_some_and(|f| f.leaf.is_none()) => {
             let ty = input.generics.of_field(input.model, &input.model.fields[*index].ty);
-            Some(quote!(<#ty as #krate::Tapped>::STATEFUL))
+            seen.insert(ty.to_token_stream().to_string()).then(|| quote!(<#ty as #krate::Tapped>::STATEFUL))
         }
         _ => None,
     });
+    let submodules: Vec<_> = submodules.collect();
     quote!(false #(|| #submodules)*)
 }
 

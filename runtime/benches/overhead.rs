@@ -1,0 +1,490 @@
+//! What looking inside costs: a derived transformer against the same one written by hand, side by side in one run.
+//!
+//! `cargo bench -p taper --bench overhead` prints lines `ratio NAME VALUE`. With `--count WORKLOAD --width W --times N`
+//! it runs one workload and nothing else, for `tools/instructions.sh`, which counts instructions.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::process::{Command, exit};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+use std::{env, fs};
+
+use taper::candle_core::{DType, Device, Error, Result, Tensor};
+use taper::candle_nn::{VarBuilder, VarMap};
+
+mod derived {
+    use taper::candle_core::{Module, Result, Tensor};
+    use taper::candle_nn::{LayerNorm, Linear, layer_norm, linear};
+    use taper::{Model, forward};
+
+    use super::{Config, merge_heads, split_heads};
+
+    #[derive(Model)]
+    #[model(config = Config)]
+    pub(crate) struct Attention {
+        #[load(linear(cfg.width, 3 * cfg.width))]
+        pub(crate) qkv: Linear,
+        #[load(linear(cfg.width, cfg.width))]
+        pub(crate) proj: Linear,
+        #[load(value = cfg.heads)]
+        pub(crate) heads: usize,
+        #[load(value = cfg.scale())]
+        pub(crate) scale: f64,
+    }
+
+    #[forward]
+    impl Attention {
+        pub(crate) fn forward(&self, x: &Tensor, mask: &Tensor) -> Result<Tensor> {
+            let qkv = self.qkv.forward(x)?;
+            #[tap]
+            let (q, k, v) = split_heads(&qkv, self.heads)?;
+            #[tap]
+            let scores = (q.matmul(&k.t()?)? * self.scale)?.broadcast_add(mask)?;
+            #[tap]
+            let pattern = taper::ops::softmax_last_dim(&scores)?;
+            #[tap]
+            let z = pattern.matmul(&v)?;
+            self.proj.forward(&merge_heads(&z)?)
+        }
+    }
+
+    #[derive(Model)]
+    #[model(config = Config)]
+    pub(crate) struct Mlp {
+        #[load(linear(cfg.width, 4 * cfg.width))]
+        pub(crate) up: Linear,
+        #[load(linear(4 * cfg.width, cfg.width))]
+        pub(crate) down: Linear,
+    }
+
+    #[forward]
+    impl Mlp {
+        pub(crate) fn forward(&self, x: &Tensor) -> Result<Tensor> {
+            #[tap]
+            let act = self.up.forward(x)?.gelu()?;
+            self.down.forward(&act)
+        }
+    }
+
+    #[derive(Model)]
+    #[model(config = Config)]
+    pub(crate) struct Block {
+        #[load(layer_norm(cfg.width, 1e-5))]
+        pub(crate) ln_1: LayerNorm,
+        pub(crate) attn: Attention,
+        #[load(layer_norm(cfg.width, 1e-5))]
+        pub(crate) ln_2: LayerNorm,
+        pub(crate) mlp: Mlp,
+    }
+
+    #[forward]
+    impl Block {
+        pub(crate) fn forward(&self, x: &Tensor, mask: &Tensor) -> Result<Tensor> {
+            #[tap]
+            let after_attn = (x + self.attn.forward(&self.ln_1.forward(x)?, mask)?)?;
+            &after_attn + self.mlp.forward(&self.ln_2.forward(&after_attn)?)?
+        }
+    }
+
+    #[derive(Model)]
+    #[model(config = Config)]
+    pub(crate) struct Net {
+        #[load(each(cfg.layers))]
+        pub(crate) blocks: Vec<Block>,
+    }
+
+    #[forward]
+    impl Net {
+        pub(crate) fn forward(&self, x: &Tensor, mask: &Tensor) -> Result<Tensor> {
+            let mut x = x.clone();
+            for block in &self.blocks {
+                x = block.forward(&x, mask)?;
+            }
+            Ok(x)
+        }
+    }
+}
+
+mod handwritten {
+    use taper::candle_core::{Module, Result, Tensor};
+    use taper::candle_nn::{LayerNorm, Linear, VarBuilder, layer_norm, linear};
+
+    use super::{Config, merge_heads, split_heads};
+
+    pub(crate) struct Attention {
+        pub(crate) qkv: Linear,
+        pub(crate) proj: Linear,
+        pub(crate) heads: usize,
+        pub(crate) scale: f64,
+    }
+
+    impl Attention {
+        pub(crate) fn load(vb: VarBuilder, cfg: &Config) -> Result<Self> {
+            Ok(Attention {
+                qkv: linear(cfg.width, 3 * cfg.width, vb.pp("qkv"))?,
+                proj: linear(cfg.width, cfg.width, vb.pp("proj"))?,
+                heads: cfg.heads,
+                scale: cfg.scale(),
+            })
+        }
+
+        pub(crate) fn forward(&self, x: &Tensor, mask: &Tensor) -> Result<Tensor> {
+            let qkv = self.qkv.forward(x)?;
+            let (q, k, v) = split_heads(&qkv, self.heads)?;
+            let scores = (q.matmul(&k.t()?)? * self.scale)?.broadcast_add(mask)?;
+            let pattern = taper::ops::softmax_last_dim(&scores)?;
+            let z = pattern.matmul(&v)?;
+            self.proj.forward(&merge_heads(&z)?)
+        }
+    }
+
+    pub(crate) struct Mlp {
+        pub(crate) up: Linear,
+        pub(crate) down: Linear,
+    }
+
+    impl Mlp {
+        pub(crate) fn load(vb: VarBuilder, cfg: &Config) -> Result<Self> {
+            Ok(Mlp {
+                up: linear(cfg.width, 4 * cfg.width, vb.pp("up"))?,
+                down: linear(4 * cfg.width, cfg.width, vb.pp("down"))?,
+            })
+        }
+
+        pub(crate) fn forward(&self, x: &Tensor) -> Result<Tensor> {
+            let act = self.up.forward(x)?.gelu()?;
+            self.down.forward(&act)
+        }
+    }
+
+    pub(crate) struct Block {
+        pub(crate) ln_1: LayerNorm,
+        pub(crate) attn: Attention,
+        pub(crate) ln_2: LayerNorm,
+        pub(crate) mlp: Mlp,
+    }
+
+    impl Block {
+        pub(crate) fn load(vb: VarBuilder, cfg: &Config) -> Result<Self> {
+            Ok(Block {
+                ln_1: layer_norm(cfg.width, 1e-5, vb.pp("ln_1"))?,
+                attn: Attention::load(vb.pp("attn"), cfg)?,
+                ln_2: layer_norm(cfg.width, 1e-5, vb.pp("ln_2"))?,
+                mlp: Mlp::load(vb.pp("mlp"), cfg)?,
+            })
+        }
+
+        pub(crate) fn forward(&self, x: &Tensor, mask: &Tensor) -> Result<Tensor> {
+            let after_attn = (x + self.attn.forward(&self.ln_1.forward(x)?, mask)?)?;
+            &after_attn + self.mlp.forward(&self.ln_2.forward(&after_attn)?)?
+        }
+    }
+
+    pub(crate) struct Net {
+        pub(crate) blocks: Vec<Block>,
+    }
+
+    impl Net {
+        pub(crate) fn load(vb: VarBuilder, cfg: &Config) -> Result<Self> {
+            let blocks = vb.pp("blocks");
+            Ok(Net { blocks: (0..cfg.layers).map(|i| Block::load(blocks.pp(i), cfg)).collect::<Result<_>>()? })
+        }
+
+        pub(crate) fn forward(&self, x: &Tensor, mask: &Tensor) -> Result<Tensor> {
+            let mut x = x.clone();
+            for block in &self.blocks {
+                x = block.forward(&x, mask)?;
+            }
+            Ok(x)
+        }
+    }
+}
+
+/// [1, token, 3 × channel] to queries, keys and values, each [1, head, token, channel of the head].
+fn split_heads(qkv: &Tensor, heads: usize) -> Result<(Tensor, Tensor, Tensor)> {
+    let (batch, token, width) = qkv.dims3()?;
+    let split = qkv.reshape((batch, token, 3, heads, width / (3 * heads)))?;
+    let part = |i: usize| split.narrow(2, i, 1)?.squeeze(2)?.transpose(1, 2)?.contiguous();
+    Ok((part(0)?, part(1)?, part(2)?))
+}
+
+fn merge_heads(z: &Tensor) -> Result<Tensor> {
+    z.transpose(1, 2)?.flatten_from(2)
+}
+
+/// Sizes of a model and of its input.
+pub(crate) struct Config {
+    width: usize,
+    layers: usize,
+    heads: usize,
+    tokens: usize,
+}
+
+impl Config {
+    fn of_width(width: usize) -> Self {
+        let layers = if width >= 256 { 12 } else { 4 };
+        Config { width, layers, heads: (width / 32).max(2), tokens: 64 }
+    }
+
+    fn scale(&self) -> f64 {
+        ((self.width / self.heads) as f64).powf(-0.5)
+    }
+}
+
+/// The same model twice, with one set of weights, and an input for it.
+struct Bench {
+    config: Config,
+    derived: derived::Net,
+    handwritten: handwritten::Net,
+    x: Tensor,
+    mask: Tensor,
+}
+
+impl Bench {
+    /// `trained`: with weights that are variables, so that every pass builds an autograd graph.
+    fn new(config: Config, trained: bool) -> Result<Self> {
+        let vars = VarMap::new();
+        let mut derived = derived::Net::load(VarBuilder::from_varmap(&vars, DType::F32, &Device::Cpu), &config)?;
+        // How long an activation takes depends on the value: no random ones.
+        for var in vars.data().lock().expect("nobody panicked").values() {
+            let values = (0..var.elem_count()).map(|i| (i as f32 * 1.3).sin() * 0.1).collect();
+            var.set(&Tensor::from_vec(values, var.shape(), &Device::Cpu)?)?;
+        }
+        let weights = || vars.data().lock().expect("nobody panicked").clone();
+        let plain = || weights().into_iter().map(|(name, var)| (name, var.as_detached_tensor())).collect();
+        let vb = || VarBuilder::from_tensors(plain(), DType::F32, &Device::Cpu);
+        if !trained {
+            derived = derived::Net::load(vb(), &config)?;
+        }
+        let handwritten = handwritten::Net::load(vb(), &config)?;
+        let len = config.tokens;
+        let values = (0..len * config.width).map(|i| (i as f32 * 0.7).sin()).collect();
+        let x = Tensor::from_vec(values, (1, len, config.width), &Device::Cpu)?;
+        let entry = |at: usize| if at % len > at / len { f32::NEG_INFINITY } else { 0.0 };
+        let mask = Tensor::from_vec((0..len * len).map(entry).collect(), (len, len), &Device::Cpu)?;
+        Ok(Bench { config, derived, handwritten, x, mask })
+    }
+
+    /// What `tools/instructions.sh` counts.
+    #[inline(never)]
+    fn run(&self, workload: Workload) -> Result<()> {
+        let Bench { derived, x, mask, .. } = self;
+        match workload {
+            Workload::Handwritten => drop(self.handwritten.forward(x, mask)?),
+            Workload::Derived => drop(derived.forward(x, mask)?),
+            Workload::Taps => drop(derived.forward_with_taps(x, mask)?),
+            Workload::Quarter => {
+                let block = self.config.layers / 4 - 1;
+                drop(derived.capture(x, mask, |t| t.blocks[block].output)?);
+            }
+        }
+        Ok(())
+    }
+
+    /// Both models and all ways to run one give the same output.
+    fn check(&self) -> Result<()> {
+        let Bench { derived, handwritten, x, mask, .. } = self;
+        let bits = |y: &Tensor| y.flatten_all()?.to_vec1::<f32>();
+        let expected = bits(&handwritten.forward(x, mask)?)?;
+        let (with_taps, _) = derived.forward_with_taps(x, mask)?;
+        let captured = derived.capture(x, mask, |t| t.output)?;
+        for y in [derived.forward(x, mask)?, with_taps, captured] {
+            assert_eq!(bits(&y)?, expected, "the models differ");
+        }
+        Ok(())
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Workload {
+    Handwritten,
+    Derived,
+    Taps,
+    Quarter,
+}
+
+const WORKLOADS: [(&str, Workload); 4] = [
+    ("handwritten", Workload::Handwritten),
+    ("derived", Workload::Derived),
+    ("taps", Workload::Taps),
+    ("capture-quarter", Workload::Quarter),
+];
+
+/// Prints what each workload takes against the same forward: medians over the rounds, in each of which every workload
+/// has its turn.
+fn time(width: usize, rounds: usize, times: u32, suffix: &str) -> Result<()> {
+    let bench = Bench::new(Config::of_width(width), false)?;
+    bench.check()?;
+    let mut taken = [const { Vec::<Duration>::new() }; WORKLOADS.len()];
+    for round in 0..rounds {
+        for turn in 0..WORKLOADS.len() {
+            // No workload always follows the same other one, whose leavings are in the caches.
+            let at = (if round % 2 == 0 { turn } else { WORKLOADS.len() - 1 - turn } + round / 2) % WORKLOADS.len();
+            let start = clock();
+            for _ in 0..times {
+                bench.run(WORKLOADS[at].1)?;
+            }
+            taken[at].push((clock() - start) / times);
+        }
+    }
+    for ((name, _), taken) in WORKLOADS.iter().zip(&taken) {
+        let micros = median(taken.iter().map(Duration::as_secs_f64)) * 1e6;
+        println!("# {name}@{width}{suffix}: {micros:.0} µs");
+    }
+    let [handwritten, derived, taps, quarter] = &taken;
+    let ratio = |name: &str, of: &[Duration], to: &[Duration]| {
+        let each = of.iter().zip(to).map(|(a, b)| a.as_secs_f64() / b.as_secs_f64());
+        println!("ratio {name}@{width}{suffix} {:.4}", median(each));
+    };
+    ratio("derived/handwritten", derived, handwritten);
+    ratio("taps/forward", taps, derived);
+    ratio("capture-quarter/forward", quarter, derived);
+    Ok(())
+}
+
+/// What the process has computed so far, which other programs on the machine disturb less than the time of day.
+fn clock() -> Duration {
+    static START: OnceLock<Instant> = OnceLock::new();
+    let start = START.get_or_init(Instant::now);
+    // The kernel brings the count of the running thread up to date when it has to choose the next one.
+    thread::yield_now();
+    cpu_time().unwrap_or_else(|| start.elapsed())
+}
+
+/// The sum over the threads, on Linux.
+fn cpu_time() -> Option<Duration> {
+    let mut nanos = 0;
+    for thread in fs::read_dir("/proc/self/task").ok()? {
+        let counts = fs::read_to_string(thread.ok()?.path().join("schedstat")).ok()?;
+        nanos += counts.split_whitespace().next()?.parse::<u64>().ok()?;
+    }
+    Some(Duration::from_nanos(nanos))
+}
+
+fn median(values: impl Iterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+/// Prints the bytes that a capture of one tap keeps alive against those of a capture of all taps.
+fn held(width: usize) -> Result<()> {
+    let bench = Bench::new(Config::of_width(width), true)?;
+    let Bench { config, derived, x, mask, .. } = &bench;
+    // Once, for what is allocated only once.
+    drop(derived.capture(x, mask, |t| t)?);
+    let before = LIVE.load(Ordering::Relaxed);
+    let one = derived.capture(x, mask, |t| t.blocks[config.layers - 1].attn.pattern)?;
+    let held_by_one = LIVE.load(Ordering::Relaxed) - before;
+    let expected_one = one.elem_count() * 4;
+    drop(one);
+    let before = LIVE.load(Ordering::Relaxed);
+    let all = derived.capture(x, mask, |t| t)?;
+    let held_by_all = LIVE.load(Ordering::Relaxed) - before;
+    // The stream's width times: `qkv` 3, `q`, `k`, `v`, `z` and `proj` 5, `up` and `act` 8, both norms, `down`,
+    // `after_attn` and `output` 5. The outputs of the attention, the MLP and the model are among them.
+    let Config { width, layers, heads, tokens } = config;
+    let expected_all = layers * (tokens * width * (3 + 5 + 8 + 5) + heads * tokens * tokens * 2) * 4;
+    drop(all);
+    println!("# held by one tap: {held_by_one} bytes, its own {expected_one}");
+    println!("# held by all taps: {held_by_all} bytes, their own {expected_all}");
+    println!("ratio held-one-tap/held-all-taps@{width} {:.5}", held_by_one as f64 / held_by_all as f64);
+    println!("ratio held-one-tap/held-all-taps-expected@{width} {:.5}", expected_one as f64 / expected_all as f64);
+    Ok(())
+}
+
+/// Bytes that are allocated.
+static LIVE: AtomicUsize = AtomicUsize::new(0);
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// The system's allocator, counting what is alive.
+struct Counting;
+
+#[expect(unsafe_code, reason = "an allocator can't be written without; this one passes every call on")]
+// SAFETY: every call is the system allocator's own.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        LIVE.fetch_add(layout.size(), Ordering::Relaxed);
+        // SAFETY: the caller's contract is the same.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        LIVE.fetch_add(layout.size(), Ordering::Relaxed);
+        // SAFETY: the caller's contract is the same.
+        unsafe { System.alloc_zeroed(layout) }
+    }
+
+    unsafe fn realloc(&self, at: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        LIVE.fetch_add(size, Ordering::Relaxed);
+        LIVE.fetch_sub(layout.size(), Ordering::Relaxed);
+        // SAFETY: the caller's contract is the same.
+        unsafe { System.realloc(at, layout, size) }
+    }
+
+    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
+        LIVE.fetch_sub(layout.size(), Ordering::Relaxed);
+        // SAFETY: the caller's contract is the same.
+        unsafe { System.dealloc(at, layout) }
+    }
+}
+
+/// What the command line asks for: a workload, the width and how often.
+fn counted(args: &[String]) -> Result<Option<(Workload, usize, usize)>> {
+    let value = |name: &str| args.iter().position(|arg| arg == name).and_then(|at| args.get(at + 1));
+    let Some(asked) = value("--count") else { return Ok(None) };
+    let number = |name: &str, otherwise: usize| match value(name) {
+        Some(number) => number.parse().map_err(Error::wrap),
+        None => Ok(otherwise),
+    };
+    match WORKLOADS.iter().find(|(name, _)| name == asked) {
+        Some((_, workload)) => Ok(Some((*workload, number("--width", 32)?, number("--times", 1)?))),
+        None => Err(Error::Msg(format!("no workload `{asked}`: there are {}", WORKLOADS.map(|(n, _)| n).join(", ")))),
+    }
+}
+
+/// This program again, on one thread: how many there are is settled once, and a tiny product on two takes many times what
+/// it takes on one.
+fn again(args: &[String], env: &[(&str, &str)]) -> Result<()> {
+    let status = Command::new(env::current_exe()?).args(args).env(THREADS, "1").envs(env.iter().copied()).status()?;
+    if !status.success() {
+        exit(status.code().unwrap_or(1));
+    }
+    Ok(())
+}
+
+const THREADS: &str = "RAYON_NUM_THREADS";
+const KEPT: &str = "--memory-kept";
+
+fn main() -> Result<()> {
+    let args: Vec<String> = env::args().skip(1).collect();
+    if env::var_os(THREADS).is_none_or(|threads| threads != "1") {
+        return again(&args, &[]);
+    }
+    // On the pool's one thread, where candle's parallel loops run at once: from another they are handed over, and the
+    // pool's thread looks for work for a while before it sleeps, which counts as work too.
+    rayon::scope(|_| measure(&args))
+}
+
+fn measure(args: &[String]) -> Result<()> {
+    if let Some((workload, width, times)) = counted(args)? {
+        let bench = Bench::new(Config::of_width(width), false)?;
+        for _ in 0..times {
+            bench.run(workload)?;
+        }
+        return Ok(());
+    }
+    if args.iter().any(|arg| arg == KEPT) {
+        return time(256, 61, 1, "-memory-kept");
+    }
+    time(256, 61, 1, "")?;
+    time(32, 201, 10, "")?;
+    held(256)?;
+    // What is freed goes back to the system by default, and each run that keeps values asks for it anew: page faults,
+    // which cost what the machine makes them cost. Without them:
+    again(&[KEPT.to_owned()], &[("MALLOC_TRIM_THRESHOLD_", "1000000000"), ("MALLOC_MMAP_THRESHOLD_", "1000000000")])
+}

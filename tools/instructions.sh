@@ -1,0 +1,45 @@
+#!/usr/bin/env bash
+# Instructions of the workloads of `runtime/benches/overhead.rs`, counted by callgrind: only what happens in
+# `Bench::run`, and runs of two lengths are subtracted, so that what the first run alone does cancels. Prints lines
+# `ratio NAME VALUE`.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+bench=$(cargo bench -q -p taper --bench overhead --no-run --message-format=json |
+    python3 -c 'import json, sys
+for line in sys.stdin:
+    message = json.loads(line)
+    if message.get("executable") and message["target"]["name"] == "overhead":
+        print(message["executable"])')
+out=$(mktemp -d)
+trap 'rm -rf "$out"' EXIT
+export RAYON_NUM_THREADS=1
+
+# instructions WORKLOAD WIDTH TIMES
+instructions() {
+    valgrind --tool=callgrind --toggle-collect='*Bench*run*' --callgrind-out-file="$out/counts" "$bench" --count "$1" --width "$2" --times "$3" \
+        2> "$out/log" || { cat "$out/log" >&2; exit 1; }
+    sed -n 's/^summary: //p' "$out/counts"
+}
+
+# one WORKLOAD WIDTH: instructions of one run, a mean of several
+one() {
+    local few many
+    few=$(instructions "$1" "$2" 1)
+    many=$(instructions "$1" "$2" 5)
+    echo $(((many - few) / 4))
+}
+
+# ratio NAME COUNT COUNT
+ratio() {
+    awk -v name="$1" -v a="$2" -v b="$3" 'BEGIN { printf "ratio %s %.5f\n", name, a / b }'
+}
+
+for width in "${@:-32}"; do
+    handwritten=$(one handwritten "$width")
+    derived=$(one derived "$width")
+    taps=$(one taps "$width")
+    echo "# width $width: handwritten $handwritten, derived $derived, taps $taps instructions"
+    ratio "derived/handwritten@instructions-$width" "$derived" "$handwritten"
+    ratio "taps/forward@instructions-$width" "$taps" "$derived"
+done
