@@ -336,12 +336,17 @@ fn time(width: usize, rounds: usize, times: u32, suffix: &str) -> Result<()> {
     let [handwritten, derived, taps, quarter] = &taken;
     let ratio = |name: &str, of: &[Duration], to: &[Duration]| {
         let each = of.iter().zip(to).map(|(a, b)| a.as_secs_f64() / b.as_secs_f64());
-        println!("ratio {name}@{width}{suffix} {:.4}", median(each));
+        println!("ratio {name}{}{suffix} {:.4}", at(width), median(each));
     };
     ratio("derived/handwritten", derived, handwritten);
     ratio("taps/forward", taps, derived);
     ratio("capture-quarter/forward", quarter, derived);
     Ok(())
+}
+
+/// The width in the name of a ratio; the wide model's have none.
+fn at(width: usize) -> String {
+    if width == 256 { String::new() } else { format!("@{width}") }
 }
 
 /// What the process has computed so far, which other programs on the machine disturb less than the time of day.
@@ -390,8 +395,8 @@ fn held(width: usize) -> Result<()> {
     drop(all);
     println!("# held by one tap: {held_by_one} bytes, its own {expected_one}");
     println!("# held by all taps: {held_by_all} bytes, their own {expected_all}");
-    println!("ratio held-one-tap/held-all-taps@{width} {:.5}", held_by_one as f64 / held_by_all as f64);
-    println!("ratio held-one-tap/held-all-taps-expected@{width} {:.5}", expected_one as f64 / expected_all as f64);
+    println!("ratio held-one-tap/held-all-taps {:.5}", held_by_one as f64 / held_by_all as f64);
+    println!("ratio held-one-tap/held-all-taps-expected {:.5}", expected_one as f64 / expected_all as f64);
     Ok(())
 }
 
