@@ -31,8 +31,7 @@ pub struct MlpSites {
 impl ::taper::Tapped for Mlp {
     type Taps = MlpTaps;
     type Sites = MlpSites;
-    const STATEFUL: bool = false || <Linear as ::taper::Tapped>::STATEFUL
-        || <Linear as ::taper::Tapped>::STATEFUL;
+    const STATEFUL: bool = false || <Linear as ::taper::Tapped>::STATEFUL;
     fn __taper_sites(&self, b: &mut ::taper::__private::Builder) -> Self::Sites {
         let scope = b.begin(::core::concat!(::core::module_path!(), "::", "Mlp"));
         let sites = MlpSites {

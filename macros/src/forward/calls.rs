@@ -13,8 +13,9 @@ use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::{Expr, ExprMethodCall};
 
 use super::levels::Level;
+use super::mentions::place_of;
 use super::shape::Shape;
-use super::walk::{Method, Walker, place_of};
+use super::walk::{Method, Walker};
 use crate::load::located_at;
 
 /// A local of the generated code, which no name of the user's can meet.

@@ -1,9 +1,12 @@
 //! `#[forward]`: finds what a body calls and taps, refuses what it can't trace, and makes the copy that taps.
 
+mod attributes;
+mod binders;
 mod calls;
 pub(crate) mod control;
 pub(crate) mod levels;
 mod macros;
+mod mentions;
 mod methods;
 pub(crate) mod plan;
 mod shape;

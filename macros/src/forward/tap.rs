@@ -74,7 +74,7 @@ impl Walker<'_> {
     fn tapped_names(&mut self, local: &Local) -> Option<Vec<Named>> {
         let attr = local.attrs.iter().find(|a| a.path().is_ident("tap")).expect("called for taps");
         self.check_arguments(attr);
-        if let Some(place) = self.nested() {
+        if let Some(place) = self.nested {
             self.error_on(attr, format!("nothing can be tapped in {place}; use a loop, or tap what {place} returns"));
             return None;
         }
