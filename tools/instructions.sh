@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Instructions of the workloads of `runtime/benches/overhead.rs`, counted by callgrind: only what happens in
+# Instructions of the workloads of `runtime/benches/overhead`, counted by callgrind: only what happens in
 # `Bench::run`, and runs of two lengths are subtracted, so that what the first run alone does cancels. Prints lines
 # `ratio NAME VALUE`.
 set -euo pipefail

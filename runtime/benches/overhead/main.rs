@@ -3,10 +3,13 @@
 //! `cargo bench -p taper --bench overhead` prints lines `ratio NAME VALUE`. With `--count WORKLOAD --width W --times N`
 //! it runs one workload and nothing else, for `tools/instructions.sh`, which counts instructions.
 
-use std::alloc::{GlobalAlloc, Layout, System};
+mod allocator;
+mod derived;
+mod handwritten;
+
 use std::process::{Command, exit};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
 use std::{env, fs};
@@ -14,193 +17,7 @@ use std::{env, fs};
 use taper::candle_core::{DType, Device, Error, Result, Tensor};
 use taper::candle_nn::{VarBuilder, VarMap};
 
-mod derived {
-    use taper::candle_core::{Module, Result, Tensor};
-    use taper::candle_nn::{LayerNorm, Linear, layer_norm, linear};
-    use taper::{Model, forward};
-
-    use super::{Config, merge_heads, split_heads};
-
-    #[derive(Model)]
-    #[model(config = Config)]
-    pub(crate) struct Attention {
-        #[load(linear(cfg.width, 3 * cfg.width))]
-        pub(crate) qkv: Linear,
-        #[load(linear(cfg.width, cfg.width))]
-        pub(crate) proj: Linear,
-        #[load(value = cfg.heads)]
-        pub(crate) heads: usize,
-        #[load(value = cfg.scale())]
-        pub(crate) scale: f64,
-    }
-
-    #[forward]
-    impl Attention {
-        pub(crate) fn forward(&self, x: &Tensor, mask: &Tensor) -> Result<Tensor> {
-            let qkv = self.qkv.forward(x)?;
-            #[tap]
-            let (q, k, v) = split_heads(&qkv, self.heads)?;
-            #[tap]
-            let scores = (q.matmul(&k.t()?)? * self.scale)?.broadcast_add(mask)?;
-            #[tap]
-            let pattern = taper::ops::softmax_last_dim(&scores)?;
-            #[tap]
-            let z = pattern.matmul(&v)?;
-            self.proj.forward(&merge_heads(&z)?)
-        }
-    }
-
-    #[derive(Model)]
-    #[model(config = Config)]
-    pub(crate) struct Mlp {
-        #[load(linear(cfg.width, 4 * cfg.width))]
-        pub(crate) up: Linear,
-        #[load(linear(4 * cfg.width, cfg.width))]
-        pub(crate) down: Linear,
-    }
-
-    #[forward]
-    impl Mlp {
-        pub(crate) fn forward(&self, x: &Tensor) -> Result<Tensor> {
-            #[tap]
-            let act = self.up.forward(x)?.gelu()?;
-            self.down.forward(&act)
-        }
-    }
-
-    #[derive(Model)]
-    #[model(config = Config)]
-    pub(crate) struct Block {
-        #[load(layer_norm(cfg.width, 1e-5))]
-        pub(crate) ln_1: LayerNorm,
-        pub(crate) attn: Attention,
-        #[load(layer_norm(cfg.width, 1e-5))]
-        pub(crate) ln_2: LayerNorm,
-        pub(crate) mlp: Mlp,
-    }
-
-    #[forward]
-    impl Block {
-        pub(crate) fn forward(&self, x: &Tensor, mask: &Tensor) -> Result<Tensor> {
-            #[tap]
-            let after_attn = (x + self.attn.forward(&self.ln_1.forward(x)?, mask)?)?;
-            &after_attn + self.mlp.forward(&self.ln_2.forward(&after_attn)?)?
-        }
-    }
-
-    #[derive(Model)]
-    #[model(config = Config)]
-    pub(crate) struct Net {
-        #[load(each(cfg.layers))]
-        pub(crate) blocks: Vec<Block>,
-    }
-
-    #[forward]
-    impl Net {
-        pub(crate) fn forward(&self, x: &Tensor, mask: &Tensor) -> Result<Tensor> {
-            let mut x = x.clone();
-            for block in &self.blocks {
-                x = block.forward(&x, mask)?;
-            }
-            Ok(x)
-        }
-    }
-}
-
-mod handwritten {
-    use taper::candle_core::{Module, Result, Tensor};
-    use taper::candle_nn::{LayerNorm, Linear, VarBuilder, layer_norm, linear};
-
-    use super::{Config, merge_heads, split_heads};
-
-    pub(crate) struct Attention {
-        pub(crate) qkv: Linear,
-        pub(crate) proj: Linear,
-        pub(crate) heads: usize,
-        pub(crate) scale: f64,
-    }
-
-    impl Attention {
-        pub(crate) fn load(vb: VarBuilder, cfg: &Config) -> Result<Self> {
-            Ok(Attention {
-                qkv: linear(cfg.width, 3 * cfg.width, vb.pp("qkv"))?,
-                proj: linear(cfg.width, cfg.width, vb.pp("proj"))?,
-                heads: cfg.heads,
-                scale: cfg.scale(),
-            })
-        }
-
-        pub(crate) fn forward(&self, x: &Tensor, mask: &Tensor) -> Result<Tensor> {
-            let qkv = self.qkv.forward(x)?;
-            let (q, k, v) = split_heads(&qkv, self.heads)?;
-            let scores = (q.matmul(&k.t()?)? * self.scale)?.broadcast_add(mask)?;
-            let pattern = taper::ops::softmax_last_dim(&scores)?;
-            let z = pattern.matmul(&v)?;
-            self.proj.forward(&merge_heads(&z)?)
-        }
-    }
-
-    pub(crate) struct Mlp {
-        pub(crate) up: Linear,
-        pub(crate) down: Linear,
-    }
-
-    impl Mlp {
-        pub(crate) fn load(vb: VarBuilder, cfg: &Config) -> Result<Self> {
-            Ok(Mlp {
-                up: linear(cfg.width, 4 * cfg.width, vb.pp("up"))?,
-                down: linear(4 * cfg.width, cfg.width, vb.pp("down"))?,
-            })
-        }
-
-        pub(crate) fn forward(&self, x: &Tensor) -> Result<Tensor> {
-            let act = self.up.forward(x)?.gelu()?;
-            self.down.forward(&act)
-        }
-    }
-
-    pub(crate) struct Block {
-        pub(crate) ln_1: LayerNorm,
-        pub(crate) attn: Attention,
-        pub(crate) ln_2: LayerNorm,
-        pub(crate) mlp: Mlp,
-    }
-
-    impl Block {
-        pub(crate) fn load(vb: VarBuilder, cfg: &Config) -> Result<Self> {
-            Ok(Block {
-                ln_1: layer_norm(cfg.width, 1e-5, vb.pp("ln_1"))?,
-                attn: Attention::load(vb.pp("attn"), cfg)?,
-                ln_2: layer_norm(cfg.width, 1e-5, vb.pp("ln_2"))?,
-                mlp: Mlp::load(vb.pp("mlp"), cfg)?,
-            })
-        }
-
-        pub(crate) fn forward(&self, x: &Tensor, mask: &Tensor) -> Result<Tensor> {
-            let after_attn = (x + self.attn.forward(&self.ln_1.forward(x)?, mask)?)?;
-            &after_attn + self.mlp.forward(&self.ln_2.forward(&after_attn)?)?
-        }
-    }
-
-    pub(crate) struct Net {
-        pub(crate) blocks: Vec<Block>,
-    }
-
-    impl Net {
-        pub(crate) fn load(vb: VarBuilder, cfg: &Config) -> Result<Self> {
-            let blocks = vb.pp("blocks");
-            Ok(Net { blocks: (0..cfg.layers).map(|i| Block::load(blocks.pp(i), cfg)).collect::<Result<_>>()? })
-        }
-
-        pub(crate) fn forward(&self, x: &Tensor, mask: &Tensor) -> Result<Tensor> {
-            let mut x = x.clone();
-            for block in &self.blocks {
-                x = block.forward(&x, mask)?;
-            }
-            Ok(x)
-        }
-    }
-}
+use allocator::LIVE;
 
 /// [1, token, 3 × channel] to queries, keys and values, each [1, head, token, channel of the head].
 fn split_heads(qkv: &Tensor, heads: usize) -> Result<(Tensor, Tensor, Tensor)> {
@@ -398,44 +215,6 @@ fn held(width: usize) -> Result<()> {
     println!("ratio held-one-tap/held-all-taps {:.5}", held_by_one as f64 / held_by_all as f64);
     println!("ratio held-one-tap/held-all-taps-expected {:.5}", expected_one as f64 / expected_all as f64);
     Ok(())
-}
-
-/// Bytes that are allocated.
-static LIVE: AtomicUsize = AtomicUsize::new(0);
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-/// The system's allocator, counting what is alive.
-struct Counting;
-
-#[expect(unsafe_code, reason = "an allocator can't be written without; this one passes every call on")]
-// SAFETY: every call is the system allocator's own.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        LIVE.fetch_add(layout.size(), Ordering::Relaxed);
-        // SAFETY: the caller's contract is the same.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        LIVE.fetch_add(layout.size(), Ordering::Relaxed);
-        // SAFETY: the caller's contract is the same.
-        unsafe { System.alloc_zeroed(layout) }
-    }
-
-    unsafe fn realloc(&self, at: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        LIVE.fetch_add(size, Ordering::Relaxed);
-        LIVE.fetch_sub(layout.size(), Ordering::Relaxed);
-        // SAFETY: the caller's contract is the same.
-        unsafe { System.realloc(at, layout, size) }
-    }
-
-    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
-        LIVE.fetch_sub(layout.size(), Ordering::Relaxed);
-        // SAFETY: the caller's contract is the same.
-        unsafe { System.dealloc(at, layout) }
-    }
 }
 
 /// What the command line asks for: a workload, the width and how often.
