@@ -72,6 +72,12 @@ impl Walker<'_> {
                 )
             });
         }
+        // What a copy computes has no taps.
+        if call.method == "clone" || call.method == "to_owned" {
+            return self.untraced(shape, span, |name| {
+                format!("calls of a copy of `{name}` can't be traced; use `self.{name}` itself, or write `#[untapped]` on the statement")
+            });
+        }
         self.check_leaf(call, shape);
     }
 
