@@ -39,7 +39,7 @@ impl Walker<'_> {
         let name = format_ident!("__taper_{method}", span = at(method.span()));
         let original = quote!(#receiver.#method #turbofish (#args));
         let args = args.iter().map(|arg| quote!(#arg,)).collect();
-        *expr = self.call(&shape, quote!(#receiver), &name, args, original);
+        *expr = self.call(&shape, receiver, &name, args, original);
     }
 
     /// `receiver.apply(&self.f)`, its parts walked.
@@ -55,7 +55,7 @@ impl Walker<'_> {
         let rest = args.iter().skip(1).map(|arg| quote!(#arg,));
         let original = quote!(#receiver.#method(#args));
         let args = quote!(&#receiver, #(#rest)*);
-        *expr = self.call(&shape, quote!(#module), &name, args, original);
+        *expr = self.call(&shape, module, &name, args, original);
     }
 
     /// `(self.act)(x)`, where the field is a foreign leaf: a closure.
@@ -66,19 +66,24 @@ impl Walker<'_> {
         }
         let module = strip_reference(&call.func);
         let name = local("__taper_forward");
-        *expr = self.call(&shape, quote!(#module), &name, quote!(), quote!(#call));
+        *expr = self.call(&shape, module, &name, quote!(), quote!(#call));
     }
 
-    fn call(&self, shape: &Shape, module: TokenStream, name: &Ident, args: TokenStream, original: TokenStream) -> Expr {
+    fn call(&self, shape: &Shape, module: &Expr, name: &Ident, args: TokenStream, original: TokenStream) -> Expr {
         let origin = shape.origin().expect("traced calls come from a field");
         let plan = self.plan.and_then(|plan| plan.fields[origin.field].as_ref()).expect("traced fields are planned");
         let leaf = plan.leaf.is_some();
         let many = plan.levels.iter().take(origin.depth).filter(|l| **l == Level::Many).count();
         let krate = self.krate;
         let [pass, m, r] = ["pass", "__m", "__r"].map(local);
-        // An element is looked at twice, for its address and for the call: it gets a name.
-        let element = (many > 0 && !leaf).then(|| module.clone());
-        let module = if element.is_some() { quote!(#m) } else { module };
+        // An element is looked at twice, for its address and for the call: it gets a name. An absent one has an address
+        // as long as it is not yet `.as_ref()`.
+        let element = (many > 0 && !leaf).then(|| before_as_ref(module, shape));
+        let place = if element.is_some() { quote!(#m) } else { quote!(#module) };
+        let module = match element {
+            Some((_, true)) => quote!(#m.as_ref()),
+            _ => place.clone(),
+        };
         // The frame of an `Option` itself is opened by its `OptionalLayer`.
         let framed = plan.framed() && !matches!(shape, Shape::Opt(_));
         let (give, go_on) = match framed {
@@ -87,7 +92,7 @@ impl Walker<'_> {
         };
         let traced = match leaf {
             true => {
-                let kept = self.sites_of(origin.field, many, &module, leaf, |s| quote!(#pass.leaf(#s, #r)));
+                let kept = self.sites_of(origin.field, many, &place, leaf, |s| quote!(#pass.leaf(#s, #r)));
                 quote! {
                     match #original {
                         #r => match #kept {
@@ -98,12 +103,12 @@ impl Walker<'_> {
                 }
             }
             false => {
-                let at = self.sites_of(origin.field, many, &module, leaf, |s| quote!(#pass.#give(#s)));
+                let at = self.sites_of(origin.field, many, &place, leaf, |s| quote!(#pass.#give(#s)));
                 quote!(match #module.#name(#args #at) { #r if #pass.#go_on() => #r, _ => return #pass.halt() })
             }
         };
         match element {
-            Some(element) => parenthesized(quote!(match &#element { #m => #traced })),
+            Some((element, _)) => parenthesized(quote!(match &#element { #m => #traced })),
             None => parenthesized(traced),
         }
     }
@@ -203,6 +208,14 @@ pub(crate) fn hidden_name(method: &Ident) -> Ident {
     match name.to_string().as_str() {
         "forward" | "forward_t" => format_ident!("__taper_{name}", span = at(method.span())),
         _ => format_ident!("__taper_call_{name}", span = at(method.span())),
+    }
+}
+
+/// `one` of `one.as_ref()`, where that is an `Option`, and whether it is.
+fn before_as_ref<'e>(expr: &'e Expr, shape: &Shape) -> (&'e Expr, bool) {
+    match strip_reference(expr) {
+        Expr::MethodCall(call) if call.method == "as_ref" && matches!(shape, Shape::Opt(_)) => (&*call.receiver, true),
+        other => (other, false),
     }
 }
 

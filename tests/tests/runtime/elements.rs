@@ -200,13 +200,13 @@ impl Optional {
 #[test]
 fn options_are_applied_anywhere() -> Result<()> {
     let layer = || Some(Linear::new(random((4, 4)), None));
-    let model = Optional { once: layer(), looped: layer(), absent: None, several: vec![layer(), layer()] };
+    let model = Optional { once: layer(), looped: layer(), absent: None, several: vec![layer(), None, layer()] };
     let x = random((1, 4));
     let (y, taps) = model.forward_with_taps(&x)?;
     assert_same(&y, &model.forward(&x)?);
     assert_same(taps.once.as_ref().unwrap(), &x.apply(&model.once.as_ref())?);
     assert_eq!((taps.looped.len(), taps.absent.len()), (2, 0));
-    assert_eq!(taps.several.iter().map(Option::is_some).collect::<Vec<_>>(), [true, true]);
-    assert_same(taps.several[1].as_ref().unwrap(), &y);
+    assert_eq!(taps.several.iter().map(Option::is_some).collect::<Vec<_>>(), [true, false, true]);
+    assert_same(taps.several[2].as_ref().unwrap(), &y);
     Ok(())
 }
