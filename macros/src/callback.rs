@@ -9,7 +9,7 @@
 //! `#[forward] impl Block { .. }` emits the impl and `Block! { impl Block { .. } }`.
 
 use proc_macro2::{Span, TokenStream, TokenTree};
-use quote::{ToTokens, format_ident, quote, quote_spanned};
+use quote::{format_ident, quote, quote_spanned};
 use syn::parse::Parser;
 use syn::{DeriveInput, GenericParam, ImplItemFn, ItemImpl, Type, Visibility, braced};
 
@@ -64,7 +64,7 @@ fn carrier(input: &DeriveInput, model: &Model) -> TokenStream {
     }
 }
 
-/// Whether some impl has `#[forward]`. Only the type checker knows, and only of types without parameters of types.
+/// Whether some impl has `#[forward]`. Only the type checker knows, and only of types without parameters.
 /// ```ignore
 /// const _: () = {
 ///     use ::taper::__private::{HoldsNothing as _, NotInError as _};
@@ -74,18 +74,12 @@ fn carrier(input: &DeriveInput, model: &Model) -> TokenStream {
 /// };
 /// ```
 fn finished(model: &Model) -> Option<TokenStream> {
-    if model.generics.type_params().next().is_some() {
+    // An impl may be of one value of a parameter only.
+    if model.generics.params.iter().any(|param| !matches!(param, GenericParam::Lifetime(_))) {
         return None;
     }
     let (ident, krate) = (&model.ident, &model.options.krate);
-    let arguments = model.generics.params.iter().map(|param| match param {
-        GenericParam::Const(param) => match param.ty.to_token_stream().to_string().as_str() {
-            "bool" => quote!(false),
-            "char" => quote!('a'),
-            _ => quote!(0),
-        },
-        _ => quote!('static),
-    });
+    let arguments = model.generics.params.iter().map(|_| quote!('static));
     let ty = quote!(#ident<#(#arguments),*>);
     let message = format!(
         "`{ident}` has no taps: none of its impls has `#[forward]`; write it on the impl of its `forward`, or \

@@ -1,5 +1,6 @@
 //! What the integration tests share.
 
+pub mod fixtures;
 pub mod interpreter;
 pub mod parity;
 pub mod programs;

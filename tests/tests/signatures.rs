@@ -194,3 +194,28 @@ mod not_candles {
         Ok(())
     }
 }
+
+/// The forward of one value of a parameter only.
+mod of_one_value {
+    use super::*;
+
+    #[derive(Model)]
+    struct Wide<const N: usize> {
+        #[load(linear(N, N))]
+        inner: Linear,
+    }
+
+    #[forward]
+    impl Wide<4> {
+        fn forward(&self, x: &Tensor) -> candle_core::Result<Tensor> {
+            self.inner.forward(x)
+        }
+    }
+
+    #[test]
+    fn it_is_a_model_for_that_value() -> candle_core::Result<()> {
+        let wide = Wide::<4>::load(builder())?;
+        assert_eq!(values(&wide.capture(&input(), |t| t.inner)?), values(&wide.forward(&input())?));
+        Ok(())
+    }
+}

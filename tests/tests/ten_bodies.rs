@@ -1,24 +1,9 @@
 //! The bodies that are most likely to break a naive instrumentation, and two that are quietly wrong when done wrong.
 
-use candle_core::{DType, Device, Result, Tensor};
+use candle_core::{Result, Tensor};
 use candle_nn::{Linear, Module, VarBuilder, VarMap, linear};
 use taper::{Model, forward};
-
-fn builder(vars: &VarMap) -> VarBuilder<'static> {
-    VarBuilder::from_varmap(vars, DType::F32, &Device::Cpu)
-}
-
-fn input() -> Tensor {
-    Tensor::new(&[[0.5f32, -1., 2., 0.25], [1., 0., -0.5, 3.]], &Device::Cpu).unwrap()
-}
-
-#[track_caller]
-fn assert_same(a: &Tensor, b: &Tensor) {
-    assert_eq!(a.dims(), b.dims());
-    let bits =
-        |t: &Tensor| t.flatten_all().unwrap().to_vec1::<f32>().unwrap().iter().map(|v| v.to_bits()).collect::<Vec<_>>();
-    assert_eq!(bits(a), bits(b));
-}
+use taper_tests::fixtures::{assert_same, builder, input};
 
 /// 1: unwraps and an error of another crate.
 mod unwraps {

@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use candle_core::{DType, Device, Module, Result, Tensor};
 use candle_nn::{VarBuilder, VarMap};
+use taper_tests::fixtures::assert_same;
 
 /// A layer of another crate: adds 1, and counts its calls.
 #[derive(Clone, Debug, Default)]
@@ -52,11 +53,6 @@ fn first(x: &Tensor) -> f32 {
 fn bits(x: &Tensor) -> (Vec<usize>, Vec<u32>) {
     let values = x.flatten_all().unwrap().to_vec1::<f32>().unwrap();
     (x.dims().to_vec(), values.into_iter().map(f32::to_bits).collect())
-}
-
-#[track_caller]
-fn assert_same(a: &Tensor, b: &Tensor) {
-    assert_eq!(bits(a), bits(b));
 }
 
 /// The error's message has all of `parts`.
