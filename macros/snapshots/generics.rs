@@ -82,11 +82,23 @@ where
         sites
     }
 }
+impl<
+    '__taper_run,
+    'a,
+    M: Layer,
+    const N: usize,
+> ::taper::__private::Stateless<'__taper_run> for Residual<'a, M, N>
+where
+    M: Send,
+    M: ::taper::__private::Stateless<'__taper_run>,
+    [&'a Linear; N]: ::taper::__private::Stateless<'__taper_run>,
+{}
 impl<M: Layer> ::taper::__private::Tree for ResidualSites<M>
 where
     M: Send,
 {
     type Value = ResidualTaps<M>;
+    type Item = ::taper::__private::candle_core::Tensor;
     fn span(&self) -> ::taper::__private::Span {
         let first = ::taper::__private::Tree::span(&self.inner).first;
         ::taper::__private::Span {
@@ -190,6 +202,212 @@ where
     /// The names and sites of every tap, to find them by name, pattern or position.
     fn sites(&self) -> ::taper::SiteTable<ResidualSites<M>> {
         ::taper::__private::site_table(self)
+    }
+}
+///The functions of [`Residual::run`], which take the arguments of `Residual::forward`.
+struct ResidualRunner<__TaperSetup>(__TaperSetup);
+impl<__TaperSetup> ::taper::__private::Runner<__TaperSetup>
+for ResidualRunner<__TaperSetup> {
+    fn of(setup: __TaperSetup) -> Self {
+        Self(setup)
+    }
+    fn setup(&self) -> &__TaperSetup {
+        &self.0
+    }
+    fn setup_mut(&mut self) -> &mut __TaperSetup {
+        &mut self.0
+    }
+    fn into_setup(self) -> __TaperSetup {
+        self.0
+    }
+}
+impl<'a, M: Layer, const N: usize> ::taper::__private::Runnable for Residual<'a, M, N>
+where
+    M: Send,
+{
+    type Runner<__TaperSetup> = ResidualRunner<__TaperSetup>;
+}
+#[allow(
+    dead_code,
+    reason = "part of every model's interface, also where the model is private"
+)]
+impl<'a, M: Layer, const N: usize> Residual<'a, M, N>
+where
+    M: Send,
+{
+    ///A run to be changed: values edited, replaced, differentiated, recorded and replayed. It is used as the model is: `run().edit(…).forward(…)`.
+    fn run(&self) -> ::taper::Run<'_, '_, Self> {
+        ::taper::__private::run(self)
+    }
+}
+#[allow(
+    dead_code,
+    reason = "part of every model's interface, also where the model is private"
+)]
+impl<
+    '__taper_model,
+    '__taper_edits,
+    'a,
+    M: Layer,
+    const N: usize,
+> ResidualRunner<
+    ::taper::__private::Setup<'__taper_model, '__taper_edits, Residual<'a, M, N>>,
+>
+where
+    M: Send,
+{
+    /// What the model returns, with the changes of the run.
+    ///
+    /// # Errors
+    /// Those of the model, and of the changes.
+    fn forward<S: AsRef<Tensor>>(&self, x: S) -> Result<(Tensor, Tensor)> {
+        let inputs = self
+            .0
+            .inputs({
+                #[allow(
+                    unused_imports,
+                    reason = "which of them is needed is for the types of the arguments to say"
+                )]
+                use ::taper::__private::arguments::*;
+                || {
+                    ::taper::__private::vec![
+                        ("x", (& ::taper::__private::Argument(& x)).see())
+                    ]
+                }
+            });
+        self.0.forward(inputs, |at| self.0.model().__taper_forward(x, at))
+    }
+    /// What the model returns, and every value on the way there, on the autograd graph.
+    fn forward_with_taps<S: AsRef<Tensor>>(
+        &self,
+        x: S,
+    ) -> Result<((Tensor, Tensor), ResidualTaps<M>)> {
+        let inputs = self
+            .0
+            .inputs({
+                #[allow(
+                    unused_imports,
+                    reason = "which of them is needed is for the types of the arguments to say"
+                )]
+                use ::taper::__private::arguments::*;
+                || {
+                    ::taper::__private::vec![
+                        ("x", (& ::taper::__private::Argument(& x)).see())
+                    ]
+                }
+            });
+        self.0.forward_with_taps(inputs, |at| self.0.model().__taper_forward(x, at))
+    }
+    ///What the closure selects of the changed run, detached from the autograd graph.
+    fn capture<S: AsRef<Tensor>, __TaperSelection: ::taper::Selection>(
+        &self,
+        x: S,
+        select: impl ::taper::__private::FnOnce(ResidualSites<M>) -> __TaperSelection,
+    ) -> Result<<__TaperSelection as ::taper::Selection>::Value> {
+        let inputs = self
+            .0
+            .inputs({
+                #[allow(
+                    unused_imports,
+                    reason = "which of them is needed is for the types of the arguments to say"
+                )]
+                use ::taper::__private::arguments::*;
+                || {
+                    ::taper::__private::vec![
+                        ("x", (& ::taper::__private::Argument(& x)).see())
+                    ]
+                }
+            });
+        self.0.capture(false, inputs, select, |at| self.0.model().__taper_forward(x, at))
+    }
+    ///What the closure selects of the changed run, on the autograd graph.
+    fn capture_attached<S: AsRef<Tensor>, __TaperSelection: ::taper::Selection>(
+        &self,
+        x: S,
+        select: impl ::taper::__private::FnOnce(ResidualSites<M>) -> __TaperSelection,
+    ) -> Result<<__TaperSelection as ::taper::Selection>::Value> {
+        let inputs = self
+            .0
+            .inputs({
+                #[allow(
+                    unused_imports,
+                    reason = "which of them is needed is for the types of the arguments to say"
+                )]
+                use ::taper::__private::arguments::*;
+                || {
+                    ::taper::__private::vec![
+                        ("x", (& ::taper::__private::Argument(& x)).see())
+                    ]
+                }
+            });
+        self.0.capture(true, inputs, select, |at| self.0.model().__taper_forward(x, at))
+    }
+    /// Runs the model and keeps every value, so that later runs can start from them.
+    fn record<S: AsRef<Tensor>>(
+        &self,
+        x: S,
+    ) -> Result<::taper::Recording<'__taper_model, '__taper_edits, Residual<'a, M, N>>>
+    where
+        for<'__taper_run> Residual<
+            'a,
+            M,
+            N,
+        >: ::taper::__private::Stateless<'__taper_run>,
+    {
+        let inputs = self
+            .0
+            .inputs_to_record({
+                #[allow(
+                    unused_imports,
+                    reason = "which of them is needed is for the types of the arguments to say"
+                )]
+                use ::taper::__private::arguments::*;
+                || {
+                    ::taper::__private::vec![
+                        ("x", (& ::taper::__private::Argument(& x)).see())
+                    ]
+                }
+            });
+        self.0.record(inputs, |at| self.0.model().__taper_forward(x, at))
+    }
+}
+#[allow(
+    dead_code,
+    reason = "part of every model's interface, also where the model is private"
+)]
+impl<
+    '__taper_model,
+    '__taper_edits,
+    'a,
+    M: Layer,
+    const N: usize,
+> ResidualRunner<
+    ::taper::__private::LossSetup<'__taper_model, '__taper_edits, Residual<'a, M, N>>,
+>
+where
+    M: Send,
+{
+    /// The loss, and the values and gradients of what the closure selects, in the shape in which it is selected.
+    fn gradients<S: AsRef<Tensor>, __TaperSelection: ::taper::Selection>(
+        &self,
+        x: S,
+        select: impl ::taper::__private::FnOnce(ResidualSites<M>) -> __TaperSelection,
+    ) -> Result<::taper::Gradients<<__TaperSelection as ::taper::Selection>::Value>> {
+        let inputs = self
+            .0
+            .inputs({
+                #[allow(
+                    unused_imports,
+                    reason = "which of them is needed is for the types of the arguments to say"
+                )]
+                use ::taper::__private::arguments::*;
+                || {
+                    ::taper::__private::vec![
+                        ("x", (& ::taper::__private::Argument(& x)).see())
+                    ]
+                }
+            });
+        self.0.gradients(inputs, select, |at| self.0.model().__taper_forward(x, at))
     }
 }
 impl<'a, M: Layer, const N: usize> Residual<'a, M, N>

@@ -59,6 +59,7 @@ impl ::taper::Tapped for Net {
 }
 impl ::taper::__private::Tree for NetSites {
     type Value = NetTaps;
+    type Item = ::taper::__private::candle_core::Tensor;
     fn span(&self) -> ::taper::__private::Span {
         let first = ::taper::__private::Tree::span(&self.blocks).first;
         ::taper::__private::Span {
@@ -181,6 +182,210 @@ impl Net {
     /// The names and sites of every tap, to find them by name, pattern or position.
     pub fn sites(&self) -> ::taper::SiteTable<NetSites> {
         ::taper::__private::site_table(self)
+    }
+}
+///The functions of [`Net::run`], which take the arguments of [`Net::forward`].
+pub struct NetRunner<__TaperSetup>(__TaperSetup);
+impl<__TaperSetup> ::taper::__private::Runner<__TaperSetup> for NetRunner<__TaperSetup> {
+    fn of(setup: __TaperSetup) -> Self {
+        Self(setup)
+    }
+    fn setup(&self) -> &__TaperSetup {
+        &self.0
+    }
+    fn setup_mut(&mut self) -> &mut __TaperSetup {
+        &mut self.0
+    }
+    fn into_setup(self) -> __TaperSetup {
+        self.0
+    }
+}
+impl ::taper::__private::Runnable for Net {
+    type Runner<__TaperSetup> = NetRunner<__TaperSetup>;
+}
+#[allow(
+    dead_code,
+    reason = "part of every model's interface, also where the model is private"
+)]
+impl Net {
+    ///A run to be changed: values edited, replaced, differentiated, recorded and replayed. It is used as the model is: `run().edit(…).forward(…)`.
+    pub fn run(&self) -> ::taper::Run<'_, '_, Self> {
+        ::taper::__private::run(self)
+    }
+}
+#[allow(
+    dead_code,
+    reason = "part of every model's interface, also where the model is private"
+)]
+impl<
+    '__taper_model,
+    '__taper_edits,
+> NetRunner<::taper::__private::Setup<'__taper_model, '__taper_edits, Net>> {
+    /// What the model returns, with the changes of the run.
+    ///
+    /// # Errors
+    /// Those of the model, and of the changes.
+    pub fn forward(&self, x: &Tensor, cache: &mut Cache) -> Result<Tensor> {
+        let inputs = self
+            .0
+            .inputs({
+                #[allow(
+                    unused_imports,
+                    reason = "which of them is needed is for the types of the arguments to say"
+                )]
+                use ::taper::__private::arguments::*;
+                || {
+                    ::taper::__private::vec![
+                        ("x", (& ::taper::__private::Argument(& x)).see()), ("cache", (&
+                        ::taper::__private::Argument(& cache)).see())
+                    ]
+                }
+            });
+        self.0.forward(inputs, |at| self.0.model().__taper_forward(x, cache, at))
+    }
+    /// What the model returns, and every value on the way there, on the autograd graph.
+    pub fn forward_with_taps(
+        &self,
+        x: &Tensor,
+        cache: &mut Cache,
+    ) -> Result<(Tensor, NetTaps)> {
+        let inputs = self
+            .0
+            .inputs({
+                #[allow(
+                    unused_imports,
+                    reason = "which of them is needed is for the types of the arguments to say"
+                )]
+                use ::taper::__private::arguments::*;
+                || {
+                    ::taper::__private::vec![
+                        ("x", (& ::taper::__private::Argument(& x)).see()), ("cache", (&
+                        ::taper::__private::Argument(& cache)).see())
+                    ]
+                }
+            });
+        self.0
+            .forward_with_taps(inputs, |at| self.0.model().__taper_forward(x, cache, at))
+    }
+    ///What the closure selects of the changed run, detached from the autograd graph.
+    pub fn capture<__TaperSelection: ::taper::Selection>(
+        &self,
+        x: &Tensor,
+        cache: &mut Cache,
+        select: impl ::taper::__private::FnOnce(NetSites) -> __TaperSelection,
+    ) -> Result<<__TaperSelection as ::taper::Selection>::Value> {
+        let inputs = self
+            .0
+            .inputs({
+                #[allow(
+                    unused_imports,
+                    reason = "which of them is needed is for the types of the arguments to say"
+                )]
+                use ::taper::__private::arguments::*;
+                || {
+                    ::taper::__private::vec![
+                        ("x", (& ::taper::__private::Argument(& x)).see()), ("cache", (&
+                        ::taper::__private::Argument(& cache)).see())
+                    ]
+                }
+            });
+        self.0
+            .capture(
+                false,
+                inputs,
+                select,
+                |at| self.0.model().__taper_forward(x, cache, at),
+            )
+    }
+    ///What the closure selects of the changed run, on the autograd graph.
+    pub fn capture_attached<__TaperSelection: ::taper::Selection>(
+        &self,
+        x: &Tensor,
+        cache: &mut Cache,
+        select: impl ::taper::__private::FnOnce(NetSites) -> __TaperSelection,
+    ) -> Result<<__TaperSelection as ::taper::Selection>::Value> {
+        let inputs = self
+            .0
+            .inputs({
+                #[allow(
+                    unused_imports,
+                    reason = "which of them is needed is for the types of the arguments to say"
+                )]
+                use ::taper::__private::arguments::*;
+                || {
+                    ::taper::__private::vec![
+                        ("x", (& ::taper::__private::Argument(& x)).see()), ("cache", (&
+                        ::taper::__private::Argument(& cache)).see())
+                    ]
+                }
+            });
+        self.0
+            .capture(
+                true,
+                inputs,
+                select,
+                |at| self.0.model().__taper_forward(x, cache, at),
+            )
+    }
+    /// Runs the model and keeps every value, so that later runs can start from them.
+    pub fn record(
+        &self,
+        x: &Tensor,
+        cache: &mut Cache,
+    ) -> Result<::taper::Recording<'__taper_model, '__taper_edits, Net>>
+    where
+        for<'__taper_run> Net: ::taper::__private::Stateless<'__taper_run>,
+    {
+        let inputs = self
+            .0
+            .inputs_to_record({
+                #[allow(
+                    unused_imports,
+                    reason = "which of them is needed is for the types of the arguments to say"
+                )]
+                use ::taper::__private::arguments::*;
+                || {
+                    ::taper::__private::vec![
+                        ("x", (& ::taper::__private::Argument(& x)).see()), ("cache", (&
+                        ::taper::__private::Argument(& cache)).see())
+                    ]
+                }
+            });
+        self.0.record(inputs, |at| self.0.model().__taper_forward(x, cache, at))
+    }
+}
+#[allow(
+    dead_code,
+    reason = "part of every model's interface, also where the model is private"
+)]
+impl<
+    '__taper_model,
+    '__taper_edits,
+> NetRunner<::taper::__private::LossSetup<'__taper_model, '__taper_edits, Net>> {
+    /// The loss, and the values and gradients of what the closure selects, in the shape in which it is selected.
+    pub fn gradients<__TaperSelection: ::taper::Selection>(
+        &self,
+        x: &Tensor,
+        cache: &mut Cache,
+        select: impl ::taper::__private::FnOnce(NetSites) -> __TaperSelection,
+    ) -> Result<::taper::Gradients<<__TaperSelection as ::taper::Selection>::Value>> {
+        let inputs = self
+            .0
+            .inputs({
+                #[allow(
+                    unused_imports,
+                    reason = "which of them is needed is for the types of the arguments to say"
+                )]
+                use ::taper::__private::arguments::*;
+                || {
+                    ::taper::__private::vec![
+                        ("x", (& ::taper::__private::Argument(& x)).see()), ("cache", (&
+                        ::taper::__private::Argument(& cache)).see())
+                    ]
+                }
+            });
+        self.0
+            .gradients(inputs, select, |at| self.0.model().__taper_forward(x, cache, at))
     }
 }
 impl ::taper::__private::Model for Net {

@@ -109,8 +109,14 @@ impl ::taper::Tapped for LeNet {
         sites
     }
 }
+impl<'__taper_run> ::taper::__private::Stateless<'__taper_run> for LeNet
+where
+    Conv2d: ::taper::__private::Stateless<'__taper_run>,
+    Linear: ::taper::__private::Stateless<'__taper_run>,
+{}
 impl ::taper::__private::Tree for LeNetSites {
     type Value = LeNetTaps;
+    type Item = ::taper::__private::candle_core::Tensor;
     fn span(&self) -> ::taper::__private::Span {
         let first = ::taper::__private::Tree::span(&self.input).first;
         ::taper::__private::Span {
@@ -244,6 +250,213 @@ impl LeNet {
     /// The names and sites of every tap, to find them by name, pattern or position.
     pub fn sites(&self) -> ::taper::SiteTable<LeNetSites> {
         ::taper::__private::site_table(self)
+    }
+}
+///The functions of [`LeNet::run`], which take the arguments of [`LeNet::forward`].
+pub struct LeNetRunner<__TaperSetup>(__TaperSetup);
+impl<__TaperSetup> ::taper::__private::Runner<__TaperSetup>
+for LeNetRunner<__TaperSetup> {
+    fn of(setup: __TaperSetup) -> Self {
+        Self(setup)
+    }
+    fn setup(&self) -> &__TaperSetup {
+        &self.0
+    }
+    fn setup_mut(&mut self) -> &mut __TaperSetup {
+        &mut self.0
+    }
+    fn into_setup(self) -> __TaperSetup {
+        self.0
+    }
+}
+impl ::taper::__private::Runnable for LeNet {
+    type Runner<__TaperSetup> = LeNetRunner<__TaperSetup>;
+}
+#[allow(
+    dead_code,
+    reason = "part of every model's interface, also where the model is private"
+)]
+impl LeNet {
+    ///A run to be changed: values edited, replaced, differentiated, recorded and replayed. It is used as the model is: `run().edit(…).forward(…)`.
+    pub fn run(&self) -> ::taper::Run<'_, '_, Self> {
+        ::taper::__private::run(self)
+    }
+}
+#[allow(
+    dead_code,
+    reason = "part of every model's interface, also where the model is private"
+)]
+impl<
+    '__taper_model,
+    '__taper_edits,
+> LeNetRunner<::taper::__private::Setup<'__taper_model, '__taper_edits, LeNet>> {
+    /// What the model returns, with the changes of the run.
+    ///
+    /// # Errors
+    /// Those of the model, and of the changes.
+    pub fn forward(
+        &self,
+        input: &::taper::__private::candle_core::Tensor,
+    ) -> ::taper::__private::candle_core::Result<
+        ::taper::__private::candle_core::Tensor,
+    > {
+        let inputs = self
+            .0
+            .inputs({
+                #[allow(
+                    unused_imports,
+                    reason = "which of them is needed is for the types of the arguments to say"
+                )]
+                use ::taper::__private::arguments::*;
+                || {
+                    ::taper::__private::vec![
+                        ("input", (& ::taper::__private::Argument(& input)).see())
+                    ]
+                }
+            });
+        self.0.forward(inputs, |at| self.0.model().__taper_forward(input, at))
+    }
+    /// What the model returns, and every value on the way there, on the autograd graph.
+    pub fn forward_with_taps(
+        &self,
+        input: &::taper::__private::candle_core::Tensor,
+    ) -> ::taper::__private::candle_core::Result<
+        (::taper::__private::candle_core::Tensor, LeNetTaps),
+    > {
+        let inputs = self
+            .0
+            .inputs({
+                #[allow(
+                    unused_imports,
+                    reason = "which of them is needed is for the types of the arguments to say"
+                )]
+                use ::taper::__private::arguments::*;
+                || {
+                    ::taper::__private::vec![
+                        ("input", (& ::taper::__private::Argument(& input)).see())
+                    ]
+                }
+            });
+        self.0.forward_with_taps(inputs, |at| self.0.model().__taper_forward(input, at))
+    }
+    ///What the closure selects of the changed run, detached from the autograd graph.
+    pub fn capture<__TaperSelection: ::taper::Selection>(
+        &self,
+        input: &::taper::__private::candle_core::Tensor,
+        select: impl ::taper::__private::FnOnce(LeNetSites) -> __TaperSelection,
+    ) -> ::taper::__private::candle_core::Result<
+        <__TaperSelection as ::taper::Selection>::Value,
+    > {
+        let inputs = self
+            .0
+            .inputs({
+                #[allow(
+                    unused_imports,
+                    reason = "which of them is needed is for the types of the arguments to say"
+                )]
+                use ::taper::__private::arguments::*;
+                || {
+                    ::taper::__private::vec![
+                        ("input", (& ::taper::__private::Argument(& input)).see())
+                    ]
+                }
+            });
+        self.0
+            .capture(
+                false,
+                inputs,
+                select,
+                |at| self.0.model().__taper_forward(input, at),
+            )
+    }
+    ///What the closure selects of the changed run, on the autograd graph.
+    pub fn capture_attached<__TaperSelection: ::taper::Selection>(
+        &self,
+        input: &::taper::__private::candle_core::Tensor,
+        select: impl ::taper::__private::FnOnce(LeNetSites) -> __TaperSelection,
+    ) -> ::taper::__private::candle_core::Result<
+        <__TaperSelection as ::taper::Selection>::Value,
+    > {
+        let inputs = self
+            .0
+            .inputs({
+                #[allow(
+                    unused_imports,
+                    reason = "which of them is needed is for the types of the arguments to say"
+                )]
+                use ::taper::__private::arguments::*;
+                || {
+                    ::taper::__private::vec![
+                        ("input", (& ::taper::__private::Argument(& input)).see())
+                    ]
+                }
+            });
+        self.0
+            .capture(
+                true,
+                inputs,
+                select,
+                |at| self.0.model().__taper_forward(input, at),
+            )
+    }
+    /// Runs the model and keeps every value, so that later runs can start from them.
+    pub fn record(
+        &self,
+        input: &::taper::__private::candle_core::Tensor,
+    ) -> ::taper::__private::candle_core::Result<
+        ::taper::Recording<'__taper_model, '__taper_edits, LeNet>,
+    >
+    where
+        for<'__taper_run> LeNet: ::taper::__private::Stateless<'__taper_run>,
+    {
+        let inputs = self
+            .0
+            .inputs_to_record({
+                #[allow(
+                    unused_imports,
+                    reason = "which of them is needed is for the types of the arguments to say"
+                )]
+                use ::taper::__private::arguments::*;
+                || {
+                    ::taper::__private::vec![
+                        ("input", (& ::taper::__private::Argument(& input)).see())
+                    ]
+                }
+            });
+        self.0.record(inputs, |at| self.0.model().__taper_forward(input, at))
+    }
+}
+#[allow(
+    dead_code,
+    reason = "part of every model's interface, also where the model is private"
+)]
+impl<
+    '__taper_model,
+    '__taper_edits,
+> LeNetRunner<::taper::__private::LossSetup<'__taper_model, '__taper_edits, LeNet>> {
+    /// The loss, and the values and gradients of what the closure selects, in the shape in which it is selected.
+    pub fn gradients<__TaperSelection: ::taper::Selection>(
+        &self,
+        input: &::taper::__private::candle_core::Tensor,
+        select: impl ::taper::__private::FnOnce(LeNetSites) -> __TaperSelection,
+    ) -> ::taper::__private::candle_core::Result<
+        ::taper::Gradients<<__TaperSelection as ::taper::Selection>::Value>,
+    > {
+        let inputs = self
+            .0
+            .inputs({
+                #[allow(
+                    unused_imports,
+                    reason = "which of them is needed is for the types of the arguments to say"
+                )]
+                use ::taper::__private::arguments::*;
+                || {
+                    ::taper::__private::vec![
+                        ("input", (& ::taper::__private::Argument(& input)).see())
+                    ]
+                }
+            });
+        self.0.gradients(inputs, select, |at| self.0.model().__taper_forward(input, at))
     }
 }
 impl ::taper::__private::Model for LeNet {

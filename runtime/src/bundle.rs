@@ -1,6 +1,7 @@
 //! The types of values that are known to hold tensors: what is detached, copied, saved and loaded.
 
 use std::any::{Any, TypeId};
+use std::sync::Arc;
 
 use candle_core::Tensor;
 use candle_nn::rnn::{GRUState, LSTMState};
@@ -97,9 +98,14 @@ struct Known {
     each: fn(&mut dyn Any, &str, Change<'_>) -> Result<()>,
     tensors: fn(&dyn Any, &str) -> Vec<(String, Tensor)>,
     gather: fn(&str, Get<'_>) -> Option<Slot>,
+    share: fn(&dyn Any) -> Shared,
+    slot: fn(&dyn Any) -> Slot,
 }
 
-const fn known<B: Bundle>() -> Known {
+/// A value that several runs hold, in any thread.
+pub(crate) type Shared = Arc<dyn Any + Send + Sync>;
+
+const fn known<B: Bundle + Send + Sync>() -> Known {
     Known {
         type_id: TypeId::of::<B>,
         each: |value, name, f| value.downcast_mut::<B>().map_or(Ok(()), |b| b.each(name, f)),
@@ -115,6 +121,8 @@ const fn known<B: Bundle>() -> Known {
             tensors
         },
         gather: |name, get| B::gather(name, get).map(Slot::of),
+        share: |value| Arc::new(value.downcast_ref::<B>().expect("looked up by its type").clone()),
+        slot: |value| Slot::of(value.downcast_ref::<B>().expect("looked up by its type").clone()),
     }
 }
 
@@ -151,6 +159,74 @@ pub(crate) fn for_tensors(value: &mut dyn Any, f: &mut dyn FnMut(&mut Tensor) ->
 pub(crate) fn tensors(name: &str, value: &dyn Any) -> Option<Vec<(String, Tensor)>> {
     of(value.type_id()).map(|known| (known.tensors)(value, name))
 }
+
+/// Shapes, dtypes and devices of the tensors of a value, in words; `None` for a value of an unknown type.
+pub(crate) fn form(value: &dyn Any) -> Option<String> {
+    let form = |t: &Tensor| format!("{:?} {:?} on {:?}", t.dims(), t.dtype(), t.device().location());
+    if let Some(tensor) = value.downcast_ref::<Tensor>() {
+        return Some(form(tensor));
+    }
+    let tensors = tensors("", value)?;
+    Some(format!("({})", tensors.iter().map(|(_, t)| form(t)).collect::<Vec<_>>().join(", ")))
+}
+
+/// The value as several runs can hold it; `None` for a value of an unknown type, which may not leave its thread.
+pub(crate) fn share(value: &dyn Any) -> Option<Shared> {
+    let type_id = value.type_id();
+    let plain = || PLAIN.iter().find(|plain| (plain.type_id)() == type_id).map(|plain| (plain.share)(value));
+    of(type_id).map(|known| (known.share)(value)).or_else(plain)
+}
+
+/// A copy of a value that is shared, detached if asked for.
+pub(crate) fn slot(value: &Shared, attached: bool) -> Slot {
+    match of((**value).type_id()) {
+        Some(known) if !attached => {
+            let mut slot = (known.slot)(&**value);
+            let detach = &mut |tensor: &mut Tensor| {
+                *tensor = tensor.detach();
+                Ok(())
+            };
+            let done = match &mut slot {
+                Slot::Tensor(tensor) => detach(tensor),
+                Slot::Other(value) => for_tensors(&mut **value, detach),
+                _ => Ok(()),
+            };
+            done.expect("detaching can't fail");
+            slot
+        }
+        _ => Slot::Shared(value.clone()),
+    }
+}
+
+/// A type of values without tensors.
+struct Plain {
+    type_id: fn() -> TypeId,
+    share: fn(&dyn Any) -> Shared,
+}
+
+const fn plain<T: Clone + Any + Send + Sync>() -> Plain {
+    Plain {
+        type_id: TypeId::of::<T>,
+        share: |value| Arc::new(value.downcast_ref::<T>().expect("looked up by its type").clone()),
+    }
+}
+
+static PLAIN: [Plain; 14] = [
+    plain::<()>(),
+    plain::<bool>(),
+    plain::<u8>(),
+    plain::<u32>(),
+    plain::<u64>(),
+    plain::<usize>(),
+    plain::<i32>(),
+    plain::<i64>(),
+    plain::<f32>(),
+    plain::<f64>(),
+    plain::<String>(),
+    plain::<Vec<usize>>(),
+    plain::<Vec<u32>>(),
+    plain::<Vec<f32>>(),
+];
 
 /// The value of a type whose tensors `get` has.
 pub(crate) fn gather(type_id: TypeId, name: &str, get: Get<'_>) -> Option<Slot> {

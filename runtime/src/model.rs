@@ -3,9 +3,8 @@
 use crate::Error;
 use crate::names::SiteTable;
 use crate::pass::At;
-use crate::run;
+use crate::run::{self, Run, Runnable};
 use crate::select::Selection;
-use crate::tapped::Tapped;
 
 /// A model, for code that is generic over models: its functions take the arguments of `forward` as a tuple.
 ///
@@ -34,13 +33,13 @@ use crate::tapped::Tapped;
 /// assert_eq!(taps.first.dims(), [2, 4]);
 /// # Ok::<(), taper::candle_core::Error>(())
 /// ```
-pub trait Model: Tapped + Sized {
+pub trait Model: Runnable + Sized {
     /// The arguments of `forward`.
     type Args<'a>;
     /// What `forward` returns if it does not fail.
     type Output;
     /// What it fails with.
-    type Error: From<Error>;
+    type Error: From<Error> + 'static;
 
     #[doc(hidden)]
     fn __taper_call(&self, args: Self::Args<'_>, at: At<'_, '_, '_, Self::Sites>) -> Result<Self::Output, Self::Error>;
@@ -66,6 +65,11 @@ pub trait Model: Tapped + Sized {
         select: impl FnOnce(Self::Sites) -> S,
     ) -> Result<S::Value, Self::Error> {
         run::capture(self, false, select, |at| self.__taper_call(args, at))
+    }
+
+    /// A run of the model, to be changed; [`Run::on`] gives it arguments as a tuple.
+    fn run(&self) -> Run<'_, '_, Self> {
+        run::run(self)
     }
 
     /// The names and sites of every tap.

@@ -8,7 +8,7 @@ use candle_core::Tensor;
 
 use crate::glob;
 use crate::pass::{Reader, Slots};
-use crate::select::{Selection, Wants};
+use crate::select::{Aims, Selection, Targets, Wants, short};
 use crate::site::{Builder, Site, Span};
 use crate::tapped::Tapped;
 use crate::{Error, Result};
@@ -21,6 +21,8 @@ pub(crate) struct Names {
     pub(crate) frames: Vec<(u32, String)>,
     /// Name and length of every `Each`.
     pub(crate) eaches: Vec<(String, usize)>,
+    /// Output, name and type of every model, the whole last, whose name is empty.
+    pub(crate) models: Vec<(u32, String, &'static str)>,
 }
 
 /// A tap.
@@ -53,6 +55,12 @@ impl Names {
         let site = self.entries.iter().find(|e| e.index == index).map(|e| &e.name);
         let frame = || self.frames.iter().find(|(i, _)| *i == index).map(|(_, name)| name);
         site.or_else(frame).cloned().unwrap_or_else(|| format!("#{index}"))
+    }
+
+    /// Name and type of the model whose output this is.
+    pub(crate) fn model_of(&self, output: u32) -> Option<(&str, &str)> {
+        let (_, name, ty) = self.models.iter().find(|(index, ..)| *index == output)?;
+        Some((name, short(ty)))
     }
 
     /// Name and length of an `Each`.
@@ -88,9 +96,7 @@ impl<M: Tapped> Describe for M {
     }
 
     fn type_name(&self) -> &'static str {
-        let name = std::any::type_name::<M>();
-        let plain = name.split('<').next().unwrap_or(name);
-        &name[plain.rfind("::").map_or(0, |i| i + 2)..]
+        short(std::any::type_name::<M>())
     }
 }
 
@@ -359,5 +365,30 @@ impl Selection for NamedSite {
                 .collect();
         }
         readers.iter().map(|r| r.value(self.entry.index)).collect()
+    }
+}
+
+impl Targets for NamedSite {
+    type Item = Tensor;
+
+    /// Without values: all visits. With values: one for each visit, in order of production.
+    fn targets<'v>(&self, values: Option<&'v Vec<Tensor>>, aims: &mut Aims<'v, Tensor>) {
+        let span = self.span(self.entry.index);
+        if let Err(error) = self.is_tensor() {
+            return aims.fail(error.to_string());
+        }
+        match (values, self.entry.within.as_slice()) {
+            (None, _) => aims.site(span, None),
+            (Some(values), [container]) => aims.visits(container.node, Some(values), |aims, v| aims.site(span, v)),
+            (Some(values), []) if values.len() == 1 => aims.site(span, values.first()),
+            (Some(values), []) => {
+                aims.fail(format!("{} values were given for `{}`, which has one", values.len(), self.name()));
+            }
+            (Some(_), _) => aims.fail(format!(
+                "`{}` is repeated within what is repeated, so that values in a row can't be told apart; give them by the \
+                 typed field",
+                self.name()
+            )),
+        }
     }
 }

@@ -11,6 +11,7 @@ pub use std::ops::FnOnce;
 pub use std::option::Option::{self, None, Some};
 pub use std::path::Path;
 pub use std::result::Result::{self, Ok};
+pub use std::vec;
 pub use std::vec::Vec;
 
 pub use crate::leaf::leaf;
@@ -18,11 +19,18 @@ pub use crate::load::private::*;
 pub use crate::model::Model;
 pub use crate::names::SiteTable;
 pub use crate::pass::{At, Pass, Reader};
-pub use crate::run::{capture, forward_with_taps, site_table};
+pub use crate::run::{Argument, LossSetup, Runnable, Runner, Setup, capture, forward_with_taps, run, site_table};
 pub use crate::select::Selection;
 pub use crate::site::{Builder, Each, Maybe, Site, Span, Tree, Visits};
+pub use crate::tapped::Stateless;
 pub use crate::tapped::{Elem, Layer, Sites, Tapped, Taps};
 pub use crate::taps::{Visitor, debug, load as load_taps, save as save_taps};
+pub use crate::{Gradients, Recording, Run};
+
+/// The traits that tell how arguments are compared.
+pub mod arguments {
+    pub use crate::run::{Comparable as _, Incomparable as _};
+}
 
 /// The traits whose methods traced calls become.
 pub mod calls {

@@ -62,6 +62,23 @@ pub trait Layer: Module + Tapped {
     }
 }
 
+/// A layer whose runs have no effects beside their values, so that a run can be recorded.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has effects beside its values, so that a run of it can't be recorded",
+    label = "this model, or a layer in it, has a `&mut` argument or is marked `#[model(stateful)]`",
+    note = "a replay leaves out calls, and with them their effects; run the model with its changes from the start: `model.run()` with `forward` or `capture`"
+)]
+pub trait Stateless<'a> {}
+
+impl<'a, M: Stateless<'a> + ?Sized> Stateless<'a> for &M {}
+impl<'a, M: Stateless<'a> + ?Sized> Stateless<'a> for Box<M> {}
+impl<'a, M: Stateless<'a> + ?Sized> Stateless<'a> for Arc<M> {}
+impl<'a, M: Stateless<'a> + ?Sized> Stateless<'a> for Rc<M> {}
+impl<'a, M: Stateless<'a>> Stateless<'a> for Option<M> {}
+impl<'a, M: Stateless<'a>> Stateless<'a> for Vec<M> {}
+impl<'a, M: Stateless<'a>> Stateless<'a> for [M] {}
+impl<'a, M: Stateless<'a>, const N: usize> Stateless<'a> for [M; N] {}
+
 /// The sites of `M`.
 pub type Sites<M> = <M as Tapped>::Sites;
 

@@ -1,4 +1,4 @@
-//! The functions that a user calls: `forward_with_taps`, `capture`, `capture_attached`, `sites`.
+//! The functions of a model that a user calls: `forward_with_taps`, `capture`, `capture_attached`, `sites`.
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote};
@@ -14,6 +14,7 @@ pub(crate) struct Names {
     pub(crate) capture: Ident,
     pub(crate) capture_attached: Ident,
     pub(crate) sites: Ident,
+    pub(crate) run: Ident,
 }
 
 impl Input<'_> {
@@ -26,6 +27,7 @@ impl Input<'_> {
             capture: name(&rename.capture, "capture"),
             capture_attached: name(&rename.capture_attached, "capture_attached"),
             sites: name(&rename.sites, "sites"),
+            run: name(&rename.run, "run"),
         }
     }
 
@@ -43,7 +45,7 @@ impl Input<'_> {
     }
 
     /// `Result<T>` with another type in place of the output's.
-    fn returning(&self, value: TokenStream) -> TokenStream {
+    pub(crate) fn returning(&self, value: TokenStream) -> TokenStream {
         let mut ty = self.main.returned.clone();
         if let Type::Path(path) = &mut ty
             && let Some(last) = path.path.segments.last_mut()
@@ -55,13 +57,22 @@ impl Input<'_> {
         quote!(#ty)
     }
 
+    /// The generics of the forward, and one for the selection.
+    pub(crate) fn method_generics(&self) -> syn::Generics {
+        let krate = self.krate;
+        let mut generics = self.main.method.sig.generics.clone();
+        generics.where_clause = None;
+        generics.params.push(syn::parse_quote!(__TaperSelection: #krate::Selection));
+        generics
+    }
+
     /// The hidden copy of the forward.
     pub(crate) fn hidden_forward(&self) -> Ident {
         format_ident!("__taper_{}", syn::ext::IdentExt::unraw(&self.main.method.sig.ident))
     }
 
     /// Parameters with names, and the names.
-    fn parameters(&self) -> (Vec<TokenStream>, Vec<TokenStream>) {
+    pub(crate) fn parameters(&self) -> (Vec<TokenStream>, Vec<TokenStream>) {
         let named = self.main.arguments().enumerate().map(|(place, arg)| {
             let ty = &arg.ty;
             let name = match &*arg.pat {
@@ -87,7 +98,7 @@ pub(crate) fn inherent(input: &Input<'_>) -> TokenStream {
     let at = local("at");
     let with_taps = with_taps(input, &params, &args);
     let capture_of = |name: &Ident, attached: bool, docs: &[String]| {
-        let generics = method_generics(input);
+        let generics = input.method_generics();
         let clause = &main.method.sig.generics.where_clause;
         let select = local("select");
         let returned = input.returning(quote!(<__TaperSelection as #krate::Selection>::Value));
@@ -156,15 +167,6 @@ fn with_taps(input: &Input<'_>, params: &[TokenStream], args: &[TokenStream]) ->
             #krate::__private::forward_with_taps(self, |#at| self.#hidden(#(#args,)* #at))
         }
     }
-}
-
-/// The generics of the forward, and one for the selection.
-fn method_generics(input: &Input<'_>) -> syn::Generics {
-    let krate = input.krate;
-    let mut generics = input.main.method.sig.generics.clone();
-    generics.where_clause = None;
-    generics.params.push(syn::parse_quote!(__TaperSelection: #krate::Selection));
-    generics
 }
 
 /// The copies of the methods.

@@ -3,6 +3,7 @@
 mod functions;
 mod generics;
 mod model_impl;
+mod runner;
 mod shown;
 mod tapped;
 mod types;
@@ -67,13 +68,14 @@ pub(crate) fn model(model: &Model, item: &ItemImpl, failed: bool) -> TokenStream
     let tapped = tapped::implementation(&input, &traced.plan);
     let shown = shown::implementation(&input);
     let functions = functions::inherent(&input);
+    let runner = runner::runner(&input);
     let model_impl = model_impl::implementation(&input);
     let copies = match in_error {
         true => functions::dummy(&input),
         false => functions::hidden(&input, &traced.copies),
     };
     let checks = (!in_error).then(|| tapped::unmentioned_checks(&input, &traced.plan));
-    quote!(#errors #structs #tapped #shown #functions #model_impl #copies #checks)
+    quote!(#errors #structs #tapped #shown #functions #runner #model_impl #copies #checks)
 }
 
 /// Says to the derive that a `#[forward]` is there, although nothing could be made of it.

@@ -28,6 +28,7 @@ pub(crate) fn implementation(input: &Input<'_>, plan: &Plan) -> TokenStream {
         quote!(#(#cfgs)* visitor.field::<#site>(#shown, &value.#name);)
     });
     let first = first(input);
+    let stateless = stateless(input, plan);
     quote! {
         impl #impl_generics #krate::Tapped for #ty #where_clause {
             type Taps = #taps #own_ty;
@@ -42,8 +43,11 @@ pub(crate) fn implementation(input: &Input<'_>, plan: &Plan) -> TokenStream {
             }
         }
 
+        #stateless
+
         impl #own_impl #krate::__private::Tree for #sites #own_ty #own_where {
             type Value = #taps #own_ty;
+            type Item = #krate::__private::candle_core::Tensor;
 
             fn span(&self) -> #krate::__private::Span {
                 #first
@@ -78,17 +82,46 @@ fn stateful(input: &Input<'_>, plan: &Plan) -> TokenStream {
         return quote!(true);
     }
     let krate = input.krate;
-    // Each type is asked once, however many fields are of it.
+    let submodules = submodules(input, plan);
+    quote!(false #(|| <#submodules as #krate::Tapped>::STATEFUL)*)
+}
+
+/// The types of the submodules, each once, however many fields are of it.
+fn submodules(input: &Input<'_>, plan: &Plan) -> Vec<Type> {
     let mut seen = HashSet::new();
     let submodules = plan.order.iter().filter_map(|item| match item {
         Item::Field(index) if plan.fields[*index].as_ref().is_some_and(|f| f.leaf.is_none()) => {
             let ty = input.generics.of_field(input.model, &input.model.fields[*index].ty);
-            seen.insert(ty.to_token_stream().to_string()).then(|| quote!(<#ty as #krate::Tapped>::STATEFUL))
+            seen.insert(ty.to_token_stream().to_string()).then_some(ty)
         }
         _ => None,
     });
-    let submodules: Vec<_> = submodules.collect();
-    quote!(false #(|| #submodules)*)
+    submodules.collect()
+}
+
+/// `impl Stateless`, if no submodule has effects. The bounds hold or do not; the lifetime lets them be written either way.
+fn stateless(input: &Input<'_>, plan: &Plan) -> Option<TokenStream> {
+    if input.model.options.stateful || input.main.changes_arguments() {
+        return None;
+    }
+    let Input { krate, generics, .. } = input;
+    let lifetime = Lifetime::new("'__taper_run", Span::mixed_site());
+    let mut with_run = generics.generics.clone();
+    with_run.params.insert(0, syn::parse_quote!(#lifetime));
+    let (impl_generics, _, _) = split(&with_run);
+    let predicates = generics.generics.where_clause.as_ref().map(|clause| {
+        let predicates = clause.predicates.iter();
+        quote!(#(#predicates,)*)
+    });
+    let (ty, submodules) = (&generics.ty, submodules(input, plan));
+    Some(quote! {
+        impl #impl_generics #krate::__private::Stateless<#lifetime> for #ty
+        where
+            #predicates
+            #(#submodules: #krate::__private::Stateless<#lifetime>,)*
+        {
+        }
+    })
 }
 
 /// Fields that are not called are no submodules, unless their type says so: then nothing in them would be tapped.

@@ -91,17 +91,17 @@ impl Walker<'_> {
             false => (quote!(at), quote!(on)),
         };
         let traced = match leaf {
-            true => {
-                let kept = self.sites_of(origin.field, many, &place, leaf, |s| quote!(#pass.leaf(#s, #r)));
+            true => self.sites_of(origin.field, many, &place, leaf, |s| {
+                let result = self.unless_known(&s, &original);
                 quote! {
-                    match #original {
-                        #r => match #kept {
+                    match #result {
+                        #r => match #pass.leaf(#s, #r) {
                             #krate::__private::Some(#r) => #r,
                             #krate::__private::None => return #pass.halt(),
                         },
                     }
                 }
-            }
+            }),
             false => {
                 let at = self.sites_of(origin.field, many, &place, leaf, |s| quote!(#pass.#give(#s)));
                 quote!(match #module.#name(#args #at) { #r if #pass.#go_on() => #r, _ => return #pass.halt() })
@@ -110,6 +110,21 @@ impl Walker<'_> {
         match element {
             Some((element, _)) => parenthesized(quote!(match &#element { #m => #traced })),
             None => parenthesized(traced),
+        }
+    }
+
+    /// A call that is left out if its value is known beforehand. Traced calls in its arguments are not left out with it.
+    fn unless_known(&self, site: &TokenStream, original: &TokenStream) -> TokenStream {
+        let krate = self.krate;
+        if original.to_string().contains(". halt ()") {
+            return original.clone();
+        }
+        let [pass, v] = ["pass", "__v"].map(local);
+        quote! {
+            match #pass.known(#site) {
+                #krate::__private::Some(#v) => #krate::__private::Ok(#v),
+                #krate::__private::None => #original,
+            }
         }
     }
 

@@ -47,6 +47,7 @@ impl Walker<'_> {
                 often,
             });
         }
+        let detached = local.attrs.iter().any(|a| a.path().is_ident("tap") && !matches!(a.meta, syn::Meta::Path(_)));
         local.attrs.retain(|a| !a.path().is_ident("tap") && !a.path().is_ident("doc"));
         if !self.emits() {
             out.push(Stmt::Local(local));
@@ -60,7 +61,7 @@ impl Walker<'_> {
         out.push(syn::parse_quote!(#(#lints)* let #values #types = #expr;));
         for (place, (name, _)) in names.iter().enumerate() {
             let value = Ident::new(&value_of(place).to_string(), at(name.ident.span()));
-            let tapped = self.tapped(&name.ident, quote!(#value));
+            let tapped = self.tapped(&name.ident, quote!(#value), detached);
             out.push(syn::parse_quote!(#(#cfgs)* let #name = #tapped;));
         }
     }
@@ -73,7 +74,7 @@ impl Walker<'_> {
     /// The names that a `#[tap] let` taps, if it is one that can be.
     fn tapped_names(&mut self, local: &Local) -> Option<Vec<Named>> {
         let attr = local.attrs.iter().find(|a| a.path().is_ident("tap")).expect("called for taps");
-        self.check_arguments(attr);
+        self.is_detached(attr);
         if let Some(place) = self.nested {
             self.error_on(attr, format!("nothing can be tapped in {place}; use a loop, or tap what {place} returns"));
             return None;
@@ -97,9 +98,18 @@ impl Walker<'_> {
         self.gather(pat, ty, &mut names).then_some(names)
     }
 
-    fn check_arguments(&self, attr: &Attribute) {
-        if !matches!(attr.meta, syn::Meta::Path(_)) {
-            self.error_on(&attr.meta, "`#[tap]` takes no arguments; a tap is named by its `let`");
+    /// Whether it is `#[tap(detached)]`: off the autograd graph on purpose.
+    fn is_detached(&self, attr: &Attribute) -> bool {
+        match &attr.meta {
+            syn::Meta::Path(_) => false,
+            syn::Meta::List(list) if list.tokens.to_string() == "detached" => true,
+            meta => {
+                self.error_on(
+                    meta,
+                    "`#[tap]` takes no arguments but `detached`, for a value that is off the autograd graph on purpose; a tap is named by its `let`",
+                );
+                false
+            }
         }
     }
 
@@ -159,12 +169,13 @@ impl Walker<'_> {
         ty.as_ref().map_or_else(|| quote!(_), |ty| quote!(#ty))
     }
 
-    fn tapped(&self, name: &Ident, value: TokenStream) -> TokenStream {
+    fn tapped(&self, name: &Ident, value: TokenStream, detached: bool) -> TokenStream {
         let krate = self.krate;
         // Where the value is of another type than the site, rustc points at the name.
         let span = at(name.span());
         let [sites, pass] = ["sites", "pass"].map(|local| Ident::new(local, span));
-        let tapped = quote_spanned!(span=> #pass.tap(#value, &#sites.#name));
+        let tap = Ident::new(if detached { "tap_detached" } else { "tap" }, span);
+        let tapped = quote_spanned!(span=> #pass.#tap(#value, &#sites.#name));
         let [pass, v] = ["pass", "__v"].map(local);
         quote! {
             match #tapped {
@@ -185,13 +196,13 @@ impl Walker<'_> {
             let attr = arg.attrs.remove(tap);
             let docs = attrs_of(&arg.attrs, "doc");
             arg.attrs.retain(|a| !a.path().is_ident("doc"));
-            self.check_arguments(&attr);
-            stmts.extend(self.tap_parameter(arg, docs, place));
+            let detached = self.is_detached(&attr);
+            stmts.extend(self.tap_parameter(arg, docs, place, detached));
         }
         stmts
     }
 
-    fn tap_parameter(&mut self, arg: &syn::PatType, docs: Vec<Attribute>, place: usize) -> Vec<Stmt> {
+    fn tap_parameter(&mut self, arg: &syn::PatType, docs: Vec<Attribute>, place: usize, detached: bool) -> Vec<Stmt> {
         let Pat::Ident(name) = &*arg.pat else {
             self.error_on(&arg.pat, "a tapped parameter needs a name; tap a `let` in the body instead");
             return Vec::new();
@@ -225,11 +236,11 @@ impl Walker<'_> {
         let value = value_of(place);
         match reference {
             true => {
-                let tapped = self.tapped(ident, quote!(::core::clone::Clone::clone(#ident)));
+                let tapped = self.tapped(ident, quote!(::core::clone::Clone::clone(#ident)), detached);
                 vec![syn::parse_quote!(let #value: #ty = #tapped;), syn::parse_quote!(let #name = &#value;)]
             }
             false => {
-                let tapped = self.tapped(ident, quote!(#ident));
+                let tapped = self.tapped(ident, quote!(#ident), detached);
                 vec![syn::parse_quote!(let #name = #tapped;)]
             }
         }

@@ -1,5 +1,6 @@
 //! Leaves: layers whose inside has no taps. All of candle-nn's.
 
+mod info;
 mod recurrent;
 mod train;
 
@@ -13,6 +14,8 @@ use candle_nn::{
 
 pub use recurrent::{Recurrent, SeqSites, SeqTaps, StepSites, StepTaps};
 pub use train::{DropoutLeaf, TrainLeaf};
+
+use info::LeafInfo;
 
 use crate::pass::At;
 use crate::site::{Builder, Site};
@@ -36,11 +39,22 @@ pub fn leaf<M: IsLeaf + ?Sized>(module: &M) -> &M {
     module
 }
 
-/// Calls a leaf and gives its output to the pass.
-pub(crate) fn call<T: Clone + 'static>(at: At<'_, '_, '_, Site<T>>, f: impl FnOnce() -> Result<T>) -> Result<T> {
+/// Calls a leaf on `x` and gives its output to the pass.
+pub(crate) fn call<L: LeafInfo + ?Sized, T: Clone + 'static>(
+    leaf: &L,
+    x: &Tensor,
+    at: At<'_, '_, '_, Site<T>>,
+    f: impl FnOnce() -> Result<T>,
+) -> Result<T> {
     let At { sites, pass } = at;
-    let result = pass.supplied(sites).map_or_else(f, Ok);
-    pass.output(sites, result)
+    let result = match pass.supplied(sites) {
+        Some(value) => Ok(value),
+        None => f().and_then(|value| pass.keeps_gradient(x, value)),
+    };
+    match result {
+        Ok(value) => pass.output(sites, Ok(value)),
+        Err(error) => Err(pass.name_layer(sites.index, &leaf.shown(), Some(x.dims()), error)),
+    }
 }
 
 macro_rules! tapped_leaf {
@@ -50,11 +64,14 @@ macro_rules! tapped_leaf {
             type Sites = Site<$value>;
 
             fn __taper_sites(&self, b: &mut Builder) -> Self::Sites {
+                b.holds(|| $crate::leaf::LeafInfo::weights(self));
                 b.site()
             }
         }
 
         impl<$($generics)*> IsLeaf for $leaf {}
+
+        impl<'__run, $($generics)*> $crate::tapped::Stateless<'__run> for $leaf {}
     )*};
 }
 pub(crate) use tapped_leaf;
@@ -65,7 +82,7 @@ macro_rules! modules {
 
         impl<$($generics)*> Layer for $leaf {
             fn __taper_forward(&self, x: &Tensor, at: At<'_, '_, '_, Site<Tensor>>) -> Result<Tensor> {
-                call(at, || self.forward(x))
+                call(self, x, at, || self.forward(x))
             }
         }
     )*};

@@ -6,6 +6,7 @@ use candle_core::{Result, Tensor};
 use candle_nn::rnn::{GRUState, LSTMState};
 use candle_nn::{GRU, LSTM, RNN};
 
+use super::info::LeafInfo;
 use super::{IsLeaf, call, tapped_leaf};
 use crate::pass::At;
 use crate::site::{Builder, Site};
@@ -26,7 +27,8 @@ pub type StepTaps<R> = <R as RNN>::State;
 pub type SeqTaps<R> = Vec<<R as RNN>::State>;
 
 /// The forwards of candle's `RNN`.
-pub trait Recurrent: RNN<State: Any> {
+#[allow(private_bounds, reason = "implemented here only")]
+pub trait Recurrent: RNN<State: Any> + LeafInfo {
     #[doc(hidden)]
     fn __taper_step(
         &self,
@@ -34,12 +36,12 @@ pub trait Recurrent: RNN<State: Any> {
         state: &Self::State,
         at: At<'_, '_, '_, Site<Self::State>>,
     ) -> Result<Self::State> {
-        call(at, || self.step(x, state))
+        call(self, x, at, || self.step(x, state))
     }
 
     #[doc(hidden)]
     fn __taper_seq(&self, x: &Tensor, at: At<'_, '_, '_, Site<Vec<Self::State>>>) -> Result<Vec<Self::State>> {
-        call(at, || self.seq(x))
+        call(self, x, at, || self.seq(x))
     }
 
     #[doc(hidden)]
@@ -49,8 +51,8 @@ pub trait Recurrent: RNN<State: Any> {
         state: &Self::State,
         at: At<'_, '_, '_, Site<Vec<Self::State>>>,
     ) -> Result<Vec<Self::State>> {
-        call(at, || self.seq_init(x, state))
+        call(self, x, at, || self.seq_init(x, state))
     }
 }
 
-impl<R: RNN<State: Any>> Recurrent for R {}
+impl<R: RNN<State: Any> + LeafInfo> Recurrent for R {}

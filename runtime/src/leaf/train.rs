@@ -3,6 +3,7 @@
 use candle_core::{ModuleT, Result, Tensor};
 use candle_nn::{BatchNorm, Dropout, FuncT};
 
+use super::info::LeafInfo;
 use super::{IsLeaf, call, tapped_leaf};
 use crate::pass::At;
 use crate::site::{Builder, Site};
@@ -15,23 +16,33 @@ tapped_leaf! {
 }
 
 /// `forward_t` of the leaves that are no `Module`.
-pub trait TrainLeaf: ModuleT + Tapped<Sites = Site<Tensor>> {
+#[allow(private_bounds, reason = "implemented here only")]
+pub trait TrainLeaf: ModuleT + LeafInfo + Tapped<Sites = Site<Tensor>> {
     #[doc(hidden)]
     fn __taper_forward_t(&self, x: &Tensor, train: bool, at: At<'_, '_, '_, Site<Tensor>>) -> Result<Tensor> {
-        call(at, || self.forward_t(x, train))
+        call(self, x, at, || self.forward_t(x, train))
     }
 }
 
-impl TrainLeaf for Dropout {}
+impl TrainLeaf for Dropout {
+    fn __taper_forward_t(&self, x: &Tensor, train: bool, at: At<'_, '_, '_, Site<Tensor>>) -> Result<Tensor> {
+        if train {
+            // What it drops is drawn anew in every run.
+            at.pass.touch_randomness(at.sites.index, "Dropout");
+        }
+        call(self, x, at, || self.forward_t(x, train))
+    }
+}
+
 impl TrainLeaf for FuncT<'_> {}
 
 impl TrainLeaf for BatchNorm {
     fn __taper_forward_t(&self, x: &Tensor, train: bool, at: At<'_, '_, '_, Site<Tensor>>) -> Result<Tensor> {
         if train {
             // It moves its running statistics, and those of the layers after it have to keep up.
-            at.pass.touch_state();
+            at.pass.touch_state(at.sites.index, "BatchNorm");
         }
-        call(at, || self.forward_t(x, train))
+        call(self, x, at, || self.forward_t(x, train))
     }
 }
 

@@ -1,10 +1,12 @@
 //! How a value is kept: detached from the autograd graph unless asked for, and not as a view of something larger.
 
 use std::any::Any;
+use std::sync::Arc;
 
 use candle_core::{CpuStorage, Storage, Tensor};
 
 use super::Slots;
+use super::gradient::Planted;
 use crate::Result;
 use crate::bundle::for_tensors;
 
@@ -16,6 +18,10 @@ pub(crate) enum Slot {
     /// The usual case, without a box.
     Tensor(Tensor),
     Other(Box<dyn Any>),
+    /// A value out of a recording, which shares it.
+    Shared(Arc<dyn Any + Send + Sync>),
+    /// A value with respect to which the loss is differentiated.
+    Planted(Box<Planted>),
     /// The visits of a `Maybe` or `Visits`.
     Frames(Vec<Slots>),
 }
@@ -33,6 +39,21 @@ impl Slot {
         match self {
             Slot::Tensor(tensor) => (tensor as &dyn Any).downcast_ref(),
             Slot::Other(value) => value.downcast_ref(),
+            Slot::Shared(value) => value.downcast_ref(),
+            Slot::Planted(planted) => planted.value.get(),
+            Slot::Empty | Slot::Frames(_) => None,
+        }
+    }
+}
+
+impl Slot {
+    /// The value, whatever its type.
+    pub(crate) fn any(&self) -> Option<&dyn Any> {
+        match self {
+            Slot::Tensor(tensor) => Some(tensor),
+            Slot::Other(value) => Some(&**value),
+            Slot::Shared(value) => Some(&**value),
+            Slot::Planted(planted) => planted.value.any(),
             Slot::Empty | Slot::Frames(_) => None,
         }
     }

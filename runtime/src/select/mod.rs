@@ -2,11 +2,14 @@
 
 mod containers;
 mod map;
+mod targets;
 mod wants;
 
 pub use map::{Map, MapAll};
-pub(crate) use wants::Reducer;
+pub use targets::{Aims, Targets};
+pub(crate) use targets::{short, whole};
 pub use wants::Wants;
+pub(crate) use wants::{Reducer, stranger};
 
 use crate::Result;
 use crate::pass::Reader;

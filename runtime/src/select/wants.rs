@@ -119,7 +119,7 @@ impl<'s> Wants<'s> {
 }
 
 /// A site that is not one of the model's.
-fn stranger(index: u32, tree: u64, model: &dyn Describe) -> Error {
+pub(crate) fn stranger(index: u32, tree: u64, model: &dyn Describe) -> Error {
     let names = model.names();
     Error::Msg(match (tree == BEYOND).then(|| names.each(index)).flatten() {
         Some((field, len)) => format!("`{field}.at(..)` is out of range: `{field}` has {len} elements"),

@@ -2,6 +2,8 @@
 
 use std::any::{TypeId, type_name};
 
+use candle_core::Tensor;
+
 use super::each::Elements;
 use super::{BEYOND, Each, Maybe, Site, Span, Visits};
 use crate::names::{Container, ContainerKind, Entry, Names};
@@ -17,6 +19,8 @@ pub struct Builder {
     /// Set while the sites beyond the end of an `Each` are made: which `Each`.
     beyond: Option<u32>,
     for_user: bool,
+    /// The weights of the layers, if they are asked for.
+    weights: Option<Vec<Tensor>>,
     layout: Layout,
     names: Option<Naming>,
 }
@@ -30,6 +34,8 @@ pub struct Layout {
     pub(crate) scopes: Vec<(u32, u32)>,
     /// First index of every `Maybe` and `Visits`, and the one after its last; outer ones first.
     pub(crate) frames: Vec<(u32, u32)>,
+    /// Indices of the values that are no call's: their code stands in a model's own body.
+    pub(crate) taps: Vec<u32>,
     /// Tells trees of different models apart.
     pub(crate) fingerprint: u64,
 }
@@ -39,6 +45,30 @@ impl Layout {
     pub(crate) fn scope_end(&self, index: u32) -> u32 {
         let scope = self.scopes.iter().find(|(first, last)| (*first..=*last).contains(&index));
         scope.map_or(self.len.saturating_sub(1), |(_, last)| *last)
+    }
+
+    /// The first site inside the model whose output this is; the site itself if it is not a model's.
+    pub(crate) fn scope_before(&self, output: u32) -> u32 {
+        self.scopes.binary_search_by_key(&output, |(_, last)| *last).map_or(output, |place| self.scopes[place].0)
+    }
+
+    /// The `Maybe` or `Visits` of an index.
+    pub(crate) fn frame_at(&self, node: u32) -> Span {
+        let end = self.frames.iter().find(|(first, _)| *first == node).map_or(node + 1, |(_, end)| *end);
+        Span { first: node, end, tree: self.fingerprint }
+    }
+
+    pub(crate) fn is_tap(&self, index: u32) -> bool {
+        self.taps.contains(&index)
+    }
+
+    pub(crate) fn is_frame(&self, index: u32) -> bool {
+        self.frames.iter().any(|(first, _)| *first == index)
+    }
+
+    /// The `Maybe`s and `Visits` that a site stands in, outermost first.
+    pub(crate) fn frames_around(&self, index: u32) -> impl Iterator<Item = u32> + '_ {
+        self.frames.iter().filter(move |(first, end)| *first < index && index < *end).map(|(first, _)| *first)
     }
 }
 
@@ -51,7 +81,10 @@ struct Naming {
 
 /// The indices of one model, while they are given out.
 #[derive(Debug)]
-pub struct Scope(u32);
+pub struct Scope {
+    first: u32,
+    type_name: &'static str,
+}
 
 impl Builder {
     /// For the sites that a pass works with.
@@ -62,6 +95,22 @@ impl Builder {
     /// For the sites that a user gets, which carry the fingerprint.
     pub(crate) fn for_user(fingerprint: u64) -> Self {
         Builder { tree: fingerprint, for_user: true, ..Builder::default() }
+    }
+
+    /// Walks the model for the weights of its layers.
+    pub(crate) fn for_weights() -> Self {
+        Builder { weights: Some(Vec::new()), ..Builder::default() }
+    }
+
+    pub(crate) fn into_weights(self) -> Vec<Tensor> {
+        self.weights.unwrap_or_default()
+    }
+
+    /// The weights of a layer.
+    pub(crate) fn holds<'t>(&mut self, weights: impl FnOnce() -> Vec<Option<&'t Tensor>>) {
+        if let Some(all) = &mut self.weights {
+            all.extend(weights().into_iter().flatten().cloned());
+        }
     }
 
     pub(crate) fn for_names() -> Self {
@@ -97,13 +146,20 @@ impl Builder {
             bytes[..word.len()].copy_from_slice(word);
             self.mix(u64::from_le_bytes(bytes));
         }
-        Scope(self.next)
+        Scope { first: self.next, type_name }
     }
 
     /// Ends the sites of a model, whose last is its `output`.
     pub fn end(&mut self, scope: Scope) {
-        if self.beyond.is_none() {
-            self.layout.scopes.push((scope.0, self.next - 1));
+        if self.beyond.is_some() {
+            return;
+        }
+        let output = self.next - 1;
+        // The output is not what its body computes in between, but what a call of the model gives.
+        self.layout.taps.pop_if(|tap| *tap == output);
+        self.layout.scopes.push((scope.first, output));
+        if let Some(Naming { names, prefix, .. }) = &mut self.names {
+            names.models.push((output, prefix.join("."), scope.type_name));
         }
     }
 
@@ -123,9 +179,14 @@ impl Builder {
         self.named(name, |b| module.__taper_sites(b))
     }
 
-    /// A value.
+    /// A value of a model's own body.
     pub fn tap<S: TapSites>(&mut self, name: &'static str) -> S {
-        self.named(name, |b| S::build(b))
+        let first = self.next;
+        let sites = self.named(name, |b| S::build(b));
+        if self.beyond.is_none() {
+            self.layout.taps.extend(first..self.next);
+        }
+        sites
     }
 
     /// Anything under a name.

@@ -7,6 +7,7 @@ use std::sync::OnceLock;
 use super::{Span, Tree};
 use crate::Result;
 use crate::pass::Reader;
+use crate::select::Aims;
 use crate::tapped::Tapped;
 use crate::taps::Visitor;
 
@@ -221,6 +222,11 @@ impl<S: fmt::Debug> fmt::Debug for Each<S> {
 
 impl<S: Tree> Tree for Each<S> {
     type Value = Vec<S::Value>;
+    type Item = S::Item;
+
+    fn aim<'v>(&self, values: Option<&'v Self::Value>, aims: &mut Aims<'v, S::Item>) {
+        aims.all(&self.items, values.map(Vec::as_slice));
+    }
 
     fn span(&self) -> Span {
         // A part of an `Each` covers its own elements only.

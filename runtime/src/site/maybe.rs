@@ -5,7 +5,7 @@ use std::any::Any;
 use super::{Site, Span, Tree};
 use crate::Result;
 use crate::pass::{Frame, Pass, Place, Reader};
-use crate::select::{Selection, Wants};
+use crate::select::{Aims, Selection, Targets, Wants};
 use crate::taps::Visitor;
 
 /// The sites of what a run may skip: in an `if`, a `match` arm, right of `&&`, after a conditional `return`, or of an
@@ -40,6 +40,11 @@ impl<T: Clone + Any> Place<T> for Maybe<Site<T>> {
 
 impl<S: Tree> Tree for Maybe<S> {
     type Value = Option<S::Value>;
+    type Item = S::Item;
+
+    fn aim<'v>(&self, values: Option<&'v Self::Value>, aims: &mut Aims<'v, S::Item>) {
+        aim_at(self.span, self.inner.as_ref(), values, aims);
+    }
 
     fn span(&self) -> Span {
         self.span
@@ -68,6 +73,21 @@ fn read_first<S, V>(
     }
 }
 
+/// A value for what is left out changes nothing.
+fn aim_at<'v, S: Targets>(
+    span: Span,
+    inner: Option<&S>,
+    value: Option<&'v Option<S::Value>>,
+    aims: &mut Aims<'v, S::Item>,
+) {
+    match (inner, value) {
+        (_, Some(None)) => {}
+        (Some(inner), _) => inner.targets(value.and_then(Option::as_ref), aims),
+        // The model has no such submodule: a change there is never reached.
+        (None, _) => aims.site(span, None),
+    }
+}
+
 /// What [`Maybe::map`] selects.
 #[derive(Clone, Debug)]
 pub struct MaybeSelection<R> {
@@ -87,5 +107,13 @@ impl<R: Selection> Selection for MaybeSelection<R> {
 
     fn read(&self, reader: &Reader<'_>) -> Result<Self::Value> {
         read_first(self.span, self.inner.as_ref(), reader, R::read)
+    }
+}
+
+impl<R: Targets> Targets for MaybeSelection<R> {
+    type Item = R::Item;
+
+    fn targets<'v>(&self, values: Option<&'v Self::Value>, aims: &mut Aims<'v, R::Item>) {
+        aim_at(self.span, self.inner.as_ref(), values, aims);
     }
 }

@@ -21,6 +21,7 @@ pub use visits::{Visit, VisitSelection, Visits, VisitsSelection};
 
 use crate::Result;
 use crate::pass::Reader;
+use crate::select::Aims;
 use crate::taps::Visitor;
 
 /// The address of one value of a run: a tap in straight-line code.
@@ -96,6 +97,11 @@ impl<T> fmt::Debug for Site<T> {
 
 impl<T: Clone + 'static> Tree for Site<T> {
     type Value = T;
+    type Item = T;
+
+    fn aim<'v>(&self, value: Option<&'v T>, aims: &mut Aims<'v, T>) {
+        aims.site(self.span(), value);
+    }
 
     fn span(&self) -> Span {
         Span { first: self.index, end: self.index + 1, tree: self.tree }

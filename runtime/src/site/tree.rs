@@ -4,6 +4,7 @@ use std::fmt::Debug;
 
 use crate::Result;
 use crate::pass::Reader;
+use crate::select::Aims;
 use crate::taps::Visitor;
 
 /// The sites that a tree covers: indices are given out depth first, so that they are one range.
@@ -33,6 +34,14 @@ pub trait Tree: Clone + Debug {
 
     #[doc(hidden)]
     fn read_taps(&self, reader: &Reader<'_>) -> Result<Self::Value>;
+
+    /// The type of one value, where all are of one type; `Tensor` for a generated `…Sites`.
+    type Item: Clone + 'static;
+
+    #[doc(hidden)]
+    fn aim<'v>(&self, values: Option<&'v Self::Value>, aims: &mut Aims<'v, Self::Item>) {
+        crate::select::whole(self, values, aims);
+    }
 
     #[doc(hidden)]
     fn visit(value: &Self::Value, visitor: &mut Visitor<'_>);

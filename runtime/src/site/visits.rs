@@ -4,7 +4,7 @@ use std::any::Any;
 
 use super::{Site, Span, Tree};
 use crate::pass::{Frame, Pass, Place, Reader, Slots};
-use crate::select::{Selection, Wants};
+use crate::select::{Aims, Selection, Targets, Wants};
 use crate::taps::Visitor;
 use crate::{Error, Result};
 
@@ -45,6 +45,11 @@ impl<T: Clone + Any> Place<T> for Visits<Site<T>> {
 
 impl<S: Tree> Tree for Visits<S> {
     type Value = Vec<S::Value>;
+    type Item = S::Item;
+
+    fn aim<'v>(&self, values: Option<&'v Self::Value>, aims: &mut Aims<'v, S::Item>) {
+        aim_at(self.span, self.inner.as_ref(), values, aims);
+    }
 
     fn span(&self) -> Span {
         self.span
@@ -70,6 +75,20 @@ fn read_all<S, V>(
     let Some(inner) = inner else { return Ok(Vec::new()) };
     let frames = reader.frames(span.first);
     frames.iter().map(|frame| read(inner, &reader.within(frame))).collect()
+}
+
+/// With values, one a visit; else all visits.
+fn aim_at<'v, S: Targets>(
+    span: Span,
+    inner: Option<&S>,
+    values: Option<&'v Vec<S::Value>>,
+    aims: &mut Aims<'v, S::Item>,
+) {
+    match inner {
+        Some(inner) => aims.visits(span.first, values, |aims, value| inner.targets(value, aims)),
+        // The model has no such submodule: a change there is never reached.
+        None => aims.site(span, None),
+    }
 }
 
 /// What [`Visits::each`] selects.
@@ -154,5 +173,42 @@ fn read_one<S, V>(
             let name = reader.name(span.first);
             Err(Error::Msg(format!("visit {visit} of `{name}` was asked for, and the run made {}", frames.len())))
         }
+    }
+}
+
+impl<R: Targets> Targets for VisitsSelection<R> {
+    type Item = R::Item;
+
+    fn targets<'v>(&self, values: Option<&'v Self::Value>, aims: &mut Aims<'v, R::Item>) {
+        aim_at(self.span, self.inner.as_ref(), values, aims);
+    }
+}
+
+fn aim_at_one<'v, S: Targets>(
+    span: Span,
+    inner: Option<&S>,
+    visit: isize,
+    value: Option<&'v S::Value>,
+    aims: &mut Aims<'v, S::Item>,
+) {
+    aims.visit(span.first, visit, |aims| match inner {
+        Some(inner) => inner.targets(value, aims),
+        None => aims.site(span, None),
+    });
+}
+
+impl<S: Tree> Targets for Visit<S> {
+    type Item = S::Item;
+
+    fn targets<'v>(&self, value: Option<&'v Self::Value>, aims: &mut Aims<'v, S::Item>) {
+        aim_at_one(self.visits.span, self.visits.inner.as_ref(), self.visit, value, aims);
+    }
+}
+
+impl<R: Targets> Targets for VisitSelection<R> {
+    type Item = R::Item;
+
+    fn targets<'v>(&self, value: Option<&'v Self::Value>, aims: &mut Aims<'v, R::Item>) {
+        aim_at_one(self.selection.span, self.selection.inner.as_ref(), self.visit, value, aims);
     }
 }

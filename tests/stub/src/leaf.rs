@@ -23,6 +23,8 @@ impl Tapped for Linear {
     }
 }
 
+impl crate::tapped::Stateless<'_> for Linear {}
+
 impl Layer for Linear {
     fn __taper_forward(&self, x: &Tensor, _at: At<'_, '_, '_, Site<Tensor>>) -> Result<Tensor> {
         self.forward(x)

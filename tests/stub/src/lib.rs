@@ -28,6 +28,7 @@ pub use leaf::{SeqSites, SeqTaps, StepSites, StepTaps};
 pub use load::Load;
 pub use model::Model;
 pub use names::SiteTable;
+pub use run::{Gradients, Recording, Run};
 pub use select::Selection;
 pub use site::{Each, Maybe, Site, Visits};
 pub use tapped::{Elem, Layer, Sites, Tapped, Taps};

@@ -32,7 +32,7 @@ impl<T> Place<T> for Maybe<Site<T>> {}
 impl<T> Place<T> for Visits<Site<T>> {}
 
 impl<'r> Pass<'r> {
-    pub fn on(&self) -> bool {
+    pub fn on(&mut self) -> bool {
         true
     }
 
@@ -53,6 +53,14 @@ impl<'r> Pass<'r> {
     }
 
     pub fn supplied<T>(&mut self, _site: &Site<T>) -> Option<T> {
+        None
+    }
+
+    pub fn tap_detached<T, P: Place<T>>(&mut self, value: T, _place: &P) -> Option<T> {
+        Some(value)
+    }
+
+    pub fn known<T, P: Place<T>>(&mut self, _place: &P) -> Option<T> {
         None
     }
 

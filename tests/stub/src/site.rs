@@ -81,6 +81,7 @@ pub struct Span {
 
 pub trait Tree: Clone + fmt::Debug {
     type Value: Clone;
+    type Item: Clone + 'static;
 
     fn span(&self) -> Span {
         Span { first: 0, end: 0 }
@@ -95,18 +96,22 @@ pub trait Tree: Clone + fmt::Debug {
 
 impl<T: Clone + 'static> Tree for Site<T> {
     type Value = T;
+    type Item = T;
 }
 
 impl<S: Tree> Tree for Each<S> {
     type Value = Vec<S::Value>;
+    type Item = S::Item;
 }
 
 impl<S: Tree> Tree for Maybe<S> {
     type Value = Option<S::Value>;
+    type Item = S::Item;
 }
 
 impl<S: Tree> Tree for Visits<S> {
     type Value = Vec<S::Value>;
+    type Item = S::Item;
 }
 
 pub struct Builder;

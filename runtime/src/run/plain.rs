@@ -1,23 +1,23 @@
-//! The entry points of generated code: what a model's `forward_with_taps`, `capture` and `sites` do.
+//! Runs without changes: what a model's `forward_with_taps`, `capture` and `sites` do.
 
 use crate::Error;
 use crate::names::SiteTable;
-use crate::pass::{At, Pass};
+use crate::pass::{At, KEEP, Pass};
 use crate::select::{Selection, Wants};
 use crate::site::{Builder, Tree};
 use crate::tapped::Tapped;
 
-type RunResult<T, E> = std::result::Result<T, E>;
+pub(crate) type RunResult<T, E> = std::result::Result<T, E>;
 
 /// One run that keeps every value.
-pub fn forward_with_taps<M: Tapped, T, E: From<Error>>(
+pub fn forward_with_taps<M: Tapped, T, E: From<Error> + 'static>(
     model: &M,
     forward: impl FnOnce(At<'_, '_, '_, M::Sites>) -> RunResult<T, E>,
 ) -> RunResult<(T, M::Taps), E> {
     let mut builder = Builder::for_pass();
     let sites = model.__taper_sites(&mut builder);
     let (layout, _) = builder.finish();
-    let mut pass = Pass::keeping_all(&layout, &model);
+    let mut pass = Pass::new(&layout, vec![KEEP; layout.len as usize], &model);
     let result = forward(pass.at(&sites));
     let finished = pass.finish(result)?;
     let taps = sites.read_taps(&finished.reader())?;
@@ -30,7 +30,7 @@ pub fn site_table<M: Tapped>(model: &M) -> SiteTable<M::Sites> {
 }
 
 /// One run that keeps what is selected, on the autograd graph if `attached`, and stops once all of it is known.
-pub fn capture<M: Tapped, S: Selection, T, E: From<Error>>(
+pub fn capture<M: Tapped, S: Selection, T, E: From<Error> + 'static>(
     model: &M,
     attached: bool,
     select: impl FnOnce(M::Sites) -> S,
@@ -42,8 +42,10 @@ pub fn capture<M: Tapped, S: Selection, T, E: From<Error>>(
     let selection = select(model.__taper_sites(&mut Builder::for_user(layout.fingerprint)));
     let mut wants = Wants::new(&layout);
     selection.want(&mut wants);
-    let mut pass = Pass::keeping(&layout, wants, !M::STATEFUL, attached, &model)?;
-    if pass.on() {
+    let (flags, reducers, awaited) = wants.plan(&layout, &model)?;
+    let pass = Pass::new(&layout, flags, &model).with_effects(M::STATEFUL);
+    let mut pass = pass.reducing(reducers, attached).stopping(awaited);
+    if !pass.is_over() {
         let result = forward(pass.at(&sites));
         let finished = pass.finish(result)?;
         return Ok(selection.read(&finished.reader())?);

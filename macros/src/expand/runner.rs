@@ -1,0 +1,233 @@
+//! The functions of a run: `run()`, and what takes the arguments of `forward` behind it.
+//!
+//! ```ignore
+//! pub struct BlockRunner<S>(S);
+//! impl Runnable for Block { type Runner<S> = BlockRunner<S>; }
+//! impl<'m, 'e> BlockRunner<Setup<'m, 'e, Block>> {
+//!     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+//!         let inputs = self.0.inputs(|| vec![("x", (&Argument(&x)).see())]);
+//!         self.0.forward(inputs, |at| self.0.model().__taper_forward(x, at))
+//!     }
+//! }
+//! ```
+
+use proc_macro2::{Ident, TokenStream};
+use quote::{format_ident, quote};
+use syn::{Generics, Lifetime};
+
+use super::Input;
+use super::generics::split;
+use crate::forward::local;
+
+/// What all functions of a run are made of.
+struct Parts<'i> {
+    input: &'i Input<'i>,
+    vis: &'i syn::Visibility,
+    params: Vec<TokenStream>,
+    /// Looks at the arguments.
+    seen: TokenStream,
+    /// Runs the copy, given `setup`.
+    forward: TokenStream,
+}
+
+pub(crate) fn runner(input: &Input<'_>) -> TokenStream {
+    let Input { model, krate, generics, .. } = input;
+    let parts = Parts::of(input);
+    let (vis, runner) = (&model.vis, runner_name(input));
+    let (impl_generics, _, where_clause) = split(&generics.generics);
+    let ty = &generics.ty;
+    let private = quote!(#krate::__private);
+    let run = &input.functions().run;
+    let docs = format!("The functions of [`{0}::{run}`], which take the arguments of {1}.", model.ident, {
+        input.linked(&input.main.method.sig.ident)
+    });
+    let run_docs = format!(
+        "A run to be changed: values edited, replaced, differentiated, recorded and replayed. It is used as the model is: \
+         `run().edit(…).{}(…)`.",
+        input.main.method.sig.ident
+    );
+    let functions = parts.functions();
+    let gradients = parts.gradients();
+    let plain = with_run_lifetimes(&generics.generics);
+    let (run_generics, _, _) = split(&plain.generics);
+    let [m, e] = &plain.lifetimes;
+    let visible = parts.vis;
+    quote! {
+        #[doc = #docs]
+        #vis struct #runner<__TaperSetup>(__TaperSetup);
+
+        impl<__TaperSetup> #private::Runner<__TaperSetup> for #runner<__TaperSetup> {
+            fn of(setup: __TaperSetup) -> Self {
+                Self(setup)
+            }
+
+            fn setup(&self) -> &__TaperSetup {
+                &self.0
+            }
+
+            fn setup_mut(&mut self) -> &mut __TaperSetup {
+                &mut self.0
+            }
+
+            fn into_setup(self) -> __TaperSetup {
+                self.0
+            }
+        }
+
+        impl #impl_generics #private::Runnable for #ty #where_clause {
+            type Runner<__TaperSetup> = #runner<__TaperSetup>;
+        }
+
+        #[allow(dead_code, reason = "part of every model's interface, also where the model is private")]
+        impl #impl_generics #ty #where_clause {
+            #[doc = #run_docs]
+            #visible fn #run(&self) -> #krate::Run<'_, '_, Self> {
+                #private::run(self)
+            }
+        }
+
+        #[allow(dead_code, reason = "part of every model's interface, also where the model is private")]
+        impl #run_generics #runner<#private::Setup<#m, #e, #ty>> #where_clause {
+            #functions
+        }
+
+        #[allow(dead_code, reason = "part of every model's interface, also where the model is private")]
+        impl #run_generics #runner<#private::LossSetup<#m, #e, #ty>> #where_clause {
+            #gradients
+        }
+    }
+}
+
+fn runner_name(input: &Input<'_>) -> Ident {
+    format_ident!("{}Runner", syn::ext::IdentExt::unraw(&input.model.ident))
+}
+
+/// The generics of an impl with the lifetimes of a run in front.
+struct WithRun {
+    generics: Generics,
+    lifetimes: [Lifetime; 2],
+}
+
+fn with_run_lifetimes(generics: &Generics) -> WithRun {
+    let lifetimes =
+        ["'__taper_model", "'__taper_edits"].map(|name| Lifetime::new(name, proc_macro2::Span::mixed_site()));
+    let mut generics = generics.clone();
+    for lifetime in lifetimes.iter().rev() {
+        generics.params.insert(0, syn::parse_quote!(#lifetime));
+    }
+    WithRun { generics, lifetimes }
+}
+
+impl<'i> Parts<'i> {
+    fn of(input: &'i Input<'i>) -> Self {
+        let Input { model, krate, main, .. } = input;
+        let (params, args) = input.parameters();
+        let at = local("at");
+        let hidden = input.hidden_forward();
+        let seen = args.iter().map(|name| {
+            let shown = name.to_string();
+            let shown = shown.trim_start_matches("r#");
+            quote!((#shown, (&#krate::__private::Argument(&#name)).see()))
+        });
+        Parts {
+            input,
+            vis: if main.of_trait.is_some() { &model.vis } else { &main.method.vis },
+            seen: quote!({
+                #[allow(unused_imports, reason = "which of them is needed is for the types of the arguments to say")]
+                use #krate::__private::arguments::*;
+                || #krate::__private::vec![#(#seen),*]
+            }),
+            forward: quote!(|#at| self.0.model().#hidden(#(#args,)* #at)),
+            params,
+        }
+    }
+
+    fn functions(&self) -> TokenStream {
+        let Parts { input, vis, params, seen, forward, .. } = self;
+        let Input { krate, taps, sites, generics, main, .. } = input;
+        let names = input.functions();
+        let (_, own_ty, _) = split(&input.taken_over());
+        let (own, clause) = (&main.method.sig.generics, &main.method.sig.generics.where_clause);
+        let (method, returned, ty) = (&main.method.sig.ident, main.returned, &generics.ty);
+        let inputs = local("inputs");
+        let with_taps = &names.forward_with_taps;
+        let with_taps_returned = {
+            let output = main.output;
+            input.returning(quote!((#output, #taps #own_ty)))
+        };
+        let capture = self.capture(&names.capture, false, sites, &own_ty);
+        let attached = self.capture(&names.capture_attached, true, sites, &own_ty);
+        let recorded = {
+            let [m, e] = &with_run_lifetimes(&Generics::default()).lifetimes;
+            input.returning(quote!(#krate::Recording<#m, #e, #ty>))
+        };
+        let predicates = clause.as_ref().map(|clause| {
+            let predicates = clause.predicates.iter();
+            quote!(#(#predicates,)*)
+        });
+        let stateless = quote!(where #predicates for<'__taper_run> #ty: #krate::__private::Stateless<'__taper_run>);
+        quote! {
+            /// What the model returns, with the changes of the run.
+            ///
+            /// # Errors
+            /// Those of the model, and of the changes.
+            #vis fn #method #own (&self, #(#params,)*) -> #returned #clause {
+                let #inputs = self.0.inputs(#seen);
+                self.0.forward(#inputs, #forward)
+            }
+
+            /// What the model returns, and every value on the way there, on the autograd graph.
+            #vis fn #with_taps #own (&self, #(#params,)*) -> #with_taps_returned #clause {
+                let #inputs = self.0.inputs(#seen);
+                self.0.forward_with_taps(#inputs, #forward)
+            }
+
+            #capture
+            #attached
+
+            /// Runs the model and keeps every value, so that later runs can start from them.
+            #vis fn record #own (&self, #(#params,)*) -> #recorded #stateless {
+                let #inputs = self.0.inputs_to_record(#seen);
+                self.0.record(#inputs, #forward)
+            }
+        }
+    }
+
+    fn capture(&self, name: &Ident, attached: bool, sites: &Ident, own_ty: &TokenStream) -> TokenStream {
+        let Parts { input, vis, params, seen, forward, .. } = self;
+        let krate = input.krate;
+        let clause = &input.main.method.sig.generics.where_clause;
+        let generics = input.method_generics();
+        let returned = input.returning(quote!(<__TaperSelection as #krate::Selection>::Value));
+        let [inputs, select] = ["inputs", "select"].map(local);
+        let docs = match attached {
+            false => "What the closure selects of the changed run, detached from the autograd graph.",
+            true => "What the closure selects of the changed run, on the autograd graph.",
+        };
+        quote! {
+            #[doc = #docs]
+            #vis fn #name #generics (&self, #(#params,)* #select: impl #krate::__private::FnOnce(#sites #own_ty) -> __TaperSelection) -> #returned #clause {
+                let #inputs = self.0.inputs(#seen);
+                self.0.capture(#attached, #inputs, #select, #forward)
+            }
+        }
+    }
+
+    fn gradients(&self) -> TokenStream {
+        let Parts { input, vis, params, seen, forward, .. } = self;
+        let Input { krate, sites, .. } = input;
+        let (_, own_ty, _) = split(&input.taken_over());
+        let clause = &input.main.method.sig.generics.where_clause;
+        let generics = input.method_generics();
+        let value = quote!(#krate::Gradients<<__TaperSelection as #krate::Selection>::Value>);
+        let returned = input.returning(value);
+        let [inputs, select] = ["inputs", "select"].map(local);
+        quote! {
+            /// The loss, and the values and gradients of what the closure selects, in the shape in which it is selected.
+            #vis fn gradients #generics (&self, #(#params,)* #select: impl #krate::__private::FnOnce(#sites #own_ty) -> __TaperSelection) -> #returned #clause {
+                let #inputs = self.0.inputs(#seen);
+                self.0.gradients(#inputs, #select, #forward)
+            }
+        }
+    }
+}

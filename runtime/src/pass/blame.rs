@@ -1,0 +1,119 @@
+//! Errors of a run name the place.
+
+use std::any::Any;
+use std::fmt;
+
+use super::Pass;
+use crate::Error;
+
+/// A call of a layer or model, while it runs.
+#[derive(Default)]
+pub(super) struct Call {
+    /// The output of what was called, once it has begun.
+    pub(super) site: Option<u32>,
+    /// Whether it has returned a value.
+    done: bool,
+    /// Whether anything in its body is on the autograd graph.
+    pub(super) tracked: bool,
+}
+
+/// The innermost call that failed.
+pub(super) enum Failed {
+    /// A layer, which the error names already.
+    Named,
+    /// A model, in its own code, after some tap of its own.
+    In { site: u32, after: Option<u32> },
+}
+
+/// An error with its place in front.
+struct Placed {
+    place: String,
+    error: Error,
+}
+
+impl fmt::Display for Placed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.place, self.error)
+    }
+}
+
+fn placed(place: String, error: Error) -> Error {
+    Error::Wrapped(Box::new(Placed { place, error }))
+}
+
+impl Pass<'_> {
+    pub(super) fn call(&mut self) {
+        self.calls.push(Call::default());
+    }
+
+    /// What is called has begun.
+    pub(super) fn begun(&mut self, site: u32) {
+        if let Some(call) = self.calls.last_mut() {
+            call.site = Some(site);
+        }
+    }
+
+    /// It has returned a value: what failed inside it, it has survived.
+    pub(super) fn returned(&mut self) {
+        self.failed = None;
+        if let Some(call) = self.calls.last_mut() {
+            call.done = true;
+        }
+    }
+
+    /// The call is over.
+    pub(super) fn called(&mut self) {
+        let Some(call) = self.calls.pop() else { return };
+        match call.site {
+            Some(site) if !call.done => self.failed_in(site),
+            // A helper of the same model, or a call that did not fail.
+            _ => {}
+        }
+        if let Some(outer) = self.calls.last_mut() {
+            outer.tracked |= call.tracked;
+        }
+    }
+
+    #[cold]
+    fn failed_in(&mut self, site: u32) {
+        let first = self.layout.scope_before(site);
+        let after = Some(self.last).filter(|last| (first..site).contains(last));
+        self.failed.get_or_insert(Failed::In { site, after });
+    }
+
+    /// The error of a layer, with its name, what it is and what it got.
+    #[cold]
+    pub(crate) fn name_layer(&mut self, site: u32, layer: &str, dims: Option<&[usize]>, error: Error) -> Error {
+        if self.stopped {
+            return error;
+        }
+        self.failed = Some(Failed::Named);
+        let name = self.model.names().of(site);
+        let on = dims.map_or_else(String::new, |dims| format!(" on {dims:?}"));
+        placed(format!("in `{name}` ({layer}){on}"), error)
+    }
+
+    /// The error of a run with its place, if it is candle's: another type of error is the user's own.
+    pub(super) fn place_of(&self, error: &mut dyn Any) {
+        let Some(error) = error.downcast_mut::<Error>() else { return };
+        let place = match &self.failed {
+            Some(Failed::Named) => return,
+            Some(Failed::In { site, after }) => self.place(*site, *after),
+            None => self.place(self.layout.len.saturating_sub(1), Some(self.last)),
+        };
+        let inner = std::mem::replace(error, Error::UnwrapNone);
+        *error = placed(place, inner);
+    }
+
+    fn place(&self, site: u32, after: Option<u32>) -> String {
+        let names = self.model.names();
+        let model = names.model_of(site);
+        let after = after.filter(|&last| last != u32::MAX).map(|last| format!(", after `{}`", names.of(last)));
+        let after = after.unwrap_or_else(|| ", before its first tap".to_owned());
+        match model {
+            Some((name, ty)) if !name.is_empty() => format!("in `{name}` ({ty}){after}"),
+            Some((_, ty)) => format!("in {ty}{after}"),
+            None => format!("in `{}`{after}", names.of(site)),
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! What a run reuses of a recording: every call that came before the first change and has no part in it.
+
+use super::change::Origin;
+use super::recorded::{Entry, Recorded};
+use super::{KEEP, Pass, REDUCE, Slot};
+use crate::Result;
+use crate::bundle::{self, Shared};
+
+/// A recording that a run starts from.
+pub(crate) struct Replay<'r> {
+    /// The frames of the recording that are those of the run, outermost first. `None` where the run makes a visit that
+    /// the recording has not.
+    frames: Vec<Option<&'r Recorded>>,
+    /// When the first change was made in the recorded order: what was produced before is as it was.
+    limit: u32,
+}
+
+impl<'r> Replay<'r> {
+    pub(crate) fn new(root: &'r Recorded, limit: u32) -> Self {
+        Replay { frames: vec![Some(root)], limit }
+    }
+
+    pub(crate) fn enter(&mut self, node: u32, visit: u32) {
+        let frame = self.frame().and_then(|frame| frame.frames(node).get(visit as usize));
+        self.frames.push(frame);
+    }
+
+    pub(crate) fn leave(&mut self) {
+        self.frames.pop();
+    }
+
+    fn frame(&self) -> Option<&'r Recorded> {
+        self.frames.last().copied().flatten()
+    }
+}
+
+impl Pass<'_> {
+    /// The recorded value of a call, if all of it came before the first change; what was selected inside it is read from
+    /// the recording.
+    pub(super) fn recorded<T: Clone + 'static>(&mut self, index: u32) -> Result<Option<T>> {
+        let Some((frame, limit)) = self.replay.as_ref().and_then(|r| Some((r.frame()?, r.limit))) else {
+            return Ok(None);
+        };
+        let Entry::Value { order, value } = frame.entry(index) else { return Ok(None) };
+        // At the limit stands the first change itself: its edits start from the recorded value.
+        let inside = self.layout.scope_before(index)..index;
+        if *order > limit || self.asks_for_what_was_not_kept(frame, inside.clone()) {
+            return Ok(None);
+        }
+        let Some(known) = value.downcast_ref::<T>().cloned() else { return Ok(None) };
+        self.take(frame, inside)?;
+        self.given = Some((index, Origin::Recorded));
+        Ok(Some(known))
+    }
+
+    fn asks_for_what_was_not_kept(&self, frame: &Recorded, indices: std::ops::Range<u32>) -> bool {
+        indices.into_iter().any(|index| match frame.entry(index) {
+            Entry::NotKept { .. } => self.flags[index as usize] & (KEEP | REDUCE) != 0,
+            Entry::Frames(frames) => frames.iter().any(|f| self.asks_for_what_was_not_kept(f, f.indices())),
+            _ => false,
+        })
+    }
+
+    /// Keeps what was selected of everything that was recorded.
+    pub(crate) fn take_all(&mut self, root: &Recorded) -> Result<()> {
+        self.take(root, root.indices())
+    }
+
+    /// Keeps what was selected of the recorded values, as if they were produced now.
+    fn take(&mut self, frame: &Recorded, indices: std::ops::Range<u32>) -> Result<()> {
+        for index in indices {
+            match frame.entry(index) {
+                Entry::Value { value, .. } => self.take_value(index, value)?,
+                Entry::Frames(frames) if self.flags[index as usize] & KEEP != 0 => {
+                    let span = self.layout.frame_at(index);
+                    for inner in frames {
+                        self.open(span);
+                        self.take(inner, inner.indices())?;
+                        self.close();
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn take_value(&mut self, index: u32, value: &Shared) -> Result<()> {
+        if self.flags[index as usize] == 0 {
+            return Ok(());
+        }
+        let attached = self.attached;
+        let flags = self.flags[index as usize];
+        self.give_out(index, flags, &**value, || bundle::slot(value, attached))
+    }
+
+    /// Gives a value to whoever asked for it.
+    pub(super) fn give_out(
+        &mut self,
+        index: u32,
+        flags: u8,
+        value: &dyn std::any::Any,
+        slot: impl FnOnce() -> Slot,
+    ) -> Result<()> {
+        if flags & KEEP != 0 && !self.current.put(index, slot()) {
+            return Err(self.produced_twice(index));
+        }
+        if flags & REDUCE != 0 {
+            for reducer in self.reducers.iter().filter(|r| r.index == index) {
+                let reduced = reducer.reduce.reduce(value, self.attached)?;
+                if !self.current.put_reduced(reducer.key, reduced) {
+                    return Err(self.produced_twice(index));
+                }
+            }
+        }
+        if flags & super::AWAIT != 0 {
+            self.now_known(index)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,47 @@
+//! The forms in which a changed run is written.
+
+use candle_core::{Result, Tensor};
+use taper_tests::fixtures::{assert_same, input};
+
+use crate::models::net;
+
+#[test]
+fn a_run_is_written_as_the_docs_say() -> Result<()> {
+    let model = net();
+    let ids = input();
+    let means = model.capture(&ids, |t| t.blocks[4..9].each(|b| b.output))?;
+    let known = model.capture(&ids, |t| t.blocks[0].mlp.output)?;
+    let zs = model.capture(&ids, |t| t.blocks.each(|b| b.attn.z))?;
+    let corrupted = model.capture(&(ids.clone() * 2.)?, |t| t.blocks.each(|b| b.output))?;
+    let targets = Tensor::zeros_like(&ids)?;
+
+    let run = model
+        .run()
+        .edit(|t| t.blocks.each(|b| b.attn.pattern), |p| p.zeros_like())
+        .edit_with(|t| t.blocks[4..9].each(|b| b.output), &means, |x, m| x - m)
+        .replace(|t| t.blocks[0].mlp.output, &known)
+        .replace(|t| t.blocks.each(|b| b.attn.z), &zs);
+    let logits = run.forward(&ids)?;
+    let (again, late) = run.capture(&ids, |t| (t.output, t.blocks[5].output))?;
+    assert_same(&logits, &again);
+    assert_eq!(late.dims(), ids.dims());
+    let error = run.forward_with_taps(&ids).unwrap_err().to_string();
+    assert!(
+        error.contains("`blocks.0.mlp.up.inner` is captured, and `blocks.0.mlp`") || error.contains("replaced"),
+        "{error}"
+    );
+
+    let recording = model.run().record(&ids)?;
+    for layer in 0..12 {
+        let patched = recording.replay().replace(|t| t.blocks[layer].output, &corrupted[layer]).forward(&ids)?;
+        let afresh = model.run().replace(|t| t.blocks[layer].output, &corrupted[layer]).forward(&ids)?;
+        assert_same(&patched, &afresh);
+    }
+
+    let g = model
+        .run()
+        .loss(|t| t.output, |logits| (logits - &targets)?.sqr()?.sum_all())
+        .gradients(&ids, |t| t.blocks.each(|b| b.output))?;
+    assert_eq!((g.loss.rank(), g.values.len(), g.gradients.len()), (0, 12, 12));
+    Ok(())
+}

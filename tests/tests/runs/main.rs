@@ -1,0 +1,4 @@
+//! Changed runs: edits, replacements, recordings, replays and gradients.
+
+mod contract;
+mod models;
