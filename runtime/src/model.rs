@@ -3,7 +3,7 @@
 use crate::Error;
 use crate::names::SiteTable;
 use crate::pass::At;
-use crate::run::{self, Run, Runnable};
+use crate::run::{self, Run, Runnable, Seen};
 use crate::select::Selection;
 
 /// A model, for code that is generic over models: its functions take the arguments of `forward` as a tuple.
@@ -47,6 +47,9 @@ pub trait Model: Runnable + Sized {
     #[doc(hidden)]
     fn __taper_plain(&self, args: Self::Args<'_>) -> Result<Self::Output, Self::Error>;
 
+    #[doc(hidden)]
+    fn __taper_seen(args: &Self::Args<'_>) -> Vec<(&'static str, Seen)>;
+
     /// The output and every tap.
     ///
     /// # Errors
@@ -67,7 +70,7 @@ pub trait Model: Runnable + Sized {
         run::capture(self, false, select, |at| self.__taper_call(args, at))
     }
 
-    /// A run of the model, to be changed; [`Run::on`] gives it arguments as a tuple.
+    /// A run of the model, to be changed; [`Run::on`](crate::Run::on) gives it arguments as a tuple.
     fn run(&self) -> Run<'_, '_, Self> {
         run::run(self)
     }

@@ -37,6 +37,10 @@ fn generic_over_models(input: &Input<'_>) -> Option<TokenStream> {
         Some(path) => quote!(<Self as #path>::#forward(self, #(#names,)*)),
         None => quote!(Self::#forward(self, #(#names,)*)),
     };
+    let shown = main.arguments().map(|arg| match &*arg.pat {
+        syn::Pat::Ident(p) => syn::ext::IdentExt::unraw(&p.ident).to_string(),
+        _ => "_".to_owned(),
+    });
     Some(quote! {
         impl #impl_generics #krate::__private::Model for #ty #where_clause {
             type Args<#lifetime> = (#(#types,)*);
@@ -49,6 +53,14 @@ fn generic_over_models(input: &Input<'_>) -> Option<TokenStream> {
                 #at: #krate::__private::At<'_, '_, '_, Self::Sites>,
             ) -> #krate::__private::Result<Self::Output, Self::Error> {
                 self.#hidden(#(#names,)* #at)
+            }
+
+            fn __taper_seen(
+                (#(#names,)*): &Self::Args<'_>,
+            ) -> #krate::__private::Vec<(&'static ::core::primitive::str, #krate::__private::Seen)> {
+                #[allow(unused_imports, reason = "which of them is needed is for the types of the arguments to say")]
+                use #krate::__private::arguments::*;
+                #krate::__private::vec![#((#shown, (&#krate::__private::Argument(#names)).see())),*]
             }
 
             fn __taper_plain(&self, (#(#names,)*): Self::Args<'_>) -> #krate::__private::Result<Self::Output, Self::Error> {

@@ -2,6 +2,7 @@
 
 mod inputs;
 mod loss;
+mod on;
 mod plain;
 mod recording;
 mod setup;
@@ -10,8 +11,9 @@ mod weights;
 use std::fmt;
 use std::ops::Deref;
 
-pub use inputs::{Argument, Comparable, Incomparable};
+pub use inputs::{Argument, Comparable, Incomparable, Seen};
 pub use loss::{Gradients, Loss, LossSetup};
+pub use on::{IntoArgs, RunOn};
 pub use plain::{capture, forward_with_taps, site_table};
 pub use recording::Recording;
 pub use setup::Setup;
@@ -92,12 +94,7 @@ impl<'m, 'e, M: Runnable> Deref for Run<'m, 'e, M> {
 
 impl<M: Runnable> fmt::Debug for Run<'_, '_, M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let setup = self.runner.setup();
-        let model = setup.model.type_name();
-        f.debug_struct("Run")
-            .field("model", &model)
-            .field("changes", &setup.changes.iter().len())
-            .finish_non_exhaustive()
+        fmt::Debug::fmt(self.setup(), f)
     }
 }
 

@@ -1,5 +1,7 @@
 //! What a run is to do: its changes, and the recording that it starts from.
 
+use std::fmt;
+
 use super::inputs::{Inputs, Seen};
 use super::plain::RunResult;
 use super::recording::{Base, Recording};
@@ -9,6 +11,13 @@ use crate::select::{Aims, Reducer, Selection, Targets, Wants, stranger};
 use crate::site::{Builder, Layout, Tree};
 use crate::tapped::Tapped;
 use crate::{Error, Result};
+
+impl<M: Tapped> fmt::Debug for Setup<'_, '_, M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let model = self.model.type_name();
+        f.debug_struct("Run").field("model", &model).field("changes", &self.changes.iter().len()).finish_non_exhaustive()
+    }
+}
 
 /// How a model is run: what the generated functions of a [`Run`](super::Run) call.
 pub struct Setup<'m, 'e, M: Tapped> {

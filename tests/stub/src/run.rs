@@ -60,12 +60,15 @@ pub fn run<M: Runnable>(_model: &M) -> Run<'_, '_, M> {
 pub struct Recording<'m, 'e, M>(PhantomData<(&'m M, &'e ())>);
 pub struct Gradients<V>(PhantomData<V>);
 pub struct Inputs;
+pub struct Seen;
 pub struct Argument<'a, T: ?Sized>(pub &'a T);
 pub struct Setup<'m, 'e, M>(PhantomData<(&'m M, &'e ())>);
 pub struct LossSetup<'m, 'e, M>(PhantomData<(&'m M, &'e ())>);
 
 pub trait Comparable {
-    fn see(&self) {}
+    fn see(&self) -> Seen {
+        Seen
+    }
 }
 
 impl<T: ?Sized> Comparable for Argument<'_, T> {}
@@ -77,11 +80,11 @@ impl<'m, 'e, M: Tapped> Setup<'m, 'e, M> {
         unimplemented()
     }
 
-    pub fn inputs(&self, _see: impl FnOnce() -> Vec<(&'static str, ())>) -> Inputs {
+    pub fn inputs(&self, _see: impl FnOnce() -> Vec<(&'static str, Seen)>) -> Inputs {
         Inputs
     }
 
-    pub fn inputs_to_record(&self, _see: impl FnOnce() -> Vec<(&'static str, ())>) -> Inputs {
+    pub fn inputs_to_record(&self, _see: impl FnOnce() -> Vec<(&'static str, Seen)>) -> Inputs {
         Inputs
     }
 
@@ -125,7 +128,7 @@ impl<'m, M: Tapped> LossSetup<'m, '_, M> {
         unimplemented()
     }
 
-    pub fn inputs(&self, _see: impl FnOnce() -> Vec<(&'static str, ())>) -> Inputs {
+    pub fn inputs(&self, _see: impl FnOnce() -> Vec<(&'static str, Seen)>) -> Inputs {
         Inputs
     }
 

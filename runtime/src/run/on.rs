@@ -1,0 +1,105 @@
+//! Runs in general: the arguments of any model as a tuple.
+
+use super::inputs::Inputs;
+use super::setup::Setup;
+use super::{Recording, Run};
+use crate::model::Model;
+use crate::select::Selection;
+use crate::tapped::{Stateless, Tapped};
+
+/// The arguments of a model as a tuple, or the one argument that it has.
+///
+/// What runs a model several times takes it: `&ids` for a model of one argument, `(&x, &mask)` for one of two.
+pub trait IntoArgs<A> {
+    /// The tuple.
+    fn into_args(self) -> A;
+}
+
+impl<A> IntoArgs<A> for A {
+    fn into_args(self) -> A {
+        self
+    }
+}
+
+impl<T> IntoArgs<(T,)> for T {
+    fn into_args(self) -> (T,) {
+        (self,)
+    }
+}
+
+/// A run with its arguments, for code that is generic over models: what [`Run::on`] gives.
+#[derive(Debug)]
+pub struct RunOn<'r, 'm, 'e, A, M: Tapped> {
+    setup: &'r Setup<'m, 'e, M>,
+    args: A,
+}
+
+impl<'m, 'e, M: Model> Run<'m, 'e, M> {
+    /// The run on arguments that are given as a tuple, or as the one argument that the model has: for code that is generic
+    /// over models.
+    ///
+    /// ```
+    /// # use taper::{Model, candle_core::Tensor};
+    /// fn without<M>(model: &M, name: &str, x: &Tensor) -> Result<M::Output, M::Error>
+    /// where
+    ///     M: for<'a> Model<Args<'a> = (&'a Tensor,)>,
+    /// {
+    ///     let sites = Model::sites(model);
+    ///     Model::run(model).edit(|_| sites.find(name), |value| value.zeros_like()).on((x,)).forward()
+    /// }
+    /// ```
+    pub fn on<'r, 'a>(&'r self, args: impl IntoArgs<M::Args<'a>>) -> RunOn<'r, 'm, 'e, M::Args<'a>, M> {
+        RunOn { setup: self.setup(), args: args.into_args() }
+    }
+}
+
+impl<'m, 'e, M: Model> RunOn<'_, 'm, 'e, M::Args<'_>, M> {
+    fn inputs(&self) -> Inputs {
+        self.setup.inputs(|| M::__taper_seen(&self.args))
+    }
+
+    /// What the model returns.
+    ///
+    /// # Errors
+    /// Those of the model, and of the changes.
+    pub fn forward(self) -> Result<M::Output, M::Error> {
+        let (inputs, model) = (self.inputs(), self.setup.model());
+        self.setup.forward(inputs, |at| model.__taper_call(self.args, at))
+    }
+
+    /// What the model returns, and every value on the way there.
+    ///
+    /// # Errors
+    /// Those of the model, and of the changes.
+    pub fn forward_with_taps(self) -> Result<(M::Output, M::Taps), M::Error> {
+        let (inputs, model) = (self.inputs(), self.setup.model());
+        self.setup.forward_with_taps(inputs, |at| model.__taper_call(self.args, at))
+    }
+
+    /// What the closure selects, detached from the autograd graph.
+    ///
+    /// # Errors
+    /// Those of the model, of the changes, and of a selection that does not fit the model.
+    pub fn capture<S: Selection>(self, select: impl FnOnce(M::Sites) -> S) -> Result<S::Value, M::Error> {
+        let (inputs, model) = (self.inputs(), self.setup.model());
+        self.setup.capture(false, inputs, select, |at| model.__taper_call(self.args, at))
+    }
+
+    /// Runs the model and keeps every value, so that later runs can start from them.
+    ///
+    /// # Errors
+    /// Those of the model, and of the changes.
+    pub fn record(self) -> Result<Recording<'m, 'e, M>, M::Error>
+    where
+        for<'x> M: Stateless<'x>,
+    {
+        self.record_if_stateless()
+    }
+
+    /// The same where only the values tell whether the model is stateless.
+    pub(crate) fn record_if_stateless(self) -> Result<Recording<'m, 'e, M>, M::Error> {
+        let inputs = self.setup.inputs_to_record(|| M::__taper_seen(&self.args));
+        let model = self.setup.model();
+        self.setup.record(inputs, |at| model.__taper_call(self.args, at))
+    }
+}
