@@ -109,6 +109,12 @@ impl<'e> Changes<'e> {
         self.all.push(change);
     }
 
+    /// Takes back the last change.
+    pub(crate) fn pop(&mut self) {
+        let Some(change) = self.all.pop() else { return };
+        self.by_site.entry(change.index).or_default().pop();
+    }
+
     pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = &Change<'e>> {
         self.all.iter()
     }

@@ -6,6 +6,7 @@ mod on;
 mod plain;
 mod recording;
 mod setup;
+mod sweep;
 mod weights;
 
 use std::fmt;
@@ -17,6 +18,7 @@ pub use on::{IntoArgs, RunOn};
 pub use plain::{capture, forward_with_taps, site_table};
 pub use recording::Recording;
 pub use setup::Setup;
+pub use sweep::{Metric, Sweep, SweepTable};
 
 use crate::Result;
 use crate::names::Describe;
