@@ -33,6 +33,21 @@ impl<'e> What<'e> {
         }
     }
 
+    /// Lets this value flow on in place of one of the same form.
+    pub(crate) fn put_in_place<T: Clone + Send + Sync + 'static>(value: &T) -> Self {
+        let known = value.clone();
+        What::Edit(Arc::new(move |value| set(of::<T>(value)?, known.clone(), "the value put in is")))
+    }
+
+    /// Lets this value flow on, whatever flows by and whatever other changes there are before this one.
+    pub(crate) fn set<T: Clone + Send + Sync + 'static>(value: &T) -> Self {
+        let known = value.clone();
+        What::Edit(Arc::new(move |value| {
+            *of::<T>(value)? = known.clone();
+            Ok(())
+        }))
+    }
+
     pub(crate) fn edit<T: 'static>(f: impl Fn(&T) -> Result<T> + Send + Sync + 'e) -> Self {
         What::Edit(Arc::new(move |value| {
             let value = of::<T>(value)?;

@@ -117,9 +117,19 @@ impl<'m, M: Tapped> LossSetup<'m, '_, M> {
         select: impl FnOnce(M::Sites) -> S,
         forward: impl FnOnce(At<'_, '_, '_, M::Sites>) -> RunResult<T, E>,
     ) -> RunResult<Gradients<S::Value>, E> {
-        let setup = &self.setup;
-        let selection = select(setup.user_sites());
-        let Plan { asked, reducers, limit } = self.plan(&selection)?;
+        let selection = select(self.setup.user_sites());
+        self.gradients_of(&self.setup, inputs, &selection, forward)
+    }
+
+    /// The same of another run of the model.
+    pub(crate) fn gradients_of<S: Selection, T, E: From<Error> + 'static>(
+        &self,
+        setup: &Setup<'_, '_, M>,
+        inputs: Inputs,
+        selection: &S,
+        forward: impl FnOnce(At<'_, '_, '_, M::Sites>) -> RunResult<T, E>,
+    ) -> RunResult<Gradients<S::Value>, E> {
+        let Plan { asked, reducers, limit } = self.plan(setup, selection)?;
         let planted: Vec<u32> =
             (0..).zip(&asked.flags).filter(|(_, flags)| **flags & PLANT != 0).map(|(index, _)| index).collect();
         let mut pass = setup.pass(asked, Some(limit), &inputs)?.differentiated();
@@ -127,11 +137,26 @@ impl<'m, M: Tapped> LossSetup<'m, '_, M> {
         let finished = pass.finish(result)?;
         self.all_reached(finished.slots(), &planted)?;
         let loss = self.of.of(&finished.reader())?;
-        Ok(self.differentiate(&loss, finished.slots(), &reducers, &selection)?)
+        Ok(self.differentiate(&loss, finished.slots(), &reducers, selection)?)
     }
 
-    fn plan<'r, S: Selection>(&'r self, selection: &'r S) -> Result<Plan<'r>> {
-        let setup = &self.setup;
+    /// The loss of another run of the model, without its gradients.
+    pub(crate) fn loss_of<T, E: From<Error> + 'static>(
+        &self,
+        setup: &Setup<'_, '_, M>,
+        inputs: Inputs,
+        forward: impl FnOnce(At<'_, '_, '_, M::Sites>) -> RunResult<T, E>,
+    ) -> RunResult<Tensor, E> {
+        let mut wants = Wants::new(&setup.layout);
+        self.of.want(&mut wants);
+        let (flags, reducers, awaited) = wants.plan(&setup.layout, &setup.model)?;
+        let asked = Asked { flags, reducers, awaited: Some(awaited), attached: false };
+        let mut pass = setup.pass(asked, None, &inputs)?;
+        let result = forward(pass.at(&setup.sites()));
+        Ok(scalar(&self.of.of(&pass.finish(result)?.reader())?)?.detach())
+    }
+
+    fn plan<'r, S: Selection>(&'r self, setup: &'r Setup<'_, '_, M>, selection: &'r S) -> Result<Plan<'r>> {
         let mut wants = Wants::new(&setup.layout);
         self.of.want(&mut wants);
         let (mut flags, of, awaited) = wants.plan(&setup.layout, &setup.model)?;
@@ -174,12 +199,7 @@ impl<'m, M: Tapped> LossSetup<'m, '_, M> {
         reducers: &[Reducer<'_>],
         selection: &S,
     ) -> Result<Gradients<S::Value>> {
-        if loss.elem_count() != 1 {
-            return Err(Error::Msg(format!(
-                "a loss is one number, and this is {:?}; reduce it, such as by `.sum_all()`",
-                loss.dims()
-            )));
-        }
+        let loss = scalar(loss)?;
         let grads = loss.backward()?;
         let read = |what: Read| {
             let mut missing = Vec::new();
@@ -190,7 +210,7 @@ impl<'m, M: Tapped> LossSetup<'m, '_, M> {
             }
         };
         Ok(Gradients {
-            loss: loss.detach().flatten_all()?.get(0)?,
+            loss: loss.detach(),
             values: read(Read::Values)?,
             gradients: read(Read::Gradients)?,
         })
@@ -203,4 +223,13 @@ impl<'m, M: Tapped> LossSetup<'m, '_, M> {
              `rope`, `sdpa` and others do so without a word: use those of `taper::ops`"
         ))
     }
+}
+
+/// A loss is one number.
+fn scalar(loss: &Tensor) -> Result<Tensor> {
+    if loss.elem_count() == 1 {
+        return loss.reshape(());
+    }
+    let dims = loss.dims();
+    Err(Error::Msg(format!("a loss is one number, and this is {dims:?}; reduce it, such as by `.sum_all()`")))
 }

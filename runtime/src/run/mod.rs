@@ -1,5 +1,6 @@
 //! Runs: a model with changes, from the start or from a recording.
 
+mod attribution;
 mod inputs;
 mod loss;
 mod on;
@@ -7,6 +8,7 @@ mod plain;
 mod recording;
 mod setup;
 mod sweep;
+mod values;
 mod weights;
 
 use std::fmt;
@@ -18,7 +20,9 @@ pub use on::{IntoArgs, RunOn};
 pub use plain::{capture, forward_with_taps, site_table};
 pub use recording::Recording;
 pub use setup::Setup;
+pub use attribution::IntegratedGradients;
 pub use sweep::{Metric, Sweep, SweepTable};
+pub use values::Values;
 
 use crate::Result;
 use crate::names::Describe;

@@ -53,6 +53,12 @@ impl<'m, 'e, M: Model> Run<'m, 'e, M> {
     }
 }
 
+impl<'r, 'm, 'e, A, M: Tapped> RunOn<'r, 'm, 'e, A, M> {
+    pub(crate) fn of(setup: &'r Setup<'m, 'e, M>, args: A) -> Self {
+        RunOn { setup, args }
+    }
+}
+
 impl<'m, 'e, M: Model> RunOn<'_, 'm, 'e, M::Args<'_>, M> {
     fn inputs(&self) -> Inputs {
         self.setup.inputs(|| M::__taper_seen(&self.args))

@@ -8,8 +8,8 @@ use super::setup::Setup;
 use super::weights::Weights;
 use super::{Run, Runnable};
 use crate::names::Describe;
-use crate::pass::{At, Changes, Entry, Recorded};
-use crate::select::{Aims, Selection, Targets};
+use crate::pass::{At, Changes, Entry, Recorded, What};
+use crate::select::{Selection, Targets};
 use crate::site::Layout;
 use crate::tapped::Tapped;
 use crate::{Error, Result};
@@ -214,24 +214,19 @@ impl<'m, M: Runnable> Run<'m, '_, M> {
     /// When it is run: a run that is no replay, a change before the start, and a recording that lacks what later code needs,
     /// which the error lists.
     pub fn start_at<S: Targets<Item: Send + Sync>>(self, select: impl FnOnce(M::Sites) -> S, value: &S::Value) -> Self {
-        let mut started = None;
-        let run = self.replace(
-            |sites| {
-                let selection = select(sites);
-                started =
-                    Aims::of(&selection, Some(value)).ok().and_then(|aims| aims.first().map(|aim| aim.span.first));
-                selection
-            },
-            value,
-        );
-        run.with(|setup| match (&mut setup.base, started) {
-            (Some(base), Some(start)) => base.start = Some(start),
-            (Some(_), None) => {}
-            (None, _) => {
+        self.with(|setup| {
+            if setup.base.is_none() {
                 setup.fault.get_or_insert_with(|| {
                     "a run starts in the middle of a recording only: record the model, and start its replay".to_owned()
                 });
+                return;
             }
+            setup.change(select, Some(value), |_, _, value| match value {
+                Some(value) => What::put_in_place(value),
+                None => What::edit(|value: &S::Item| Ok(value.clone())),
+            });
+            let started = setup.changes.iter().last().map(|change| change.index);
+            setup.base.iter_mut().for_each(|base| base.start = started);
         })
     }
 }

@@ -309,7 +309,7 @@ impl<'r, M: Model> Sweep<'r, M> {
             self.setup.changes.push(Change {
                 index: *index,
                 visits: visits.clone(),
-                what: What::replace(&value),
+                what: What::set(&value),
                 optional: false,
                 call: 0,
                 inherited: false,
