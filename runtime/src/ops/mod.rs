@@ -19,10 +19,10 @@
 //! rotates back in the type of `x`, as it rotated. Second derivatives are right where candle keeps them, in a process with
 //! `CANDLE_GRAD_DO_NOT_DETACH=1`; candle drops them otherwise.
 //!
-//! The leaves [`LayerNorm`](candle_nn::LayerNorm) and [`RmsNorm`](candle_nn::RmsNorm) use these in every run that is traced,
-//! such as `forward_with_taps`. In a plain `forward` they are candle's own, without gradients on contiguous input (with a
-//! bias, that of `LayerNorm`): a model that is trained through its plain `forward` calls [`layer_norm`] with the layer's
-//! `weight()`, `bias()` and `eps()`.
+//! The leaves [`LayerNorm`](candle_nn::LayerNorm) and [`RmsNorm`](candle_nn::RmsNorm) have their gradients in every traced
+//! run, such as `forward_with_taps`. In a plain `forward` they are candle's own, and a contiguous input loses its gradient
+//! in `RmsNorm`, and in a `LayerNorm` that has a bias. Train through a traced run, or write [`layer_norm`] with the layer's
+//! `weight()`, `bias()` and `eps()` in the `forward`.
 //!
 //! # What else drops gradients
 //!

@@ -2,6 +2,7 @@
 
 mod leaves;
 mod pytorch;
+mod whole_model;
 
 use candle_core::{DType, Tensor};
 
