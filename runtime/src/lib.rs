@@ -69,7 +69,10 @@ pub use leaf::{SeqSites, SeqTaps, StepSites, StepTaps};
 pub use load::{Load, Weights};
 pub use model::Model;
 pub use names::{NamedSite, SiteTable};
-pub use run::{EditedSite, Gradients, IntegratedGradients, IntoArgs, Loss, Metric, Recording, Run, RunOn, Sweep, SweepTable, Values};
+pub use run::{
+    EditedSite, Gradients, IntegratedGradients, IntoArgs, Loss, Metric, Recording, Run, RunOn, Sweep, SweepTable,
+    Values,
+};
 pub use select::{Selection, Targets};
 pub use site::{Each, Maybe, Site, Visits};
 pub use tapped::{Elem, Layer, Sites, Tapped, Taps};

@@ -9,7 +9,7 @@ use candle_core::{DType, Device, Result, Tensor, safetensors};
 /// How far a value may be from its reference `r`, times `1 + |r|`: the float noise of another order of summing.
 pub const TOLERANCE: f64 = 2e-5;
 
-/// Reference data made by `tools/make_goldens.py`: a folder of `tests/data`.
+/// Reference data made by `tools/make_goldens.py` or `make_ops_goldens.py`: a folder of `tests/data`.
 pub struct Golden {
     folder: PathBuf,
     tensors: HashMap<String, Tensor>,

@@ -1,6 +1,7 @@
 //! Leaves: layers whose inside has no taps. All of candle-nn's.
 
 mod info;
+mod norm;
 mod recurrent;
 mod train;
 
@@ -8,8 +9,7 @@ use candle_core::quantized::QMatMul;
 use candle_core::{Module, Result, Tensor};
 use candle_nn::ops::Identity;
 use candle_nn::{
-    Activation, Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d, Embedding, Func, GroupNorm, LayerNorm, Linear, PReLU,
-    RmsNorm, Sequential,
+    Activation, Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d, Embedding, Func, GroupNorm, Linear, PReLU, Sequential,
 };
 
 pub use recurrent::{Recurrent, SeqSites, SeqTaps, StepSites, StepTaps};
@@ -95,8 +95,6 @@ modules! {
     [] ConvTranspose1d;
     [] ConvTranspose2d;
     [] Embedding;
-    [] LayerNorm;
-    [] RmsNorm;
     [] GroupNorm;
     [] Activation;
     [] PReLU;

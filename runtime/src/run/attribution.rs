@@ -208,8 +208,7 @@ where
     fn gradient_at(&self, value: &Tensor) -> std::result::Result<Tensor, M::Error> {
         let setup = self.from(value)?;
         let (args, model) = (self.args.clone(), setup.model);
-        let found =
-            self.loss.gradients_of(&setup, Inputs::default(), &self.site, |at| model.__taper_call(args, at))?;
+        let found = self.loss.gradients_of(&setup, Inputs::default(), &self.site, |at| model.__taper_call(args, at))?;
         Ok(found.gradients)
     }
 

@@ -209,11 +209,7 @@ impl<'m, M: Tapped> LossSetup<'m, '_, M> {
                 None => selection.read(&Reader::new(&slots, &self.setup.model)),
             }
         };
-        Ok(Gradients {
-            loss: loss.detach(),
-            values: read(Read::Values)?,
-            gradients: read(Read::Gradients)?,
-        })
+        Ok(Gradients { loss: loss.detach(), values: read(Read::Values)?, gradients: read(Read::Gradients)? })
     }
 
     fn no_gradient(&self, index: u32) -> Error {

@@ -14,13 +14,13 @@ mod weights;
 use std::fmt;
 use std::ops::Deref;
 
+pub use attribution::IntegratedGradients;
 pub use inputs::{Argument, Comparable, Incomparable, Seen};
 pub use loss::{Gradients, Loss, LossSetup};
 pub use on::{IntoArgs, RunOn};
 pub use plain::{capture, forward_with_taps, site_table};
 pub use recording::Recording;
 pub use setup::Setup;
-pub use attribution::IntegratedGradients;
 pub use sweep::{Metric, Sweep, SweepTable};
 pub use values::Values;
 

@@ -15,7 +15,10 @@ use crate::{Error, Result};
 impl<M: Tapped> fmt::Debug for Setup<'_, '_, M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let model = self.model.type_name();
-        f.debug_struct("Run").field("model", &model).field("changes", &self.changes.iter().len()).finish_non_exhaustive()
+        f.debug_struct("Run")
+            .field("model", &model)
+            .field("changes", &self.changes.iter().len())
+            .finish_non_exhaustive()
     }
 }
 

@@ -289,7 +289,9 @@ impl<'r, M: Model> Sweep<'r, M> {
                     )));
                 }
                 Some((_, other, _)) if *other != dims => {
-                    return Err(Error::Msg("sites of different rank are patched along different dimensions".to_owned()));
+                    return Err(Error::Msg(
+                        "sites of different rank are patched along different dimensions".to_owned(),
+                    ));
                 }
                 Some(_) => {}
                 None => found = Some((place, dims, sizes)),
@@ -298,11 +300,7 @@ impl<'r, M: Model> Sweep<'r, M> {
         Ok(found.map(|(_, dims, sizes)| (dims, sizes)).unwrap_or_default())
     }
 
-    fn run(
-        &mut self,
-        patch: Option<(usize, Tensor)>,
-        args: M::Args<'_>,
-    ) -> std::result::Result<M::Output, M::Error> {
+    fn run(&mut self, patch: Option<(usize, Tensor)>, args: M::Args<'_>) -> std::result::Result<M::Output, M::Error> {
         let patched = patch.is_some();
         if let Some((place, value)) = patch {
             let Place { index, visits, .. } = &self.places[place];

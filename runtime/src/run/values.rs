@@ -22,7 +22,11 @@ impl Values for Tensor {
 impl<V: Values> Values for Vec<V> {
     fn zip_with(&self, other: &Self, f: &dyn Fn(&Tensor, &Tensor) -> Result<Tensor>) -> Result<Self> {
         if self.len() != other.len() {
-            return Err(Error::Msg(format!("{} values and {}: they must be of the same selection", self.len(), other.len())));
+            return Err(Error::Msg(format!(
+                "{} values and {}: they must be of the same selection",
+                self.len(),
+                other.len()
+            )));
         }
         self.iter().zip(other).map(|(a, b)| a.zip_with(b, f)).collect()
     }

@@ -50,7 +50,7 @@ impl Attn {
     pub(crate) fn forward(&self, #[tap] x: &Tensor) -> Result<Tensor> {
         let qkv = self.qkv.forward(x)?;
         #[tap]
-        let pattern = candle_nn::ops::softmax(&qkv, 1)?;
+        let pattern = taper::ops::softmax_last_dim(&qkv)?;
         #[tap]
         let z = (pattern * 2.)?;
         self.proj.forward(&z)

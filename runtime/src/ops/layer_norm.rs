@@ -1,0 +1,89 @@
+use candle_core::{D, DType, Result, Tensor};
+
+use super::check::{contiguous, fits};
+use super::graft::{Backward, differentiable, wanted, widened};
+
+/// Layer normalization of the last dimension: each row of `x` minus its mean, divided by the square root of its variance
+/// plus `eps`, times `weight`, plus `bias`.
+///
+/// `x`: any shape; `weight` and `bias`: `[width]` for a last dimension of that width; to the shape of `x`. In half
+/// precision the rows are normalized in single precision.
+///
+/// Bitwise [`candle_nn::ops::layer_norm`], which drops gradients; PyTorch's `F.layer_norm(x, x.shape[-1:], weight, bias,
+/// eps)`. That computes the variance as the mean of the squares minus the square of the mean, which has few digits left
+/// where the mean is much larger than the deviations; the gradients are computed without that loss. `f64`, which candle's
+/// kernel takes on CUDA only, is [`layer_norm_slow`](candle_nn::ops::layer_norm_slow) elsewhere.
+///
+/// ```
+/// # use taper::candle_core::{Device, Tensor, Var};
+/// let x = Tensor::new(&[[1f32, 3.], [6., 2.]], &Device::Cpu)?;
+/// let weight = Var::new(&[2f32, 2.], &Device::Cpu)?;
+/// let bias = Var::new(&[0f32, 1.], &Device::Cpu)?;
+/// let y = taper::ops::layer_norm(&x, &weight, &bias, 0.)?;
+/// assert_eq!(y.to_vec2::<f32>()?, [[-2., 3.], [2., -1.]]);
+///
+/// let gradients = y.sum_all()?.backward()?;
+/// assert_eq!(gradients.get(&weight).unwrap().to_vec1::<f32>()?, [0., 0.]);
+/// assert_eq!(gradients.get(&bias).unwrap().to_vec1::<f32>()?, [2., 2.]);
+/// # Ok::<(), taper::candle_core::Error>(())
+/// ```
+///
+/// # Errors
+/// Shapes, types and devices that don't fit, a tensor that is not contiguous, a last dimension that is empty.
+pub fn layer_norm(x: &Tensor, weight: &Tensor, bias: &Tensor, eps: f32) -> Result<Tensor> {
+    contiguous(LayerNorm::NAME, "x", x)?;
+    fits(LayerNorm::NAME, x, "weight", weight)?;
+    fits(LayerNorm::NAME, x, "bias", bias)?;
+    if x.dtype() == DType::F64 && !x.device().is_cuda() {
+        return candle_nn::ops::layer_norm_slow(x, weight, bias, eps);
+    }
+    fused_layer_norm(x, weight, bias, eps)
+}
+
+/// candle's fused operation, with its errors.
+pub(crate) fn fused_layer_norm(x: &Tensor, weight: &Tensor, bias: &Tensor, eps: f32) -> Result<Tensor> {
+    differentiable([x, weight, bias], LayerNorm { eps }, || candle_nn::ops::layer_norm(x, weight, bias, eps))
+}
+
+pub(super) struct LayerNorm {
+    pub(super) eps: f32,
+}
+
+impl Backward<3> for LayerNorm {
+    const NAME: &'static str = "layer_norm";
+
+    fn backward(&self, inputs: [&Tensor; 3], _: &Tensor, grad: &Tensor) -> Result<[Option<Tensor>; 3]> {
+        let [x, weight, bias] = inputs;
+        let grad = widened(grad)?;
+        let wide = widened(x)?;
+        let centred = wide.broadcast_sub(&wide.mean_keepdim(D::Minus1)?)?;
+        let (normed, scale) = normed(&centred, self.eps)?;
+        Ok([
+            wanted(x, || {
+                let grad = grad_of_normed(&grad, weight, &normed, &scale)?;
+                grad.broadcast_sub(&grad.mean_keepdim(D::Minus1)?)?.to_dtype(x.dtype())
+            })?,
+            wanted(weight, || sum_of_rows(&(&grad * &normed)?)?.to_dtype(weight.dtype()))?,
+            wanted(bias, || sum_of_rows(&grad)?.to_dtype(bias.dtype()))?,
+        ])
+    }
+}
+
+/// Each row of `x` times a scale that makes the mean of its squares 1 but for `eps`; and the scales.
+pub(super) fn normed(x: &Tensor, eps: f32) -> Result<(Tensor, Tensor)> {
+    let scale = (x.sqr()?.mean_keepdim(D::Minus1)? + f64::from(eps))?.sqrt()?.recip()?;
+    Ok((x.broadcast_mul(&scale)?, scale))
+}
+
+/// From the gradient of the output to that of the input of [`normed`]: what changes a row's length has no effect.
+pub(super) fn grad_of_normed(grad: &Tensor, weight: &Tensor, normed: &Tensor, scale: &Tensor) -> Result<Tensor> {
+    let grad = grad.broadcast_mul(&widened(weight)?)?;
+    let along = (&grad * normed)?.mean_keepdim(D::Minus1)?;
+    (grad - normed.broadcast_mul(&along)?)?.broadcast_mul(scale)
+}
+
+/// Over all dimensions but the last.
+pub(super) fn sum_of_rows(x: &Tensor) -> Result<Tensor> {
+    let width = x.dim(D::Minus1)?;
+    x.reshape((x.elem_count() / width, width))?.sum(0)
+}

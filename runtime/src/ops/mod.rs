@@ -1,0 +1,61 @@
+//! Operations that models are written with, and whose gradients are there.
+//!
+//! candle computes these by fused kernels, and **drops the gradient without a word**: behind one, `backward()` finds nothing,
+//! or, where another way leads around it, only the part of that way, which is wrong. The functions here have the same
+//! values, bit for bit and on every device, because candle computes them; where no input is on the autograd graph they are
+//! candle's call and nothing else.
+//!
+//! | here | bitwise | PyTorch |
+//! |---|---|---|
+//! | [`softmax_last_dim`] | [`candle_nn::ops::softmax_last_dim`] | `softmax(x, dim=-1)` |
+//! | [`layer_norm`] | [`candle_nn::ops::layer_norm`] | `F.layer_norm` |
+//! | [`rms_norm`] | [`candle_nn::ops::rms_norm`] | `F.rms_norm` |
+//! | [`rope`](rope()) | [`candle_nn::rotary_emb::rope`] | `apply_rotary_pos_emb` of Hugging Face's Llama |
+//! | [`rope_i`](rope_i()) | [`candle_nn::rotary_emb::rope_i`] | the same of its GPT-J |
+//! | [`attention`] | matrix products and [`softmax_last_dim`] | `F.scaled_dot_product_attention`, and the pattern |
+//!
+//! Gradients flow to every input that is tracked, also where `x` is not and a weight is. They are exact, not those of the
+//! kernel's roundings; in half precision they are computed in single precision and rounded once, except that `rope`
+//! rotates back in the type of `x`, as it rotated. Second derivatives are right where candle keeps them, in a process with
+//! `CANDLE_GRAD_DO_NOT_DETACH=1`; candle drops them otherwise.
+//!
+//! The leaves [`LayerNorm`](candle_nn::LayerNorm) and [`RmsNorm`](candle_nn::RmsNorm) have their gradients in every traced
+//! run, such as `forward_with_taps`. In a plain `forward` they are candle's own, and a contiguous input loses its gradient
+//! in `RmsNorm`, and in a `LayerNorm` that has a bias. Train through a traced run, or write [`layer_norm`] with the layer's
+//! `weight()`, `bias()` and `eps()` in the `forward`.
+//!
+//! # What else drops gradients
+//!
+//! | in candle | instead |
+//! |---|---|
+//! | [`ops::sdpa`](candle_nn::ops::sdpa) (Metal), [`attention::flash_attn`](candle_nn::attention::flash_attn) and the other flash kernels, [`varlen_attention`](candle_nn::varlen_attention) | [`attention`] |
+//! | [`rotary_emb::rope_thd`](candle_nn::rotary_emb::rope_thd) | `transpose(1, 2)`, `contiguous()`, [`rope`](rope()), and back |
+//! | [`QMatMul`](candle_core::quantized::QMatMul) of a quantized tensor | a [`Linear`](candle_nn::Linear) of `QTensor::dequantize` |
+//! | `slice_set`, `scatter_set`, `scatter_add_set`, `inplace_op1` and the like, [`KvCache`](candle_nn::kv_cache::KvCache) | `Tensor::cat`, `scatter`, `scatter_add`; no cache |
+//! | `moe::moe_gemm` and its quantized kin | a matrix product for each expert |
+//! | `detach`, `to_vec*`, `Tensor::new` of what was read | none: the value leaves the graph there |
+//!
+//! `conv_transpose1d` and max-pooling whose windows overlap fail aloud in `backward()`. `argmax`, `arg_sort_last_dim`,
+//! comparisons, `round`, `floor`, `ceil` and `sign` have no gradient, in candle as anywhere.
+
+mod attention;
+mod check;
+mod graft;
+mod layer_norm;
+mod rms_norm;
+mod rope;
+mod rope_i;
+mod rotary;
+mod softmax;
+#[cfg(test)]
+mod tests;
+
+pub use attention::{Attention, Mask, attention, attention_output, attention_scores};
+pub use layer_norm::layer_norm;
+pub use rms_norm::rms_norm;
+pub use rope::rope;
+pub use rope_i::rope_i;
+pub use softmax::softmax_last_dim;
+
+pub(crate) use layer_norm::fused_layer_norm;
+pub(crate) use rms_norm::fused_rms_norm;

@@ -1,0 +1,97 @@
+use super::*;
+
+const DTYPES: [DType; 4] = [DType::F32, DType::F64, DType::F16, DType::BF16];
+
+/// The same numbers, not at the start of their memory.
+fn at_an_offset(x: &Tensor) -> Result<Tensor> {
+    let shifted = Tensor::cat(&[&x.zeros_like()?, x], 0)?.narrow(0, x.dim(0)?, x.dim(0)?)?;
+    assert!(shifted.is_contiguous() && shifted.layout().start_offset() > 0);
+    Ok(shifted)
+}
+
+/// The same numbers in the same places, on the graph.
+fn tracked_alike(inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+    let tracked = |input: &Tensor| {
+        let var = Var::from_tensor(input)?;
+        if input.layout().start_offset() > 0 { at_an_offset(&var) } else { Ok(var.as_tensor().clone()) }
+    };
+    inputs.iter().map(tracked).collect()
+}
+
+/// What candle's fused operation gives; its composed one where the fused one does not take the type.
+fn expected(case: &Case, inputs: &[Tensor]) -> Result<Tensor> {
+    match (case.name, inputs[0].dtype()) {
+        ("layer_norm" | "rms_norm", DType::F64) => {
+            assert!((case.fused)(inputs).is_err(), "candle's {} takes F64 now: no need for another", case.name);
+            case.composed.expect("norms have one")(inputs)
+        }
+        _ => (case.fused)(inputs),
+    }
+}
+
+#[test]
+fn are_candles_bit_for_bit_tracked_or_not() -> Result<()> {
+    for case in cases() {
+        for dtype in DTYPES {
+            let inputs = case.inputs(dtype)?;
+            let what = format!("{} of {:?} in {dtype:?}", case.name, inputs[0].shape());
+            let shifted = inputs.iter().map(at_an_offset).collect::<Result<Vec<_>>>()?;
+            for inputs in [inputs, shifted] {
+                let expected = expected(&case, &inputs)?;
+                let plain = (case.ours)(&inputs)?;
+                assert!(!plain.track_op());
+                assert_same(&plain, &expected, &what);
+                let tracked = (case.ours)(&tracked_alike(&inputs)?)?;
+                assert!(tracked.track_op() && tracked.is_contiguous());
+                assert_same(&tracked, &expected, &what);
+            }
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn a_view_of_a_variable_is_one_too() -> Result<()> {
+    let case = Case::layer_norm((4, 6));
+    let vars = vars(&case.inputs(DType::F32)?)?;
+    let view = vars[0].narrow(0, 2, 2)?;
+    let inputs = [view, vars[1].as_tensor().clone(), vars[2].as_tensor().clone()];
+    let y = (case.ours)(&inputs)?;
+    assert_same(&y, &(case.fused)(&inputs)?, "layer_norm");
+    let grads = loss(&y)?.backward()?;
+    let rows = doubles(grads.get(&vars[0]).expect("x is tracked"));
+    assert!(rows[..12].iter().all(|&grad| grad == 0.) && rows[12..].iter().any(|&grad| grad != 0.));
+    Ok(())
+}
+
+#[test]
+fn of_large_numbers_and_of_masked_ones_are_candles_too() -> Result<()> {
+    let device = &Device::Cpu;
+    let masked = Tensor::new(&[[f32::NEG_INFINITY, 1.], [1e30, -1e30], [f32::NEG_INFINITY; 2]], device)?;
+    let y = softmax_last_dim(Var::from_tensor(&masked)?.as_tensor())?;
+    assert_same(&y, &candle_nn::ops::softmax_last_dim(&masked)?, "softmax");
+    assert_eq!(doubles(&y.narrow(0, 0, 2)?), [0., 1., 1., 0.]);
+
+    let large = Tensor::new(&[[1000f32, 1000.5, 999.], [-3e18, 2e18, 1e18]], device)?;
+    let (weight, bias) = (numbers(3, 1.).to_dtype(DType::F32)?, numbers(3, 2.).to_dtype(DType::F32)?);
+    let var = Var::from_tensor(&large)?;
+    let y = layer_norm(&var, &weight, &bias, EPS)?;
+    assert_same(&y, &candle_nn::ops::layer_norm(&large, &weight, &bias, EPS)?, "layer_norm");
+    assert_same(&rms_norm(&var, &weight, EPS)?, &candle_nn::ops::rms_norm(&large, &weight, EPS)?, "rms_norm");
+    Ok(())
+}
+
+#[test]
+fn of_no_rows_are_empty_with_a_gradient() -> Result<()> {
+    let mut cases = vec![Case::softmax((0, 3)), Case::layer_norm((0, 3)), Case::rms_norm((2, 0, 3))];
+    cases.extend([Case::rope((0, 2, 3, 4), (3, 2)), Case::rope_i((2, 0, 3, 4), (5, 2))]);
+    cases.push(Case::rope((2, 0, 3, 4), (2, 3, 2)));
+    for case in cases {
+        let inputs = case.inputs(DType::F32)?;
+        assert_same(&(case.ours)(&inputs)?, &(case.fused)(&inputs)?, case.name);
+        for (grad, input) in gradients(case.ours, &inputs)?.iter().zip(&inputs) {
+            assert_same(grad, &input.zeros_like()?, case.name);
+        }
+    }
+    Ok(())
+}
