@@ -41,6 +41,7 @@
 #[path = "private.rs"]
 pub mod __private;
 mod bundle;
+pub mod check;
 mod glob;
 mod leaf;
 mod load;
@@ -65,6 +66,7 @@ pub use taper_macros::forward;
 #[doc = include_str!("../../README.md")]
 struct Readme;
 
+pub use check::{Check, check};
 pub use leaf::{SeqSites, SeqTaps, StepSites, StepTaps};
 pub use load::{Load, Weights};
 pub use model::Model;

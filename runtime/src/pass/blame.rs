@@ -15,6 +15,8 @@ pub(super) struct Call {
     done: bool,
     /// Whether anything in its body is on the autograd graph.
     pub(super) tracked: bool,
+    /// Whether anything in its body is off it that could be on it.
+    pub(super) untracked: bool,
 }
 
 /// The innermost call that failed.

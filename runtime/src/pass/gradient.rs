@@ -169,19 +169,29 @@ impl Pass<'_> {
         Ok(value)
     }
 
-    /// A value that is off the graph after others of the same body were on it has lost what it came from.
+    /// A value that is off the graph after others of the same body were on it has lost what it came from, if nothing else was
+    /// off the graph that it could come from.
     pub(super) fn check_tracked(&mut self, index: u32, value: &dyn Any) {
         let detached = std::mem::take(&mut self.detached);
         let (Some(tracked), Some(body)) = (tracked(value), self.calls.last_mut()) else { return };
-        if body.tracked && !tracked && !detached {
-            let name = self.model.names().of(index);
-            self.fail(Error::Msg(format!(
-                "`{name}` has lost its gradient: values before it are on the autograd graph, and it is not; candle's \
-                 `softmax_last_dim`, `rope`, `sdpa` and others drop gradients without a word: use those of `taper::ops`, and \
-                 write `#[tap(detached)]` on what is meant to be off the graph"
-            )));
+        if tracked {
+            body.tracked = true;
             return;
         }
-        body.tracked |= tracked;
+        if !body.tracked || detached {
+            body.untracked |= !detached;
+            return;
+        }
+        if body.untracked {
+            // It may come from what was never on the graph. If the loss turns out to be off it too, this is where.
+            self.suspect.get_or_insert(index);
+            return;
+        }
+        let name = self.model.names().of(index);
+        self.fail(Error::Msg(format!(
+            "`{name}` has lost its gradient: values before it are on the autograd graph, and it is not; candle's \
+             `softmax_last_dim`, `rope`, `sdpa` and others drop gradients without a word: use those of `taper::ops`, and \
+             write `#[tap(detached)]` on what is meant to be off the graph"
+        )));
     }
 }

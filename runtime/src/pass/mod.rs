@@ -74,6 +74,8 @@ pub struct Pass<'r> {
     differentiated: bool,
     /// The next tap is off the autograd graph on purpose.
     detached: bool,
+    /// The first value that may have lost its gradient.
+    suspect: Option<u32>,
     calls: Vec<Call>,
     /// The site of the last value.
     last: u32,
@@ -150,6 +152,7 @@ impl<'r> Pass<'r> {
             effects: false,
             differentiated: false,
             detached: false,
+            suspect: None,
             calls: Vec::new(),
             last: u32::MAX,
             failed: None,
@@ -490,7 +493,7 @@ impl<'r> Pass<'r> {
         match result {
             Ok(output) => {
                 self.all_reached()?;
-                Ok(Finished { output: Some(output), slots: self.current, model: self.model })
+                Ok(Finished { output: Some(output), slots: self.current, suspect: self.suspect, model: self.model })
             }
             // Frames that were open when the pass stopped hold nothing that was asked for.
             Err(_) if self.stopped => {
@@ -498,7 +501,7 @@ impl<'r> Pass<'r> {
                     true => self.current,
                     false => self.enclosing.swap_remove(0).0,
                 };
-                Ok(Finished { output: None, slots, model: self.model })
+                Ok(Finished { output: None, slots, suspect: self.suspect, model: self.model })
             }
             Err(mut error) => {
                 self.place_of(&mut error);
@@ -527,6 +530,7 @@ pub(crate) struct Finished<'r, T> {
     /// `None` if the run stopped early.
     output: Option<T>,
     slots: Slots,
+    suspect: Option<u32>,
     model: &'r dyn Describe,
 }
 
@@ -538,6 +542,11 @@ impl<T> Finished<'_, T> {
 
     pub(crate) fn into_slots(self) -> Slots {
         self.slots
+    }
+
+    /// The first value that may have lost its gradient.
+    pub(crate) fn suspect(&self) -> Option<u32> {
+        self.suspect
     }
 
     pub(crate) fn slots(&self) -> &Slots {
