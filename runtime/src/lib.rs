@@ -42,10 +42,12 @@
 pub mod __private;
 mod bundle;
 mod glob;
+pub mod interventions;
 mod leaf;
 mod load;
 mod model;
 mod names;
+mod numeric;
 pub mod ops;
 mod pass;
 mod run;
