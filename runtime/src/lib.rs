@@ -55,6 +55,7 @@ pub mod select;
 pub mod site;
 mod tapped;
 mod taps;
+pub mod tensors;
 
 pub use candle_core;
 pub use candle_nn;
