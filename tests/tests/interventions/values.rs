@@ -169,6 +169,44 @@ fn parts_of_another_value() -> Result<()> {
 }
 
 #[test]
+fn closures_of_ones_own() -> Result<()> {
+    let x = matrix(&[[1., 2., 3.], [4., 5., 6.]]);
+    assert_eq!(values(&at(1, 2, |x| x.neg())(&x)?), [1., 2., -3., 4., 5., -6.]);
+    // One index after another, as `edit_at` would do it.
+    let heads = (0..3).try_fold(x.clone(), |x, head| at(1, head, scale(head as f64))(&x))?;
+    assert_eq!(values(&heads), [0., 2., 6., 0., 5., 12.]);
+    Ok(())
+}
+
+#[test]
+fn values_without_elements_and_without_dimensions() -> Result<()> {
+    let v = new(&[1., 2., 3.]);
+    let edits: [super::Edit; 10] = [
+        Box::new(zero()),
+        Box::new(replace(&v)),
+        Box::new(mean(0)),
+        Box::new(scale(2.)),
+        Box::new(add(2., &v)),
+        Box::new(clamp(-1., 1.)),
+        Box::new(noise(1., 0)),
+        Box::new(project_out(&v)),
+        Box::new(shuffle(1, 0)),
+        Box::new(at(1, [2, 0], scale(2.))),
+    ];
+    for shape in [vec![0, 3], vec![2, 0, 3]] {
+        let x = Tensor::zeros(shape.as_slice(), DType::F32, &Device::Cpu)?;
+        for (i, edit) in edits.iter().enumerate().filter(|&(i, _)| shape[1] > 0 || i < 9) {
+            assert_eq!(edit(&x)?.dims(), shape, "edit {i}");
+        }
+    }
+    let x = Tensor::new(3f32, &Device::Cpu)?;
+    assert_eq!(scale(2.)(&x)?.to_scalar::<f32>()?, 6.);
+    assert_eq!(clamp(0., 1.)(&x)?.to_scalar::<f32>()?, 1.);
+    assert_eq!(add(2., &x)(&x)?.to_scalar::<f32>()?, 9.);
+    Ok(())
+}
+
+#[test]
 fn every_float_dtype_and_integers_where_they_make_sense() -> Result<()> {
     for dtype in [DType::F64, DType::F32, DType::F16, DType::BF16, DType::F8E4M3] {
         let x = matrix(&[[1., 2., 3.], [4., 5., 6.]]).to_dtype(dtype)?;

@@ -83,6 +83,15 @@ fn the_largest_agree_with_a_sort() -> Result<()> {
 }
 
 #[test]
+fn equal_ones_keep_their_order_in_long_rows() -> Result<()> {
+    // 0, 1, 2, 0, 1, 2, ..: the twos stand at 2, 5, 8, .., then come the ones at 1, 4, 7, ..
+    let x = Tensor::from_iter((0..3000).map(|i| (i % 3) as f32), &Device::Cpu)?;
+    let expected: Vec<u32> = (0..1000).map(|i| 3 * i + 2).chain((0..500).map(|i| 3 * i + 1)).collect();
+    assert_eq!(top_k(&x, 1500)?.1.to_vec1::<u32>()?, expected);
+    Ok(())
+}
+
+#[test]
 fn the_largest_have_a_gradient_and_limits() -> Result<()> {
     assert_gradient(&numbers((2, 3, 4), 1), |x| Ok(top_k(x, 2)?.0));
     assert_eq!(top_k(&new(&[1., 2.]), 0)?.0.dims(), [0]);
