@@ -417,18 +417,22 @@ impl<'r> Pass<'r> {
 
     fn try_keep(&mut self, index: u32, value: &mut dyn Any, slot: fn(&dyn Any, bool) -> Slot) -> Result<()> {
         let flags = self.flags[index as usize];
-        if flags & CHANGE != 0 {
-            self.change(index, value)?;
-        }
+        let origin = match self.given.take() {
+            Some((given, origin)) if given == index => origin,
+            _ => Origin::Computed,
+        };
         if self.differentiated {
-            self.check_tracked(index, value);
+            self.check_tracked(index, value, origin);
+        }
+        if flags & CHANGE != 0 {
+            self.change(index, value, origin)?;
         }
         if flags & PLANT != 0 {
             let planted = gradient::plant(value, slot).map_err(|error| self.at_site(index, error))?;
             if !self.current.put(index, Slot::Planted(Box::new(planted))) {
                 return Err(self.produced_twice(index));
             }
-            self.body_is_tracked();
+            self.now_tracked(index, Some(true));
         }
         if let Some(order) = &mut self.order {
             self.current.mark(index, *order);
@@ -441,21 +445,15 @@ impl<'r> Pass<'r> {
     }
 
     #[cold]
-    fn change(&mut self, index: u32, value: &mut dyn Any) -> Result<()> {
-        let origin = match self.given.take() {
-            Some((given, origin)) if given == index => origin,
-            _ => Origin::Computed,
-        };
+    fn change(&mut self, index: u32, value: &mut dyn Any, origin: Origin) -> Result<()> {
         let (path, reached) = (self.path.as_deref().unwrap_or_default(), &mut self.reached);
         let Some(changes) = self.changes else { return Ok(()) };
         let changed = changes.apply(index, path, origin, value, |place| reached[place] = true);
-        changed.map_err(|error| self.at_site(index, error))
-    }
-
-    fn body_is_tracked(&mut self) {
-        if let Some(body) = self.calls.last_mut() {
-            body.tracked = true;
+        changed.map_err(|error| self.at_site(index, error))?;
+        if self.differentiated {
+            self.now_tracked(index, gradient::tracked(value));
         }
+        Ok(())
     }
 
     fn at_site(&self, index: u32, error: Error) -> Error {
