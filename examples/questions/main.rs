@@ -25,6 +25,7 @@ fn main() -> Result<()> {
     inside_a_layer(&net, &x)?;
     every_layer(&net, &x)?;
     from_a_file(&x)?;
+    from_the_middle(&net, &x)?;
     by_a_wrong_name(&net, &x)
 }
 
@@ -124,6 +125,25 @@ fn save_and_load(path: &Path) -> Result<Net> {
     Net::load(VarBuilder::from_varmap(&trained, DType::F32, &Device::Cpu))?;
     trained.save(path).with_context(|| format!("cannot write {}", path.display()))?;
     Ok(Weights::safetensors([path], DType::F32, &Device::Cpu)?.load(Net::load)?)
+}
+
+fn from_the_middle(net: &Net, x: &Tensor) -> Result<()> {
+    question("Can I start in the middle, with a value of my own?");
+    let (calls, recording) = count_calls(|| net.run().record(x));
+    let recording = recording?;
+    println!("    record: {calls} of {LAYERS} layers ran");
+    let stream = recording.values(|t| t.blocks[0].output)?;
+    // What comes before is taken from the recording; no layer of it runs.
+    let (calls, output) =
+        count_calls(|| recording.replay().start_at(|t| t.blocks[0].output, &(&stream * 2.)?).forward(x));
+    show("start_at(blocks[0].output)", &output?);
+    println!("    {calls} of {LAYERS} layers ran");
+    // The same for a change anywhere: what comes before it is reused.
+    let run = recording.replay().edit(|t| t.blocks[1].gate, |gate| gate.ones_like());
+    let (calls, output) = count_calls(|| run.forward(x));
+    show("edit(blocks[1].gate)", &output?);
+    println!("    {calls} of {LAYERS} layers ran");
+    Ok(())
 }
 
 fn by_a_wrong_name(net: &Net, x: &Tensor) -> Result<()> {

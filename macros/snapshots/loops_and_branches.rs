@@ -399,6 +399,21 @@ impl ::taper::__private::Model for Net {
     ) -> ::taper::__private::Result<Self::Output, Self::Error> {
         self.__taper_forward(argument_0, argument_1, at)
     }
+    fn __taper_seen(
+        (argument_0, argument_1): &Self::Args<'_>,
+    ) -> ::taper::__private::Vec<
+        (&'static ::core::primitive::str, ::taper::__private::Seen),
+    > {
+        #[allow(
+            unused_imports,
+            reason = "which of them is needed is for the types of the arguments to say"
+        )]
+        use ::taper::__private::arguments::*;
+        ::taper::__private::vec![
+            ("x", (& ::taper::__private::Argument(argument_0)).see()), ("cache", (&
+            ::taper::__private::Argument(argument_1)).see())
+        ]
+    }
     fn __taper_plain(
         &self,
         (argument_0, argument_1): Self::Args<'_>,

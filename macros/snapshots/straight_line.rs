@@ -349,6 +349,20 @@ impl ::taper::__private::Model for Mlp {
     ) -> ::taper::__private::Result<Self::Output, Self::Error> {
         self.__taper_forward(argument_0, at)
     }
+    fn __taper_seen(
+        (argument_0,): &Self::Args<'_>,
+    ) -> ::taper::__private::Vec<
+        (&'static ::core::primitive::str, ::taper::__private::Seen),
+    > {
+        #[allow(
+            unused_imports,
+            reason = "which of them is needed is for the types of the arguments to say"
+        )]
+        use ::taper::__private::arguments::*;
+        ::taper::__private::vec![
+            ("x", (& ::taper::__private::Argument(argument_0)).see())
+        ]
+    }
     fn __taper_plain(
         &self,
         (argument_0,): Self::Args<'_>,

@@ -41,11 +41,14 @@
 #[path = "private.rs"]
 pub mod __private;
 mod bundle;
+pub mod check;
 mod glob;
+pub mod interventions;
 mod leaf;
 mod load;
 mod model;
 mod names;
+mod numeric;
 pub mod ops;
 mod pass;
 mod run;
@@ -53,6 +56,7 @@ pub mod select;
 pub mod site;
 mod tapped;
 mod taps;
+pub mod tensors;
 
 pub use candle_core;
 pub use candle_nn;
@@ -65,6 +69,7 @@ pub use taper_macros::forward;
 #[doc = include_str!("../../README.md")]
 struct Readme;
 
+pub use check::{Check, check};
 pub use leaf::{SeqSites, SeqTaps, StepSites, StepTaps};
 pub use load::{Load, Weights};
 pub use model::Model;

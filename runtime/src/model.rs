@@ -37,7 +37,7 @@ pub trait Model: Runnable + Sized {
     /// The arguments of `forward`.
     type Args<'a>;
     /// What `forward` returns if it does not fail.
-    type Output;
+    type Output: 'static;
     /// What it fails with.
     type Error: From<Error> + 'static;
 

@@ -317,7 +317,11 @@ impl NamedSite {
         )))
     }
 
-    fn is_tensor(&self) -> Result<()> {
+    pub(crate) fn index(&self) -> u32 {
+        self.entry.index
+    }
+
+    pub(crate) fn is_tensor(&self) -> Result<()> {
         if self.entry.type_id == TypeId::of::<Tensor>() {
             return Ok(());
         }

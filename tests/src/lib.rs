@@ -1,6 +1,7 @@
 //! What the integration tests share.
 
 pub mod fixtures;
+pub mod gradients;
 pub mod interpreter;
 pub mod parity;
 pub mod programs;

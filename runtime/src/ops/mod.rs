@@ -33,7 +33,7 @@
 //! | [`QMatMul`](candle_core::quantized::QMatMul) of a quantized tensor | a [`Linear`](candle_nn::Linear) of `QTensor::dequantize` |
 //! | `slice_set`, `scatter_set`, `scatter_add_set`, `inplace_op1` and the like, [`KvCache`](candle_nn::kv_cache::KvCache) | `Tensor::cat`, `scatter`, `scatter_add`; no cache |
 //! | `moe::moe_gemm` and its quantized kin | a matrix product for each expert |
-//! | `detach`, `to_vec*`, `Tensor::new` of what was read | none: the value leaves the graph there |
+//! | `detach`, `to_vec0` to `to_vec3`, `to_scalar` | nothing: the value leaves the graph there |
 //!
 //! `conv_transpose1d` and max-pooling whose windows overlap fail aloud in `backward()`. `argmax`, `arg_sort_last_dim`,
 //! comparisons, `round`, `floor`, `ceil` and `sign` have no gradient, in candle as anywhere.

@@ -15,6 +15,10 @@ pub(super) struct Call {
     done: bool,
     /// Whether anything in its body is on the autograd graph.
     pub(super) tracked: bool,
+    /// Whether anything in its body is off it that could be on it.
+    pub(super) untracked: bool,
+    /// Whether its output is on the autograd graph.
+    pub(super) output: Option<bool>,
 }
 
 /// The innermost call that failed.
@@ -70,7 +74,9 @@ impl Pass<'_> {
             _ => {}
         }
         if let Some(outer) = self.calls.last_mut() {
-            outer.tracked |= call.tracked;
+            // Of a call, its output is what the caller sees; a helper's body is the caller's own.
+            outer.tracked |= call.output.unwrap_or(call.tracked);
+            outer.untracked |= call.output.map_or(call.untracked, |tracked| !tracked);
         }
     }
 

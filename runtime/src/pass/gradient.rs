@@ -6,6 +6,7 @@ use std::any::Any;
 use candle_core::backprop::GradStore;
 use candle_core::{DType, Shape, Tensor, Var};
 
+use super::change::Origin;
 use super::{Pass, Slot, Slots};
 use crate::bundle::for_tensors;
 use crate::select::Reducer;
@@ -169,19 +170,39 @@ impl Pass<'_> {
         Ok(value)
     }
 
-    /// A value that is off the graph after others of the same body were on it has lost what it came from.
-    pub(super) fn check_tracked(&mut self, index: u32, value: &dyn Any) {
+    /// Notes for the body whether a value that flows on is on the graph.
+    pub(super) fn now_tracked(&mut self, index: u32, tracked: Option<bool>) {
+        let (Some(tracked), Some(body)) = (tracked, self.calls.last_mut()) else { return };
+        body.tracked |= tracked;
+        body.untracked |= !tracked;
+        if body.site == Some(index) {
+            body.output = Some(tracked);
+        }
+    }
+
+    /// A value that is off the graph after others of the same body were on it has lost what it came from, if nothing else was
+    /// off the graph that it could come from.
+    pub(super) fn check_tracked(&mut self, index: u32, value: &dyn Any, origin: Origin) {
         let detached = std::mem::take(&mut self.detached);
-        let (Some(tracked), Some(body)) = (tracked(value), self.calls.last_mut()) else { return };
-        if body.tracked && !tracked && !detached {
-            let name = self.model.names().of(index);
-            self.fail(Error::Msg(format!(
-                "`{name}` has lost its gradient: values before it are on the autograd graph, and it is not; candle's \
-                 `softmax_last_dim`, `rope`, `sdpa` and others drop gradients without a word: use those of `taper::ops`, and \
-                 write `#[tap(detached)]` on what is meant to be off the graph"
-            )));
+        let (Some(tracked), Some(body)) = (tracked(value), self.calls.last()) else { return };
+        let lost = body.tracked && !tracked && !detached && origin == Origin::Computed;
+        let elsewhere = body.untracked;
+        if !detached {
+            self.now_tracked(index, Some(tracked));
+        }
+        if !lost {
             return;
         }
-        body.tracked |= tracked;
+        if elsewhere {
+            // It may come from what was never on the graph. If the loss turns out to be off it too, this is where.
+            self.suspect.get_or_insert(index);
+            return;
+        }
+        let name = self.model.names().of(index);
+        self.fail(Error::Msg(format!(
+            "`{name}` has lost its gradient: values before it are on the autograd graph, and it is not; candle's \
+             `softmax_last_dim`, `rope`, `sdpa` and others drop gradients without a word: use those of `taper::ops`, and \
+             write `#[tap(detached)]` on what is meant to be off the graph"
+        )));
     }
 }

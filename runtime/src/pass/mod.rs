@@ -74,6 +74,8 @@ pub struct Pass<'r> {
     differentiated: bool,
     /// The next tap is off the autograd graph on purpose.
     detached: bool,
+    /// The first value that may have lost its gradient.
+    suspect: Option<u32>,
     calls: Vec<Call>,
     /// The site of the last value.
     last: u32,
@@ -150,6 +152,7 @@ impl<'r> Pass<'r> {
             effects: false,
             differentiated: false,
             detached: false,
+            suspect: None,
             calls: Vec::new(),
             last: u32::MAX,
             failed: None,
@@ -414,18 +417,22 @@ impl<'r> Pass<'r> {
 
     fn try_keep(&mut self, index: u32, value: &mut dyn Any, slot: fn(&dyn Any, bool) -> Slot) -> Result<()> {
         let flags = self.flags[index as usize];
-        if flags & CHANGE != 0 {
-            self.change(index, value)?;
-        }
+        let origin = match self.given.take() {
+            Some((given, origin)) if given == index => origin,
+            _ => Origin::Computed,
+        };
         if self.differentiated {
-            self.check_tracked(index, value);
+            self.check_tracked(index, value, origin);
+        }
+        if flags & CHANGE != 0 {
+            self.change(index, value, origin)?;
         }
         if flags & PLANT != 0 {
             let planted = gradient::plant(value, slot).map_err(|error| self.at_site(index, error))?;
             if !self.current.put(index, Slot::Planted(Box::new(planted))) {
                 return Err(self.produced_twice(index));
             }
-            self.body_is_tracked();
+            self.now_tracked(index, Some(true));
         }
         if let Some(order) = &mut self.order {
             self.current.mark(index, *order);
@@ -438,21 +445,15 @@ impl<'r> Pass<'r> {
     }
 
     #[cold]
-    fn change(&mut self, index: u32, value: &mut dyn Any) -> Result<()> {
-        let origin = match self.given.take() {
-            Some((given, origin)) if given == index => origin,
-            _ => Origin::Computed,
-        };
+    fn change(&mut self, index: u32, value: &mut dyn Any, origin: Origin) -> Result<()> {
         let (path, reached) = (self.path.as_deref().unwrap_or_default(), &mut self.reached);
         let Some(changes) = self.changes else { return Ok(()) };
         let changed = changes.apply(index, path, origin, value, |place| reached[place] = true);
-        changed.map_err(|error| self.at_site(index, error))
-    }
-
-    fn body_is_tracked(&mut self) {
-        if let Some(body) = self.calls.last_mut() {
-            body.tracked = true;
+        changed.map_err(|error| self.at_site(index, error))?;
+        if self.differentiated {
+            self.now_tracked(index, gradient::tracked(value));
         }
+        Ok(())
     }
 
     fn at_site(&self, index: u32, error: Error) -> Error {
@@ -490,7 +491,7 @@ impl<'r> Pass<'r> {
         match result {
             Ok(output) => {
                 self.all_reached()?;
-                Ok(Finished { output: Some(output), slots: self.current, model: self.model })
+                Ok(Finished { output: Some(output), slots: self.current, suspect: self.suspect, model: self.model })
             }
             // Frames that were open when the pass stopped hold nothing that was asked for.
             Err(_) if self.stopped => {
@@ -498,7 +499,7 @@ impl<'r> Pass<'r> {
                     true => self.current,
                     false => self.enclosing.swap_remove(0).0,
                 };
-                Ok(Finished { output: None, slots, model: self.model })
+                Ok(Finished { output: None, slots, suspect: self.suspect, model: self.model })
             }
             Err(mut error) => {
                 self.place_of(&mut error);
@@ -527,6 +528,7 @@ pub(crate) struct Finished<'r, T> {
     /// `None` if the run stopped early.
     output: Option<T>,
     slots: Slots,
+    suspect: Option<u32>,
     model: &'r dyn Describe,
 }
 
@@ -538,6 +540,11 @@ impl<T> Finished<'_, T> {
 
     pub(crate) fn into_slots(self) -> Slots {
         self.slots
+    }
+
+    /// The first value that may have lost its gradient.
+    pub(crate) fn suspect(&self) -> Option<u32> {
+        self.suspect
     }
 
     pub(crate) fn slots(&self) -> &Slots {

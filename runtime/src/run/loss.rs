@@ -137,7 +137,8 @@ impl<'m, M: Tapped> LossSetup<'m, '_, M> {
         let finished = pass.finish(result)?;
         self.all_reached(finished.slots(), &planted)?;
         let loss = self.of.of(&finished.reader())?;
-        Ok(self.differentiate(&loss, finished.slots(), &reducers, selection)?)
+        let suspect = finished.suspect();
+        Ok(self.differentiate(&loss, finished.slots(), &reducers, selection, suspect)?)
     }
 
     /// The loss of another run of the model, without its gradients.
@@ -198,6 +199,7 @@ impl<'m, M: Tapped> LossSetup<'m, '_, M> {
         slots: &Slots,
         reducers: &[Reducer<'_>],
         selection: &S,
+        suspect: Option<u32>,
     ) -> Result<Gradients<S::Value>> {
         let loss = scalar(loss)?;
         let grads = loss.backward()?;
@@ -205,17 +207,21 @@ impl<'m, M: Tapped> LossSetup<'m, '_, M> {
             let mut missing = Vec::new();
             let slots = read_planted(slots, what, &grads, reducers, &mut missing)?;
             match missing.first() {
-                Some(&index) => Err(self.no_gradient(index)),
+                Some(&index) => Err(self.no_gradient(index, suspect)),
                 None => selection.read(&Reader::new(&slots, &self.setup.model)),
             }
         };
         Ok(Gradients { loss: loss.detach(), values: read(Read::Values)?, gradients: read(Read::Gradients)? })
     }
 
-    fn no_gradient(&self, index: u32) -> Error {
-        let name = self.setup.model.names().of(index);
+    fn no_gradient(&self, index: u32, suspect: Option<u32>) -> Error {
+        let names = self.setup.model.names();
+        let name = names.of(index);
+        let suspect = suspect.map_or_else(String::new, |suspect| {
+            format!(" (the first value off the autograd graph after others on it is `{}`)", names.of(suspect))
+        });
         Error::Msg(format!(
-            "the loss does not depend on `{name}`, or something between them drops gradients; candle's `softmax_last_dim`, \
+            "the loss does not depend on `{name}`, or something between them drops gradients{suspect}; candle's `softmax_last_dim`, \
              `rope`, `sdpa` and others do so without a word: use those of `taper::ops`"
         ))
     }

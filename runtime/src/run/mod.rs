@@ -23,6 +23,7 @@ pub use recording::Recording;
 pub use setup::Setup;
 pub use sweep::{Metric, Sweep, SweepTable};
 pub use values::Values;
+pub(crate) use weights::Fingerprint;
 
 use crate::Result;
 use crate::names::Describe;

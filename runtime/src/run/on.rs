@@ -2,7 +2,7 @@
 
 use super::inputs::Inputs;
 use super::setup::Setup;
-use super::{Recording, Run};
+use super::{Gradients, Loss, Recording, Run};
 use crate::model::Model;
 use crate::select::Selection;
 use crate::tapped::{Stateless, Tapped};
@@ -59,6 +59,25 @@ impl<'r, 'm, 'e, A, M: Tapped> RunOn<'r, 'm, 'e, A, M> {
     }
 }
 
+impl<'m, 'e, M: Model> Run<'m, 'e, M> {
+    pub(crate) fn on_args<'r, 'a>(&'r self, args: M::Args<'a>) -> RunOn<'r, 'm, 'e, M::Args<'a>, M> {
+        RunOn::of(self.setup(), args)
+    }
+}
+
+impl<M: Model> Loss<'_, '_, M> {
+    /// The gradients with respect to what the closure selects, of any model.
+    pub(crate) fn on_args<S: Selection>(
+        &self,
+        args: M::Args<'_>,
+        select: impl FnOnce(M::Sites) -> S,
+    ) -> Result<Gradients<S::Value>, M::Error> {
+        let setup = self.setup();
+        let (inputs, model) = (setup.inputs(|| M::__taper_seen(&args)), setup.model());
+        setup.gradients(inputs, select, |at| model.__taper_call(args, at))
+    }
+}
+
 impl<'m, 'e, M: Model> RunOn<'_, 'm, 'e, M::Args<'_>, M> {
     fn inputs(&self) -> Inputs {
         self.setup.inputs(|| M::__taper_seen(&self.args))
@@ -89,6 +108,15 @@ impl<'m, 'e, M: Model> RunOn<'_, 'm, 'e, M::Args<'_>, M> {
     pub fn capture<S: Selection>(self, select: impl FnOnce(M::Sites) -> S) -> Result<S::Value, M::Error> {
         let (inputs, model) = (self.inputs(), self.setup.model());
         self.setup.capture(false, inputs, select, |at| model.__taper_call(self.args, at))
+    }
+
+    /// The same, the run not stopping before its end.
+    pub(crate) fn capture_to_the_end<S: Selection>(
+        self,
+        select: impl FnOnce(M::Sites) -> S,
+    ) -> Result<S::Value, M::Error> {
+        let (inputs, model) = (self.inputs(), self.setup.model());
+        self.setup.capture_to_the_end(inputs, select, |at| model.__taper_call(self.args, at))
     }
 
     /// Runs the model and keeps every value, so that later runs can start from them.

@@ -26,6 +26,7 @@ pub struct Recording<'m, 'e, M: Tapped> {
     changes: Changes<'e>,
     inputs: Inputs,
     weights: Weights,
+    layout: Layout,
 }
 
 /// What a replay starts from.
@@ -48,7 +49,8 @@ impl<'m, 'e, M: Tapped> Recording<'m, 'e, M> {
         inputs.check_comparable()?;
         let root = setup.recorded(&inputs, forward)?;
         let weights = Weights::of(setup.model, &root)?;
-        Ok(Recording { model: setup.model, root, changes: setup.changes.clone(), inputs, weights })
+        let layout = setup.layout.clone();
+        Ok(Recording { model: setup.model, root, changes: setup.changes.clone(), inputs, weights, layout })
     }
 
     /// The recorded values of a selection, in its shape, on the autograd graph of the recorded run.
@@ -59,9 +61,7 @@ impl<'m, 'e, M: Tapped> Recording<'m, 'e, M> {
         let mut setup = Setup::new(self.model);
         setup.base = Some(self.base());
         let selection = select(setup.user_sites());
-        let mut asked = setup.asked(&selection, true)?;
-        asked.awaited = None;
-        let mut pass = setup.unchecked_pass(asked, u32::MAX);
+        let mut pass = setup.unchecked_pass(setup.asked(&selection, true)?.to_the_end(), u32::MAX);
         pass.take_all(&self.root)?;
         selection.read(&pass.finish::<(), Error>(Ok(()))?.reader())
     }
@@ -76,6 +76,10 @@ impl<'m, 'e, M: Tapped> Recording<'m, 'e, M> {
 
     pub(crate) fn changes(&self) -> &Changes<'e> {
         &self.changes
+    }
+
+    pub(crate) fn layout(&self) -> &Layout {
+        &self.layout
     }
 
     pub(crate) fn root(&self) -> &Recorded {

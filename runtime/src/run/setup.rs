@@ -6,7 +6,7 @@ use super::inputs::{Inputs, Seen};
 use super::plain::RunResult;
 use super::recording::{Base, Recording};
 use crate::names::Describe;
-use crate::pass::{At, Change, Changes, KEEP, Pass, Recorded, Replay, What};
+use crate::pass::{AWAIT, At, Change, Changes, KEEP, Pass, REDUCE, Recorded, Replay, What};
 use crate::select::{Aims, Reducer, Selection, Targets, Wants, stranger};
 use crate::site::{Builder, Layout, Tree};
 use crate::tapped::Tapped;
@@ -42,6 +42,14 @@ pub(crate) struct Asked<'s> {
     pub(crate) reducers: Vec<Reducer<'s>>,
     pub(crate) awaited: Option<usize>,
     pub(crate) attached: bool,
+}
+
+impl Asked<'_> {
+    /// The same, the run going on to its end.
+    pub(crate) fn to_the_end(mut self) -> Self {
+        self.flags.iter_mut().for_each(|flags| *flags &= !AWAIT);
+        Asked { awaited: None, ..self }
+    }
 }
 
 impl<'m, 'e, M: Tapped> Setup<'m, 'e, M> {
@@ -145,7 +153,10 @@ impl<'m, 'e, M: Tapped> Setup<'m, 'e, M> {
         selection.want(&mut wants);
         let planned = wants.plan(&self.layout, &self.model);
         match planned {
-            Ok((flags, ..)) => self.keep = Some(flags.iter().map(|flags| flags & KEEP).collect()),
+            Ok((flags, ..)) => {
+                self.keep =
+                    Some(flags.iter().map(|flags| if flags & (KEEP | REDUCE) == 0 { 0 } else { KEEP }).collect())
+            }
             Err(error) => self.fail(&error),
         }
     }
@@ -267,6 +278,19 @@ impl<'m, 'e, M: Tapped> Setup<'m, 'e, M> {
         if pass.is_over() {
             return Ok(selection.read(&pass.finish::<(), E>(Ok(()))?.reader())?);
         }
+        let result = forward(pass.at(&self.sites()));
+        Ok(selection.read(&pass.finish(result)?.reader())?)
+    }
+
+    /// The same, the run going on to its end.
+    pub(crate) fn capture_to_the_end<S: Selection, T, E: From<Error> + 'static>(
+        &self,
+        inputs: Inputs,
+        select: impl FnOnce(M::Sites) -> S,
+        forward: impl FnOnce(At<'_, '_, '_, M::Sites>) -> RunResult<T, E>,
+    ) -> RunResult<S::Value, E> {
+        let selection = select(self.user_sites());
+        let mut pass = self.pass(self.asked(&selection, false)?.to_the_end(), None, &inputs)?;
         let result = forward(pass.at(&self.sites()));
         Ok(selection.read(&pass.finish(result)?.reader())?)
     }

@@ -26,7 +26,7 @@ pub struct Builder {
 }
 
 /// What a pass needs to know of a tree of sites.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Layout {
     /// Number of indices.
     pub(crate) len: u32,

@@ -45,3 +45,23 @@ fn a_run_is_written_as_the_docs_say() -> Result<()> {
     assert_eq!((g.loss.rank(), g.values.len(), g.gradients.len()), (0, 12, 12));
     Ok(())
 }
+
+/// The stream beside what is differentiated is off the graph, and nothing is lost by that.
+#[test]
+fn a_side_branch_can_be_differentiated_and_an_edit_may_cut_the_graph() -> Result<()> {
+    let model = net();
+    let ids = (input() * 0.1)?;
+    let loss = |t: crate::models::NetSites| t.output;
+    let sum = |y: &Tensor| y.sum_all();
+    for layer in 0..12 {
+        model.run().loss(loss, sum).gradients(&ids, |t| t.blocks[layer].attn.pattern)?;
+        model.run().loss(loss, sum).gradients(&ids, |t| t.blocks[layer].mlp.up.inner)?;
+    }
+    let cut = model.run().edit(|t| t.blocks[3].attn.pattern, |p| p.zeros_like());
+    let g = cut.loss(loss, sum).gradients(&ids, |t| t.blocks.each(|b| b.output))?;
+    assert_eq!(g.gradients.len(), 12);
+    let error = model.run().edit(|t| t.blocks[3].output, |p| p.zeros_like()).loss(loss, sum);
+    let error = error.gradients(&ids, |t| t.blocks[1].output).unwrap_err().to_string();
+    assert!(error.contains("the loss does not depend on `blocks.1.output`"), "{error}");
+    Ok(())
+}

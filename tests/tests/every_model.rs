@@ -1,0 +1,30 @@
+//! Every architecture of `taper-models` checks itself, with the weights that its reference data came with.
+
+use candle_core::{DType, Device, Result};
+use taper::Weights;
+use taper::check::{Report, Verdict};
+use taper_models::gpt2;
+use taper_tests::parity::Golden;
+
+/// Nothing is wrong, and hardly anything could not be told.
+#[track_caller]
+fn sound(report: Result<Report>) {
+    let report = report.unwrap_or_else(|report| panic!("{report}"));
+    let told = |verdict: fn(&taper::check::Finding) -> &Verdict| {
+        report.findings().iter().filter(|finding| *verdict(finding) == Verdict::Holds).count()
+    };
+    let taps = report.findings().len();
+    assert_eq!((told(|f| &f.kept), told(|f| &f.stop), told(|f| &f.back)), (taps, taps, taps), "{report}");
+    assert_eq!((told(|f| &f.effect), told(|f| &f.before), told(|f| &f.replay)), (taps, taps, taps), "{report}");
+    assert!(told(|f| &f.gradient) * 10 >= taps * 8, "{report}");
+}
+
+#[test]
+fn gpt2() -> Result<()> {
+    let golden = Golden::open("gpt2")?;
+    let config = gpt2::Config::from_file(golden.file("config.json"))?;
+    let weights = Weights::safetensors([golden.file("model.safetensors")], DType::F32, &Device::Cpu)?;
+    let model = gpt2::Gpt2::from_weights(weights, &config)?;
+    sound(taper::check(&model, golden.tensor("input.input_ids")));
+    Ok(())
+}
