@@ -18,6 +18,7 @@ use crate::{Error, Result};
 /// A run and a number to differentiate: what [`Run::loss`](super::Run::loss) gives.
 ///
 /// Its `gradients` takes the arguments of the model's own `forward` and a selection.
+#[must_use = "a loss does nothing until it is differentiated: `gradients`"]
 pub struct Loss<'m, 'e, M: Runnable + 'm> {
     runner: M::Runner<LossSetup<'m, 'e, M>>,
 }
