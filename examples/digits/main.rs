@@ -8,14 +8,13 @@
 mod data;
 mod inspect;
 mod model;
-mod picture;
 mod sheet;
 mod train;
 
 use std::fs;
 use std::path::Path;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use candle_core::{D, DType, Device, Tensor};
 use candle_nn::ops::softmax;
 use candle_nn::{VarBuilder, VarMap};
@@ -24,20 +23,21 @@ use rand_chacha::ChaCha8Rng;
 
 use data::{Digit, batch};
 use model::{CLASSES, DigitNet};
-use picture::{Canvas, Palette};
 use sheet::Panel;
+use taper_examples::picture::{Canvas, Palette};
 
 /// Where the files go, from where the program is started.
 const OUT: &str = "out";
 
 fn main() -> Result<()> {
-    let mut rng = ChaCha8Rng::seed_from_u64(seed()?);
+    let mut rng = ChaCha8Rng::seed_from_u64(taper_examples::seed()?);
     let split = data::split(&data::load()?, &mut rng);
     println!("{} digits to train on, {} to test on", split.train.len(), split.test.len());
 
     let variables = VarMap::new();
     let model = DigitNet::load(VarBuilder::from_varmap(&variables, DType::F32, &Device::Cpu))?;
-    train::initialize(&variables, &mut rng)?;
+    // Kaiming-uniform: a ReLU halves the variance.
+    taper_examples::initialize(&variables, 2.0, &mut rng)?;
     train::train(&model, &variables, &split.train, &train::Config::default(), &mut rng)?;
     println!("test accuracy {:.3}", train::accuracy(&model, &split.test)?);
 
@@ -52,16 +52,6 @@ fn main() -> Result<()> {
     inspect::separation(&model, &split.train, &split.test)?;
 
     write(&model, digit)
-}
-
-/// The first argument as a number, 0 without one.
-fn seed() -> Result<u64> {
-    let mut arguments = std::env::args().skip(1);
-    let seed = arguments.next().map_or(Ok(0), |seed| {
-        seed.parse().with_context(|| format!("the seed {seed:?} is not a whole number from 0"))
-    })?;
-    ensure!(arguments.next().is_none(), "usage: digits [SEED]");
-    Ok(seed)
 }
 
 /// Writes the files: a picture of what the convolutions make of `digit`, and all taps.
