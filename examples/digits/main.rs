@@ -1,11 +1,12 @@
 //! Trains a small network to read handwritten digits, then looks at what happens inside it.
 //!
-//! `cargo run --release --example digits [SEED]` prints the test accuracy and what the taps tell, and writes two files:
-//! `out/digits.png`, the feature maps of every convolution for one digit, and `out/digits.safetensors`, all that the
-//! network computed for it. The seed (0 without the argument) decides the split, the initial weights and the order of
+//! `cargo run --release --example digits [SEED]` prints the test accuracy and what the taps tell, and writes three
+//! files: `out/digits.png`, the feature maps of every convolution for one digit, `out/digits.safetensors`, all that the
+//! network computed for it, and `out/digits-grad-cam.png`, where it looks in digits read right and wrong. The seed (0 without the argument) decides the split, the initial weights and the order of
 //! training.
 
 mod data;
+mod explain;
 mod inspect;
 mod model;
 mod sheet;
@@ -51,11 +52,14 @@ fn main() -> Result<()> {
     println!("\nTest digits that are nearer to the mean of their own class than to any other, stage by stage:\n");
     inspect::separation(&model, &split.train, &split.test)?;
 
-    write(&model, digit)
+    println!("\nAccuracy on the test digits with the output of one part zeroed:\n");
+    explain::ablation(&model, &split.test)?;
+
+    write(&model, digit, &split.test)
 }
 
-/// Writes the files: a picture of what the convolutions make of `digit`, and all taps.
-fn write(model: &DigitNet, digit: &Digit) -> Result<()> {
+/// Writes the files: a picture of what the convolutions make of `digit`, all taps, and where it looks in `test`.
+fn write(model: &DigitNet, digit: &Digit, test: &[Digit]) -> Result<()> {
     let folder = Path::new(OUT);
     fs::create_dir_all(folder).with_context(|| format!("cannot create the folder {OUT}"))?;
     let (image, _) = batch(std::slice::from_ref(digit), &Device::Cpu)?;
@@ -67,7 +71,10 @@ fn write(model: &DigitNet, digit: &Digit) -> Result<()> {
     let (_, taps) = model.forward_with_taps(&image)?;
     taps.save(&tensors)?;
 
-    println!("\nwrote {} and {}", picture.display(), tensors.display());
+    let maps = folder.join("digits-grad-cam.png");
+    explain::draw(model, test)?.save(&maps)?;
+
+    println!("\nwrote {}, {} and {}", picture.display(), tensors.display(), maps.display());
     Ok(())
 }
 

@@ -3,7 +3,7 @@
 use std::f64::consts::PI;
 
 use anyhow::Result;
-use candle_core::{D, DType, Device};
+use candle_core::{D, DType, Device, Tensor};
 use candle_nn::{AdamW, Module, Optimizer, ParamsAdamW, VarMap, loss};
 use indicatif::{ProgressBar, ProgressStyle};
 use rand::Rng;
@@ -73,7 +73,11 @@ pub(crate) fn train(
 /// The share of `digits` whose highest score is at their label.
 pub(crate) fn accuracy(model: &impl Module, digits: &[Digit]) -> candle_core::Result<f64> {
     let (images, labels) = batch(digits, &Device::Cpu)?;
-    let guesses = model.forward(&images)?.argmax(D::Minus1)?;
-    let right = guesses.eq(&labels)?.to_dtype(DType::F32)?.sum_all()?;
-    Ok(f64::from(right.to_scalar::<f32>()?) / digits.len() as f64)
+    share_right(&model.forward(&images)?, &labels)
+}
+
+/// The share of `scores`, [n, class], that are highest at their label, [n].
+pub(crate) fn share_right(scores: &Tensor, labels: &Tensor) -> candle_core::Result<f64> {
+    let right = scores.argmax(D::Minus1)?.eq(labels)?.to_dtype(DType::F32)?.mean_all()?;
+    Ok(f64::from(right.to_scalar::<f32>()?))
 }
