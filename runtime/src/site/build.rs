@@ -106,6 +106,13 @@ impl Builder {
         self.weights.unwrap_or_default()
     }
 
+    /// A weight of a model's own.
+    pub fn weight(&mut self, weight: &Tensor) {
+        if let Some(all) = &mut self.weights {
+            all.push(weight.clone());
+        }
+    }
+
     /// The weights of a layer.
     pub(crate) fn holds<'t>(&mut self, weights: impl FnOnce() -> Vec<Option<&'t Tensor>>) {
         if let Some(all) = &mut self.weights {

@@ -78,5 +78,8 @@ fn a_replacement_of_another_shape_is_named() {
     assert!(whole.contains("in `blocks.2` (Block), after `blocks.2.mlp.output`"), "{whole}");
     assert!(whole.contains("`blocks.2.mlp.output` was replaced by [1, 4] F32"), "{whole}");
     let tap = model.run().replace(|t| t.blocks[2].mid, &wrong).forward(&ids).unwrap_err().to_string();
-    assert!(tap.contains("at `blocks.2.mid`: the value put in is [1, 4] F32 on Cpu, and the value there is [2, 4] F32"), "{tap}");
+    assert!(
+        tap.contains("at `blocks.2.mid`: the value put in is [1, 4] F32 on Cpu, and the value there is [2, 4] F32"),
+        "{tap}"
+    );
 }
