@@ -1,8 +1,9 @@
 //! Trains a transformer of two layers without MLPs to continue sequences that repeat, finds the heads that do it, and
 //! proves that they do: Olsson et al. 2022, “In-context Learning and Induction Heads”.
 //!
-//! Trained on nothing but copying, every head of the second layer becomes an induction head, so one can go without loss;
-//! all of them cannot. Nor can the heads of the first layer that look at the token before, which say what to find.
+//! Trained on nothing but copying, every head of the second layer becomes an induction head: to lose one costs little, to
+//! lose all of them everything. So does losing the heads of the first layer that look at the token before: they tell each
+//! place what stood before it, which is what an induction head searches.
 //!
 //! `cargo run --release --example induction [SEED]` prints what each kind of head is worth, and writes two files:
 //! `out/induction.png`, the numbers of every head, and `out/induction.csv`, what patching each head does.
@@ -58,8 +59,9 @@ fn main() -> Result<()> {
 
     fs::create_dir_all("out").context("cannot create the folder out")?;
     table.save_csv("out/induction.csv")?;
+    let rows: Vec<String> = (0..LAYERS).map(|layer| format!("layer {layer}")).collect();
     let columns: Vec<String> = (0..HEADS).map(|head| format!("head {head}")).collect();
-    let grid = |title: &str, values: &Tensor| Grid::new(title, table.names(), &columns, values);
+    let grid = |title: &str, values: &Tensor| Grid::new(title, &rows, &columns, values);
     let single =
         (0..LAYERS * HEADS).map(|i| without(&model, &ids, &[(i / HEADS, i % HEADS)])).collect::<Result<_>>()?;
     let patched = format!("loss with the head's value of the whole sequence, from {:.2}", table.baseline());
