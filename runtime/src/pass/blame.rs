@@ -58,8 +58,11 @@ impl Pass<'_> {
     }
 
     /// It has returned a value: what failed inside it, it has survived.
-    pub(super) fn returned(&mut self) {
+    pub(super) fn returned(&mut self, site: u32) {
         self.failed = None;
+        if self.changes.is_some() {
+            self.ended.push(site);
+        }
         if let Some(call) = self.calls.last_mut() {
             call.done = true;
         }
