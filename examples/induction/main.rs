@@ -64,7 +64,7 @@ fn main() -> Result<()> {
     let grid = |title: &str, values: &Tensor| Grid::new(title, &rows, &columns, values);
     let single =
         (0..LAYERS * HEADS).map(|i| without(&model, &ids, &[(i / HEADS, i % HEADS)])).collect::<Result<_>>()?;
-    let patched = format!("loss with the head's value of the whole sequence, from {:.2}", table.baseline());
+    let patched = format!("loss with the head's value of the repeated sequence, from {:.2}", table.baseline());
     let grids = [
         grid("attention to the token before", &stripes[0])?,
         grid("attention to the token after the last time (induction)", &stripes[1])?,
