@@ -106,3 +106,20 @@ impl AttentionOnly {
         self.unembed.forward(&self.norm.forward(&x)?)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use candle_core::{DType, Device};
+    use candle_nn::{VarBuilder, VarMap};
+
+    use super::*;
+
+    #[test]
+    fn the_model_checks_itself() -> Result<()> {
+        let vars = VarMap::new();
+        let vb = VarBuilder::from_varmap(&vars, DType::F32, &Device::Cpu);
+        let x = Tensor::new(&[[1u32, 2, 3, 1, 2, 3], [5, 4, 9, 5, 4, 9]], &Device::Cpu)?;
+        taper::check(&AttentionOnly::load(vb)?, &x)?;
+        Ok(())
+    }
+}
