@@ -23,8 +23,8 @@ pub(super) struct Call {
 
 /// The innermost call that failed.
 pub(super) enum Failed {
-    /// A layer, which the error names already.
-    Named,
+    /// A layer, which its error names already.
+    Named(String),
     /// A model, in its own code, after some tap of its own.
     In { site: u32, after: Option<u32> },
 }
@@ -47,6 +47,8 @@ fn placed(place: String, error: Error) -> Error {
 
 impl Pass<'_> {
     pub(super) fn call(&mut self) {
+        // What failed before this, the run has survived.
+        self.failed = None;
         self.calls.push(Call::default());
     }
 
@@ -93,19 +95,21 @@ impl Pass<'_> {
         if self.stopped {
             return error;
         }
-        self.failed = Some(Failed::Named);
         let name = self.model.names().of(site);
         let on = dims.map_or_else(String::new, |dims| format!(" on {dims:?}"));
-        placed(format!("in `{name}` ({layer}){on}"), error)
+        let place = format!("in `{name}` ({layer}){on}");
+        self.failed = Some(Failed::Named(place.clone()));
+        placed(place, error)
     }
 
     /// The error of a run with its place, if it is candle's: another type of error is the user's own.
     pub(super) fn place_of(&self, error: &mut dyn Any) {
         let Some(error) = error.downcast_mut::<Error>() else { return };
         let place = match &self.failed {
-            Some(Failed::Named) => return,
+            Some(Failed::Named(place)) if error.to_string().contains(place) => return,
             Some(Failed::In { site, after }) => self.place(*site, *after),
-            None => self.place(self.layout.len.saturating_sub(1), Some(self.last)),
+            // Where a layer's error was survived, any of the bodies around it may have failed; this is around them all.
+            Some(Failed::Named(_)) | None => self.place(self.layout.len.saturating_sub(1), Some(self.last)),
         };
         let inner = std::mem::replace(error, Error::UnwrapNone);
         *error = placed(place, inner);

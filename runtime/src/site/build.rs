@@ -52,6 +52,12 @@ impl Layout {
         self.scopes.binary_search_by_key(&output, |(_, last)| *last).map_or(output, |place| self.scopes[place].0)
     }
 
+    /// The outputs of the models that the site stands in, as far as a run has one of each.
+    pub(crate) fn scopes_around(&self, index: u32) -> impl Iterator<Item = u32> + '_ {
+        let place = self.frames_around(index).next().unwrap_or(index);
+        self.scopes.iter().filter(move |(first, last)| *first <= place && place < *last).map(|(_, last)| *last)
+    }
+
     /// The `Maybe` or `Visits` of an index.
     pub(crate) fn frame_at(&self, node: u32) -> Span {
         let end = self.frames.iter().find(|(first, _)| *first == node).map_or(node + 1, |(_, end)| *end);

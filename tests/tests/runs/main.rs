@@ -2,4 +2,5 @@
 
 mod checks;
 mod contract;
+mod maze;
 mod models;
