@@ -35,7 +35,7 @@ impl Shared {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Options {
+pub struct Options {
     pub(crate) branch: bool,
     pub(crate) skipped: usize,
 }
