@@ -2,3 +2,4 @@
 //! original, and gives every tensor inside it by its field.
 
 pub mod gpt2;
+pub mod resnet;

@@ -41,6 +41,8 @@
 #[path = "private.rs"]
 pub mod __private;
 mod bundle;
+#[doc = include_str!("../docs/changing.md")]
+pub mod changing {}
 pub mod check;
 mod glob;
 pub mod interventions;

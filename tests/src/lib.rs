@@ -3,5 +3,6 @@
 pub mod fixtures;
 pub mod gradients;
 pub mod interpreter;
+pub mod originals;
 pub mod parity;
 pub mod programs;

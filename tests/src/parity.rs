@@ -33,6 +33,13 @@ impl Golden {
         self.tensors.get(name).unwrap_or_else(|| panic!("no `{name}` in {}", self.folder.display()))
     }
 
+    /// What follows `prefix` in the names that begin with it; there is no test without one.
+    pub fn names(&self, prefix: &str) -> BTreeSet<&str> {
+        let names: BTreeSet<&str> = self.tensors.keys().filter_map(|name| name.strip_prefix(prefix)).collect();
+        assert!(!names.is_empty(), "nothing begins with `{prefix}` in {}", self.folder.display());
+        names
+    }
+
     /// The names that begin with one of `prefixes` and that no row compares.
     pub fn left_over<T>(&self, prefixes: &[&str], rows: &[Row<T>]) -> BTreeSet<&str> {
         let compared: BTreeSet<&str> = rows.iter().map(|row| row.golden.as_str()).collect();
@@ -124,6 +131,26 @@ pub fn max_error(value: &Tensor, reference: &Tensor) -> Result<f64> {
     Ok(values(value)?.into_iter().zip(values(reference)?).map(error).fold(0.0, f64::max))
 }
 
+/// The largest `|value - reference|`, divided by the largest `|reference|`: gradients have no natural size.
+///
+/// # Errors
+/// Different shapes, values that are not floats, and a reference of zeros only or with what is not finite.
+pub fn relative_error(value: &Tensor, reference: &Tensor) -> Result<f64> {
+    if value.dims() != reference.dims() {
+        candle_core::bail!("shapes {:?} and {:?} differ", value.dims(), reference.dims());
+    }
+    let largest = |tensor: &Tensor| -> Result<f64> {
+        let values = tensor.to_dtype(DType::F64)?.flatten_all()?.to_vec1::<f64>()?;
+        // `max` alone would pass over a NaN.
+        Ok(values.into_iter().map(|v| if v.is_nan() { f64::INFINITY } else { v.abs() }).fold(0.0, f64::max))
+    };
+    let scale = largest(reference)?;
+    if scale == 0.0 || !scale.is_finite() {
+        candle_core::bail!("nothing can be measured by a reference whose largest value is {scale}");
+    }
+    Ok(largest(&(value - reference)?)? / scale)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -145,5 +172,16 @@ mod tests {
         assert_eq!(error(&[f32::NAN, 0.0], &[0.0, 0.0]), f64::INFINITY);
         assert_eq!(error(&[f32::INFINITY], &[0.0]), f64::INFINITY);
         assert_eq!(error(&[1.0, 1.0], &[1.0]), f64::INFINITY);
+    }
+
+    #[test]
+    fn relative_errors_are_of_the_largest() {
+        let tensor = |values: &[f32]| Tensor::new(values, &Device::Cpu).unwrap();
+        let error = |value: &[f32], reference: &[f32]| relative_error(&tensor(value), &tensor(reference));
+        assert_eq!(error(&[0.0, 4.0], &[0.5, -4.0]).unwrap(), 2.0);
+        assert_eq!(error(&[f32::NAN, 4.0], &[0.0, 4.0]).unwrap(), f64::INFINITY);
+        for (value, reference) in [(&[0.0][..], &[0.0]), (&[0.0], &[f32::INFINITY]), (&[1.0, 1.0], &[1.0])] {
+            assert!(error(value, reference).is_err());
+        }
     }
 }

@@ -1,9 +1,8 @@
 //! Every architecture of `taper-models` checks itself, with the weights that its reference data came with.
 
-use candle_core::{DType, Device, Result};
-use taper::Weights;
+use candle_core::Result;
 use taper::check::{Report, Verdict};
-use taper_models::gpt2;
+use taper_tests::originals;
 use taper_tests::parity::Golden;
 
 /// Nothing is wrong, and hardly anything could not be told.
@@ -22,9 +21,13 @@ fn sound(report: Result<Report>) {
 #[test]
 fn gpt2() -> Result<()> {
     let golden = Golden::open("gpt2")?;
-    let config = gpt2::Config::from_file(golden.file("config.json"))?;
-    let weights = Weights::safetensors([golden.file("model.safetensors")], DType::F32, &Device::Cpu)?;
-    let model = gpt2::Gpt2::from_weights(weights, &config)?;
-    sound(taper::check(&model, golden.tensor("input.input_ids")));
+    sound(taper::check(&originals::gpt2(&golden)?, golden.tensor("input.input_ids")));
+    Ok(())
+}
+
+#[test]
+fn resnet() -> Result<()> {
+    let golden = Golden::open("resnet")?;
+    sound(taper::check(&originals::resnet(&golden)?, golden.tensor("input.x")));
     Ok(())
 }

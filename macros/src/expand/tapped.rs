@@ -10,6 +10,7 @@ use syn::{Lifetime, Type};
 use super::generics::split;
 use super::{Entry, Input};
 use crate::forward::plan::{Item, Plan};
+use crate::model::ir::Load;
 
 /// `impl Tapped for Block` and `impl Tree for BlockSites`.
 pub(crate) fn implementation(input: &Input<'_>, plan: &Plan) -> TokenStream {
@@ -27,6 +28,7 @@ pub(crate) fn implementation(input: &Input<'_>, plan: &Plan) -> TokenStream {
         let shown = syn::ext::IdentExt::unraw(name).to_string();
         quote!(#(#cfgs)* visitor.field::<#site>(#shown, &value.#name);)
     });
+    let raw = raw_weights(input);
     let first = first(input);
     let stateless = stateless(input, plan);
     quote! {
@@ -36,6 +38,7 @@ pub(crate) fn implementation(input: &Input<'_>, plan: &Plan) -> TokenStream {
             const STATEFUL: bool = #stateful;
 
             fn __taper_sites(&self, b: &mut #krate::__private::Builder) -> Self::Sites {
+                #(#raw)*
                 let scope = b.begin(::core::concat!(::core::module_path!(), "::", #name));
                 let sites = #sites { #(#build,)* };
                 b.end(scope);
@@ -97,6 +100,16 @@ fn submodules(input: &Input<'_>, plan: &Plan) -> Vec<Type> {
         _ => None,
     });
     submodules.collect()
+}
+
+/// Tensors that are weights of the model itself: whether they changed is seen like that of a layer's.
+fn raw_weights(input: &Input<'_>) -> Vec<TokenStream> {
+    let raw = input.model.fields.iter().filter(|field| matches!(field.load, Some(Load::Tensor { .. })));
+    raw.map(|field| {
+        let name = &field.ident;
+        quote!(b.weight(&self.#name);)
+    })
+    .collect()
 }
 
 /// `impl Stateless`, if no submodule has effects. The bounds hold or do not; the lifetime lets them be written either way.

@@ -11,14 +11,22 @@ use crate::run::Fingerprint;
 #[derive(Clone)]
 pub(super) struct Bits {
     /// `None` for a value of an unknown type.
-    parts: Option<Vec<(Vec<usize>, DType, Option<Fingerprint>)>>,
+    parts: Option<Vec<Part>>,
     pub(super) tensors: Vec<Tensor>,
+}
+
+/// Shape, dtype and content of a tensor.
+#[derive(Clone, PartialEq, Eq)]
+struct Part {
+    dims: Vec<usize>,
+    dtype: DType,
+    content: Option<Fingerprint>,
 }
 
 impl Bits {
     pub(super) fn of(value: &dyn Any) -> Self {
         let tensors = bundle::tensors("", value);
-        let part = |t: &Tensor| (t.dims().to_vec(), t.dtype(), Fingerprint::of(t).ok());
+        let part = |t: &Tensor| Part { dims: t.dims().to_vec(), dtype: t.dtype(), content: Fingerprint::of(t).ok() };
         Bits {
             parts: tensors.as_ref().map(|tensors| tensors.iter().map(|(_, t)| part(t)).collect()),
             tensors: tensors.unwrap_or_default().into_iter().map(|(_, t)| t.detach()).collect(),

@@ -117,8 +117,25 @@ impl<'m, M: Model> Check<'m, M> {
     /// Runs the checks on arguments that can't be given twice, such as `&mut` caches: `with` makes new ones and calls its
     /// argument with them.
     ///
-    /// ```ignore
-    /// Check::of(&model).run_with(&mut |call| call((&x, &mut Cache::new())))?;
+    /// ```
+    /// # use taper::{Model, forward, candle_core::{DType, Device, Result, Tensor}, candle_nn::{Linear, linear, VarBuilder, VarMap, Module}};
+    /// # #[derive(Model)]
+    /// # pub struct Net {
+    /// #     #[load(linear(4, 4))]
+    /// #     pub first: Linear,
+    /// # }
+    /// #[forward]
+    /// impl Net {
+    ///     pub fn forward(&self, x: &Tensor, cache: &mut Vec<Tensor>) -> Result<Tensor> {
+    ///         cache.push(self.first.forward(x)?);
+    ///         Tensor::stack(cache, 0)?.sum(0)
+    ///     }
+    /// }
+    /// # let vars = VarMap::new();
+    /// # let net = Net::load(VarBuilder::from_varmap(&vars, DType::F32, &Device::Cpu))?;
+    /// # let x = Tensor::randn(0f32, 1., (2, 4), &Device::Cpu)?;
+    /// taper::Check::of(&net).run_with(&mut |call| call((&x, &mut Vec::new())))?;
+    /// # Ok::<(), taper::candle_core::Error>(())
     /// ```
     ///
     /// # Errors

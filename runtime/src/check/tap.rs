@@ -49,10 +49,12 @@ impl<M: Model> Checked<'_, '_, M> {
         let noisy = |value: &Tensor| value + noise(value, seed, 1.)?;
         let changed = run(model).edit(|_| named.clone(), noisy);
         let output = self.output(&changed)?;
-        // What is saturated shows an effect of much noise only.
-        let much = |value: &Tensor| value + noise(value, seed + 1, 16.)?;
-        let reaches =
-            !output.same(&full.output) || !self.output(&run(model).edit(|_| named.clone(), much))?.same(&full.output);
+        let mut reaches = !output.same(&full.output);
+        // What is saturated shows an effect of much noise only, and not of any.
+        for more in 1..=4 {
+            let much = |value: &Tensor| value + noise(value, seed.wrapping_add(more), 16.)?;
+            reaches = reaches || !self.output(&run(model).edit(|_| named.clone(), much))?.same(&full.output);
+        }
         let meant = self.check.without_effect.iter().any(|name| name == named.name());
         finding.effect = match (reaches, meant) {
             (true, _) => Verdict::Holds,

@@ -13,6 +13,11 @@ pub trait LeafInfo {
     /// Such as `Linear 768→3072`.
     fn shown(&self) -> String;
 
+    /// The shape of what it gives for an input, where that is easily said.
+    fn gives(&self, _x: &Tensor) -> Option<Vec<usize>> {
+        None
+    }
+
     /// The tensors that a change of shows in what it computes.
     fn weights(&self) -> Vec<Option<&Tensor>> {
         Vec::new()
@@ -31,7 +36,17 @@ fn convolution(name: &str, weight: &Tensor, transposed: bool, groups: usize) -> 
     format!("{name} {takes}→{gives}, {}", sizes(&dims[2..]))
 }
 
+/// The shape of the input.
+fn same(x: &Tensor) -> Option<Vec<usize>> {
+    Some(x.dims().to_vec())
+}
+
 impl LeafInfo for Linear {
+    fn gives(&self, x: &Tensor) -> Option<Vec<usize>> {
+        let (_, before) = x.dims().split_last()?;
+        Some([before, &[*self.weight().dims().first()?]].concat())
+    }
+
     fn shown(&self) -> String {
         let dims = self.weight().dims();
         let at = |from_end: usize| dims.len().checked_sub(from_end).map_or(0, |i| dims[i]);
@@ -75,6 +90,10 @@ impl LeafInfo for ConvTranspose2d {
 }
 
 impl LeafInfo for Embedding {
+    fn gives(&self, x: &Tensor) -> Option<Vec<usize>> {
+        Some([x.dims(), &[self.hidden_size()]].concat())
+    }
+
     fn shown(&self) -> String {
         format!("Embedding {}", sizes(self.embeddings().dims()))
     }
@@ -85,6 +104,10 @@ impl LeafInfo for Embedding {
 }
 
 impl LeafInfo for LayerNorm {
+    fn gives(&self, x: &Tensor) -> Option<Vec<usize>> {
+        same(x)
+    }
+
     fn shown(&self) -> String {
         format!("LayerNorm {}", sizes(self.weight().dims()))
     }
@@ -95,6 +118,10 @@ impl LeafInfo for LayerNorm {
 }
 
 impl LeafInfo for RmsNorm {
+    fn gives(&self, x: &Tensor) -> Option<Vec<usize>> {
+        same(x)
+    }
+
     fn shown(&self) -> String {
         format!("RmsNorm {}", sizes(self.weight().dims()))
     }
@@ -105,6 +132,10 @@ impl LeafInfo for RmsNorm {
 }
 
 impl LeafInfo for BatchNorm {
+    fn gives(&self, x: &Tensor) -> Option<Vec<usize>> {
+        same(x)
+    }
+
     fn shown(&self) -> String {
         format!("BatchNorm {}", self.running_mean().elem_count())
     }
@@ -116,6 +147,10 @@ impl LeafInfo for BatchNorm {
 }
 
 impl LeafInfo for PReLU {
+    fn gives(&self, x: &Tensor) -> Option<Vec<usize>> {
+        same(x)
+    }
+
     fn shown(&self) -> String {
         "PReLU".to_owned()
     }
@@ -126,6 +161,10 @@ impl LeafInfo for PReLU {
 }
 
 impl LeafInfo for Activation {
+    fn gives(&self, x: &Tensor) -> Option<Vec<usize>> {
+        same(x)
+    }
+
     fn shown(&self) -> String {
         format!("{self:?}")
     }

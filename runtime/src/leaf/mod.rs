@@ -48,12 +48,23 @@ pub(crate) fn call<L: LeafInfo + ?Sized, T: Clone + 'static>(
 ) -> Result<T> {
     let At { sites, pass } = at;
     let result = match pass.supplied(sites) {
-        Some(value) => Ok(value),
+        // What is put in place of the output of a layer that does not run is of the shape that it would have.
+        Some(value) => fits(leaf, x, value),
         None => f().and_then(|value| pass.keeps_gradient(x, value)),
     };
     match result {
         Ok(value) => pass.output(sites, Ok(value)),
         Err(error) => Err(pass.name_layer(sites.index, &leaf.shown(), Some(x.dims()), error)),
+    }
+}
+
+fn fits<L: LeafInfo + ?Sized, T: Clone + 'static>(leaf: &L, x: &Tensor, value: T) -> Result<T> {
+    let dims = (&value as &dyn std::any::Any).downcast_ref::<Tensor>().map(Tensor::dims);
+    match (dims, leaf.gives(x)) {
+        (Some(dims), Some(gives)) if dims != gives => Err(crate::Error::Msg(format!(
+            "the value put in is {dims:?}, and the layer gives {gives:?}; a change keeps shape, dtype and device"
+        ))),
+        _ => Ok(value),
     }
 }
 

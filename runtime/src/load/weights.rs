@@ -28,6 +28,7 @@ use crate::{Error, Result};
 ///
 /// - To ask whether an optional tensor is there, use `vb.contains_tensor(..)`, which counts as no request. A `vb.get(..)`
 ///   whose error the loader drops is a missing tensor all the same.
+/// - The `num_batches_tracked` of PyTorch's batch norms, which candle's do not have, may be left if the norm is loaded.
 /// - For loading that is not strict, give the loader one of candle's own builders, such as `VarBuilder::from_tensors`.
 ///
 /// ```

@@ -3,8 +3,8 @@
 use std::any::Any;
 use std::fmt;
 
-use super::Pass;
-use crate::Error;
+use super::{Pass, What};
+use crate::{Error, bundle};
 
 /// A call of a layer or model, while it runs.
 #[derive(Default)]
@@ -58,8 +58,11 @@ impl Pass<'_> {
     }
 
     /// It has returned a value: what failed inside it, it has survived.
-    pub(super) fn returned(&mut self) {
+    pub(super) fn returned(&mut self, site: u32) {
         self.failed = None;
+        if self.changes.is_some() {
+            self.ended.push(site);
+        }
         if let Some(call) = self.calls.last_mut() {
             call.done = true;
         }
@@ -102,13 +105,35 @@ impl Pass<'_> {
     /// The error of a run with its place, if it is candle's: another type of error is the user's own.
     pub(super) fn place_of(&self, error: &mut dyn Any) {
         let Some(error) = error.downcast_mut::<Error>() else { return };
-        let place = match &self.failed {
-            Some(Failed::Named) => return,
-            Some(Failed::In { site, after }) => self.place(*site, *after),
-            None => self.place(self.layout.len.saturating_sub(1), Some(self.last)),
-        };
         let inner = std::mem::replace(error, Error::UnwrapNone);
-        *error = placed(place, inner);
+        let inner = match &self.failed {
+            Some(Failed::Named) => inner,
+            Some(Failed::In { site, after }) => placed(self.place(*site, *after), inner),
+            None => placed(self.place(self.layout.len.saturating_sub(1), Some(self.last)), inner),
+        };
+        *error = match self.replaced() {
+            Some(replaced) => Error::Wrapped(Box::new(format!("{inner}; {replaced}"))),
+            None => inner,
+        };
+    }
+
+    /// What was replaced without being compared with anything, which may be why the run failed.
+    fn replaced(&self) -> Option<String> {
+        let changes = self.changes.filter(|_| !self.effects)?.iter().zip(&self.reached);
+        let replaced = changes.filter(|(change, reached)| **reached && !self.layout.is_tap(change.index));
+        let names = self.model.names();
+        let forms = replaced.filter_map(|(change, _)| match &change.what {
+            What::Replace { value, .. } => {
+                let form = bundle::form(&**value)?;
+                Some(format!(
+                    "`{}` was replaced by {form}, which was not compared with what it gives",
+                    names.of(change.index)
+                ))
+            }
+            What::Edit(_) => None,
+        });
+        let forms: Vec<_> = forms.collect();
+        (!forms.is_empty()).then(|| forms.join("; "))
     }
 
     fn place(&self, site: u32, after: Option<u32>) -> String {

@@ -61,6 +61,8 @@ pub struct Pass<'r> {
     changes: Option<&'r Changes<'r>>,
     /// Which changes were made.
     reached: Vec<bool>,
+    /// The models and layers that gave their output, where changes have to know.
+    ended: Vec<u32>,
     /// The visits that the run is in, outermost first, where changes or a recording have to know.
     path: Option<Vec<(u32, u32)>>,
     replay: Option<Replay<'r>>,
@@ -145,6 +147,7 @@ impl<'r> Pass<'r> {
             fault: None,
             changes: None,
             reached: Vec::new(),
+            ended: Vec::new(),
             path: None,
             replay: None,
             given: None,
@@ -356,7 +359,7 @@ impl<'r> Pass<'r> {
         result: std::result::Result<T, E>,
     ) -> std::result::Result<T, E> {
         let value = result?;
-        self.returned();
+        self.returned(site.index);
         match self.put_tapped(site.index, value) {
             Some(value) => Ok(value),
             None => self.halt(),
@@ -495,6 +498,7 @@ impl<'r> Pass<'r> {
             }
             // Frames that were open when the pass stopped hold nothing that was asked for.
             Err(_) if self.stopped => {
+                self.all_reached()?;
                 let slots = match self.enclosing.is_empty() {
                     true => self.current,
                     false => self.enclosing.swap_remove(0).0,
@@ -509,11 +513,13 @@ impl<'r> Pass<'r> {
     }
 
     /// A change that was not made is an error, unless it says that it may be left out. A run that stopped early knows
-    /// nothing of what would have come.
+    /// nothing of what would have come, and something of the calls that had ended.
     fn all_reached(&self) -> Result<()> {
-        let Some(changes) = self.changes.filter(|_| !self.stopped) else { return Ok(()) };
-        let left_out = changes.iter().zip(&self.reached).find(|(change, reached)| !change.optional && !**reached);
-        let Some((change, _)) = left_out else { return Ok(()) };
+        let Some(changes) = self.changes else { return Ok(()) };
+        let certain =
+            |change: &Change<'_>| !self.stopped || self.ended.contains(&self.layout.call_around(change.index));
+        let mut left_out = changes.iter().zip(&self.reached).filter(|(change, reached)| !change.optional && !**reached);
+        let Some((change, _)) = left_out.find(|(change, _)| certain(change)) else { return Ok(()) };
         let name = self.model.names().of(change.index);
         let visit = change.visits.last().map_or_else(String::new, |(_, visit)| format!(" in visit {visit}"));
         Err(Error::Msg(format!(

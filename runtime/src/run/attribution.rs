@@ -113,7 +113,7 @@ impl<'m, 'e, M: Model> Loss<'m, 'e, M> {
     /// assert!(ig.completeness_gap()? < 0.01);
     /// # Ok::<(), taper::candle_core::Error>(())
     /// ```
-    pub fn integrated_gradients<'a, S: Targets<Item = Tensor> + Copy>(
+    pub fn integrated_gradients<'a, S>(
         &self,
         args: impl IntoArgs<M::Args<'a>>,
         select: impl FnOnce(M::Sites) -> S,
@@ -121,7 +121,7 @@ impl<'m, 'e, M: Model> Loss<'m, 'e, M> {
         steps: usize,
     ) -> std::result::Result<IntegratedGradients, M::Error>
     where
-        S: crate::select::Selection<Value = Tensor>,
+        S: Targets<Item = Tensor, Value = Tensor> + Copy,
         M::Args<'a>: Clone,
         for<'x> M: Stateless<'x>,
     {
@@ -169,7 +169,7 @@ const BATCH: usize = 16;
 
 impl<'l, 'a, M: Model, S> Line<'l, '_, '_, 'a, M, S>
 where
-    S: Targets<Item = Tensor> + crate::select::Selection<Value = Tensor> + Copy,
+    S: Targets<Item = Tensor, Value = Tensor> + Copy,
     M::Args<'a>: Clone,
 {
     fn at(&self, alpha: f64) -> Result<Tensor> {

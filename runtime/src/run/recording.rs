@@ -61,7 +61,7 @@ impl<'m, 'e, M: Tapped> Recording<'m, 'e, M> {
         let mut setup = Setup::new(self.model);
         setup.base = Some(self.base());
         let selection = select(setup.user_sites());
-        let mut pass = setup.unchecked_pass(setup.asked(&selection, true)?.to_the_end(), u32::MAX);
+        let mut pass = setup.unchecked_pass(setup.asked(&selection, true)?.running_on(), u32::MAX);
         pass.take_all(&self.root)?;
         selection.read(&pass.finish::<(), Error>(Ok(()))?.reader())
     }
@@ -153,7 +153,7 @@ impl Base<'_> {
         }
         let mut lacking = Vec::new();
         let root = Gap { limit: order, layout };
-        root.find(&self.root, 0..layout.len, Some(layout.len - 1), &mut lacking);
+        root.find(self.root, 0..layout.len, Some(layout.len - 1), &mut lacking);
         if lacking.is_empty() {
             return Ok(());
         }

@@ -46,7 +46,7 @@ pub(crate) struct Asked<'s> {
 
 impl Asked<'_> {
     /// The same, the run going on to its end.
-    pub(crate) fn to_the_end(mut self) -> Self {
+    pub(crate) fn running_on(mut self) -> Self {
         self.flags.iter_mut().for_each(|flags| *flags &= !AWAIT);
         Asked { awaited: None, ..self }
     }
@@ -290,7 +290,7 @@ impl<'m, 'e, M: Tapped> Setup<'m, 'e, M> {
         forward: impl FnOnce(At<'_, '_, '_, M::Sites>) -> RunResult<T, E>,
     ) -> RunResult<S::Value, E> {
         let selection = select(self.user_sites());
-        let mut pass = self.pass(self.asked(&selection, false)?.to_the_end(), None, &inputs)?;
+        let mut pass = self.pass(self.asked(&selection, false)?.running_on(), None, &inputs)?;
         let result = forward(pass.at(&self.sites()));
         Ok(selection.read(&pass.finish(result)?.reader())?)
     }

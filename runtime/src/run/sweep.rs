@@ -94,7 +94,7 @@ impl<M: Model> Recording<'_, '_, M> {
     /// let corrupted = net.run().record(&corrupted_x)?;
     /// let table = corrupted
     ///     .sweep(&clean, |t| (t.first, t.output))
-    ///     .along(-1)
+    ///     .along(0)
     ///     .measure(&corrupted_x, |y| y.sum_all())?;
     /// assert_eq!(table.names(), ["first", "output"]);
     /// # Ok::<(), taper::candle_core::Error>(())

@@ -221,6 +221,26 @@ impl Branch {
 }
 
 #[test]
+fn a_change_that_was_not_reached_is_an_error_also_where_the_run_stops_early() -> Result<()> {
+    let model = Branch { first: counted(1.), other: counted(2.) };
+    let x = input();
+    let run = model.run().edit(|t| t.other.map(|o| o.output), |v| v.zeros_like());
+    for extra in [true, false] {
+        let all = run.forward(&x, extra).map_err(|e| e.to_string());
+        let output = run.capture(&x, extra, |t| t.output).map_err(|e| e.to_string());
+        if extra {
+            assert_eq!(all.unwrap().dims(), output.unwrap().dims());
+            continue;
+        }
+        for error in [all.unwrap_err(), output.unwrap_err()] {
+            assert!(error.contains("the change at `other.output` was not made: the run did not reach it"), "{error}");
+        }
+    }
+    run.if_reached().capture(&x, false, |t| t.output)?;
+    Ok(())
+}
+
+#[test]
 fn branches_and_visits_are_checked_where_they_are_reached() -> Result<()> {
     let model = Branch { first: counted(1.), other: counted(2.) };
     let report = taper::check(&model, (&input(), false))?;

@@ -65,3 +65,21 @@ fn a_side_branch_can_be_differentiated_and_an_edit_may_cut_the_graph() -> Result
     assert!(error.contains("the loss does not depend on `blocks.1.output`"), "{error}");
     Ok(())
 }
+
+#[test]
+fn a_replacement_of_another_shape_is_named() {
+    let model = net();
+    let ids = input();
+    let wrong = Tensor::zeros((1, 4), candle_core::DType::F32, &candle_core::Device::Cpu).unwrap();
+    let leaf = model.run().replace(|t| t.blocks[2].mlp.up.inner, &wrong).forward(&ids).unwrap_err().to_string();
+    assert!(leaf.contains("in `blocks.2.mlp.up.inner` (Linear 4→4) on [2, 4]"), "{leaf}");
+    assert!(leaf.contains("the value put in is [1, 4], and the layer gives [2, 4]"), "{leaf}");
+    let whole = model.run().replace(|t| t.blocks[2].mlp.output, &wrong).forward(&ids).unwrap_err().to_string();
+    assert!(whole.contains("in `blocks.2` (Block), after `blocks.2.mlp.output`"), "{whole}");
+    assert!(whole.contains("`blocks.2.mlp.output` was replaced by [1, 4] F32"), "{whole}");
+    let tap = model.run().replace(|t| t.blocks[2].mid, &wrong).forward(&ids).unwrap_err().to_string();
+    assert!(
+        tap.contains("at `blocks.2.mid`: the value put in is [1, 4] F32 on Cpu, and the value there is [2, 4] F32"),
+        "{tap}"
+    );
+}

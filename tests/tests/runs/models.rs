@@ -109,10 +109,21 @@ impl Net {
     }
 }
 
-/// The model with random weights that are not on the autograd graph.
+/// The model with weights that are not on the autograd graph, and of about the same size everywhere.
 pub(crate) fn net() -> Net {
     let vars = VarMap::new();
     Net::load(taper_tests::fixtures::builder(&vars)).unwrap();
-    let tensors = vars.data().lock().unwrap().iter().map(|(k, v)| (k.clone(), v.as_detached_tensor())).collect();
+    let mut names: Vec<_> = vars.data().lock().unwrap().iter().map(|(k, v)| (k.clone(), v.dims().to_vec())).collect();
+    names.sort();
+    let mut seed = 0f32;
+    let mut number = || {
+        seed += 1.;
+        (seed * 12.9898).sin() * 0.4
+    };
+    let tensors = names.into_iter().map(|(name, dims)| {
+        let numbers: Vec<f32> = (0..dims.iter().product()).map(|_| number()).collect();
+        (name, Tensor::from_vec(numbers, dims, &Device::Cpu).unwrap())
+    });
+    let tensors = tensors.collect();
     Net::load(candle_nn::VarBuilder::from_tensors(tensors, candle_core::DType::F32, &Device::Cpu)).unwrap()
 }

@@ -39,7 +39,8 @@ impl<'a> Report<'a> {
         }
         let not_asked = tensors.index.iter().filter(|(name, _)| !log.asked.contains(*name));
         let free: Vec<_> = not_asked.map(|(name, entry)| Named { name, shape: Some(&entry.shape) }).collect();
-        let is_fault = |named: &&Named| whole && !allowed.iter().any(|allowed| allowed(named.name));
+        let harmless = |name: &str| allowed.iter().any(|allowed| allowed(name)) || is_counter(name, log);
+        let is_fault = |named: &&Named| whole && !harmless(named.name);
         let unused = free.iter().filter(is_fault).copied().collect();
         Self { tensors, missing, other_shape, free, unused }
     }
@@ -98,6 +99,13 @@ impl fmt::Display for Report<'_> {
             }
         })
     }
+}
+
+/// PyTorch's batch norms count the batches that they saw, which candle's do not; no value depends on it. Where the norm
+/// itself was loaded, its counter is not left over.
+fn is_counter(name: &str, log: &Log) -> bool {
+    let norm = name.strip_suffix("num_batches_tracked").filter(|norm| norm.is_empty() || norm.ends_with('.'));
+    norm.is_some_and(|norm| log.asked.contains(&format!("{norm}running_mean")))
 }
 
 /// The first faults of a kind, and how many there are beside.

@@ -3,7 +3,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use candle_core::{DType, Device, Result, Tensor};
-use candle_nn::{Linear, VarBuilder, linear, linear_no_bias};
+use candle_nn::{Linear, VarBuilder, batch_norm, linear, linear_no_bias};
 
 use super::Weights;
 
@@ -84,6 +84,32 @@ fn an_unused_tensor_is_an_error() {
     let text = message(weights(&[LAYER, &[("head.weight", &[4, 4])]].concat()).load(layer));
     contains(&text, &["1 unused", "unused `head.weight` [4, 4]"]);
     assert!(!text.contains("missing") && !text.contains("shape of"), "{text}");
+}
+
+const NORM: &[(&str, &[usize])] = &[
+    ("bn.weight", &[3]),
+    ("bn.bias", &[3]),
+    ("bn.running_mean", &[3]),
+    ("bn.running_var", &[3]),
+    ("bn.num_batches_tracked", &[]),
+];
+
+#[test]
+fn the_counter_of_a_batch_norm_that_was_loaded_may_be_left() {
+    weights(NORM).load(|vb| batch_norm(3, 1e-5, vb.pp("bn"))).unwrap();
+    // At the root too.
+    let bare: Vec<_> = NORM.iter().map(|&(name, shape)| (&name[3..], shape)).collect();
+    weights(&bare).load(|vb| batch_norm(3, 1e-5, vb)).unwrap();
+}
+
+#[test]
+fn the_counter_of_a_batch_norm_that_was_left_is_left_with_it() {
+    let text = message(weights(&[LAYER, NORM].concat()).load(layer));
+    contains(&text, &["5 unused", "unused `bn.num_batches_tracked` []"]);
+    // A norm of another name does not answer for it.
+    let other: &[(&str, &[usize])] = &[("sbn.num_batches_tracked", &[]), ("bn_num_batches_tracked", &[])];
+    let text = message(weights(&[NORM, other].concat()).load(|vb| batch_norm(3, 1e-5, vb.pp("bn"))));
+    contains(&text, &["2 unused", "unused `sbn.num_batches_tracked` []", "unused `bn_num_batches_tracked` []"]);
 }
 
 #[test]

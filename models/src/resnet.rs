@@ -1,0 +1,348 @@
+//! ResNet for images, numerically torchvision's in evaluation: ResNet-18 and 34 of [`BasicBlock`]s, ResNet-50, 101 and
+//! 152 of [`Bottleneck`]s. After He et al., [Deep Residual Learning for Image
+//! Recognition](https://arxiv.org/abs/1512.03385), with torchvision's change: the stride of a bottleneck is in its 3 × 3.
+//!
+//! ```no_run
+//! use taper::Weights;
+//! use taper_models::resnet::{Config, ResNet};
+//! # use candle_core::{DType, Device, Tensor};
+//!
+//! // `save_file(torchvision.models.resnet50(weights="DEFAULT").state_dict(), "resnet50.safetensors")` in Python.
+//! let weights = Weights::safetensors(["resnet50.safetensors"], DType::F32, &Device::Cpu)?;
+//! let model = weights.load(|vb| ResNet::load(vb, &Config::resnet50()))?;
+//!
+//! let images = Tensor::zeros((1, 3, 224, 224), DType::F32, &Device::Cpu)?;
+//! let (logits, last) = model.capture(&images, |t| (t.output, t.layer4.at(-1).output))?;
+//! assert_eq!((logits.dims(), last.dims()), (&[1, 1000][..], &[1, 2048, 7, 7][..]));
+//! # Ok::<(), candle_core::Error>(())
+//! ```
+//!
+//! The batch norms use the running statistics, never those of the batch: the model is for looking inside and for
+//! training with the norms fixed.
+
+use std::marker::PhantomData;
+
+use candle_core::{Module, ModuleT, Result, Tensor, bail};
+use candle_nn::{BatchNorm, Conv2d, Conv2dConfig, Linear, VarBuilder, batch_norm, conv2d_no_bias, linear};
+use taper::{Layer, Load, Model, forward};
+
+/// The sizes of a ResNet of blocks `B`.
+///
+/// ```
+/// use taper_models::resnet::Config;
+///
+/// let config = Config { num_classes: 10, ..Config::resnet18() };
+/// assert_eq!(config.widths, [64, 128, 256, 512]);
+/// ```
+#[derive(Clone, Debug)]
+pub struct Config<B> {
+    /// The number of channels after the first convolution.
+    pub stem: usize,
+    /// The width of the blocks in each stage: what they give, divided by [`Block::EXPANSION`].
+    pub widths: [usize; 4],
+    /// The number of blocks in each stage, at least one.
+    pub blocks: [usize; 4],
+    /// The number of logits.
+    pub num_classes: usize,
+    /// Added to the variance in every batch norm.
+    pub bn_eps: f64,
+    /// The kind of block.
+    pub block: PhantomData<B>,
+}
+
+impl Config<BasicBlock> {
+    /// torchvision's `resnet18`.
+    pub fn resnet18() -> Self {
+        Self::imagenet([2, 2, 2, 2])
+    }
+
+    /// torchvision's `resnet34`.
+    pub fn resnet34() -> Self {
+        Self::imagenet([3, 4, 6, 3])
+    }
+}
+
+impl Config<Bottleneck> {
+    /// torchvision's `resnet50`.
+    pub fn resnet50() -> Self {
+        Self::imagenet([3, 4, 6, 3])
+    }
+
+    /// torchvision's `resnet101`.
+    pub fn resnet101() -> Self {
+        Self::imagenet([3, 4, 23, 3])
+    }
+
+    /// torchvision's `resnet152`.
+    pub fn resnet152() -> Self {
+        Self::imagenet([3, 8, 36, 3])
+    }
+}
+
+impl<B> Config<B> {
+    fn imagenet(blocks: [usize; 4]) -> Self {
+        let widths = [64, 128, 256, 512];
+        Self { stem: 64, widths, blocks, num_classes: 1000, bn_eps: 1e-5, block: PhantomData }
+    }
+}
+
+impl<B: Block> Config<B> {
+    /// The number of blocks in the stage `layer1` (0) to `layer4` (3).
+    fn len(&self, stage: usize) -> Result<usize> {
+        match self.blocks[stage] {
+            0 => bail!("`layer{}` has no blocks; give it at least one", stage + 1),
+            len => Ok(len),
+        }
+    }
+
+    /// Block `index` of a stage: the first takes what the stage before gives, and halves the image but in `layer1`.
+    fn block(&self, stage: usize, index: usize) -> BlockConfig {
+        let width = self.widths[stage];
+        let output = width * B::EXPANSION;
+        let (input, stride) = match (stage, index) {
+            (0, 0) => (self.stem, 1),
+            (_, 0) => (self.widths[stage - 1] * B::EXPANSION, 2),
+            _ => (output, 1),
+        };
+        BlockConfig { input, width, output, stride, bn_eps: self.bn_eps }
+    }
+}
+
+/// The sizes of one block.
+#[derive(Clone, Copy, Debug)]
+pub struct BlockConfig {
+    /// Channels that it takes.
+    pub input: usize,
+    /// Channels of its 3 × 3 convolutions.
+    pub width: usize,
+    /// Channels that it gives.
+    pub output: usize,
+    /// By what it divides height and width.
+    pub stride: usize,
+    /// Added to the variance in every batch norm.
+    pub bn_eps: f64,
+}
+
+impl BlockConfig {
+    /// Whether what the block gives has another shape than what it takes, so that the two cannot be added.
+    fn reshapes(&self) -> bool {
+        self.stride != 1 || self.input != self.output
+    }
+}
+
+/// What a ResNet is made of: [`BasicBlock`] or [`Bottleneck`].
+pub trait Block: Layer + for<'vb> Load<VarBuilder<'vb>, BlockConfig> {
+    /// How many times its width a block gives.
+    const EXPANSION: usize;
+}
+
+impl Block for BasicBlock {
+    const EXPANSION: usize = 1;
+}
+
+impl Block for Bottleneck {
+    const EXPANSION: usize = 4;
+}
+
+/// Makes a block's input of the shape of its output.
+#[derive(Clone, Debug, Model)]
+#[model(config = BlockConfig)]
+pub struct Downsample {
+    /// A 1 × 1 convolution: [batch, output channel, height, width].
+    #[load(conv(cfg.input, cfg.output, 1, cfg.stride))]
+    #[prefix("0")]
+    pub conv: Conv2d,
+    /// The same, normalized.
+    #[load(batch_norm(cfg.output, cfg.bn_eps))]
+    #[prefix("1")]
+    pub bn: BatchNorm,
+}
+
+#[forward]
+impl Downsample {
+    /// `x`: [batch, channel, height, width], to [batch, output channel, height / stride, width / stride].
+    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        self.bn.forward_t(&self.conv.forward(x)?, false)
+    }
+}
+
+/// Two 3 × 3 convolutions beside the identity: the block of ResNet-18 and 34.
+#[derive(Clone, Debug, Model)]
+#[model(config = BlockConfig)]
+pub struct BasicBlock {
+    /// 3 × 3, with the block's stride: [batch, width, height, width].
+    #[load(conv(cfg.input, cfg.width, 3, cfg.stride))]
+    pub conv1: Conv2d,
+    /// The same, normalized.
+    #[load(batch_norm(cfg.width, cfg.bn_eps))]
+    pub bn1: BatchNorm,
+    /// 3 × 3: [batch, channel, height, width].
+    #[load(conv(cfg.width, cfg.output, 3, 1))]
+    pub conv2: Conv2d,
+    /// The same, normalized: what the block adds.
+    #[load(batch_norm(cfg.output, cfg.bn_eps))]
+    pub bn2: BatchNorm,
+    /// Of the input, where its shape is not that of the output.
+    #[load(maybe(cfg.reshapes()))]
+    pub downsample: Option<Downsample>,
+}
+
+#[forward]
+impl BasicBlock {
+    /// `x`: [batch, input channel, height, width], to [batch, channel, height / stride, width / stride].
+    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        /// After the first norm and ReLU.
+        #[tap]
+        let relu1 = self.bn1.forward_t(&self.conv1.forward(x)?, false)?.relu()?;
+        let added = self.bn2.forward_t(&self.conv2.forward(&relu1)?, false)?;
+        let identity = match &self.downsample {
+            Some(downsample) => downsample.forward(x)?,
+            None => x.clone(),
+        };
+        /// The input, downsampled if need be, and what is added to it: the output before its ReLU.
+        #[tap]
+        let sum = (added + identity)?;
+        sum.relu()
+    }
+}
+
+/// A 3 × 3 convolution between two 1 × 1, beside the identity: the block of ResNet-50, 101 and 152.
+#[derive(Clone, Debug, Model)]
+#[model(config = BlockConfig)]
+pub struct Bottleneck {
+    /// 1 × 1, to the block's width: [batch, width, height, width].
+    #[load(conv(cfg.input, cfg.width, 1, 1))]
+    pub conv1: Conv2d,
+    /// The same, normalized.
+    #[load(batch_norm(cfg.width, cfg.bn_eps))]
+    pub bn1: BatchNorm,
+    /// 3 × 3, with the block's stride.
+    #[load(conv(cfg.width, cfg.width, 3, cfg.stride))]
+    pub conv2: Conv2d,
+    /// The same, normalized.
+    #[load(batch_norm(cfg.width, cfg.bn_eps))]
+    pub bn2: BatchNorm,
+    /// 1 × 1, to four times the width: [batch, channel, height, width].
+    #[load(conv(cfg.width, cfg.output, 1, 1))]
+    pub conv3: Conv2d,
+    /// The same, normalized: what the block adds.
+    #[load(batch_norm(cfg.output, cfg.bn_eps))]
+    pub bn3: BatchNorm,
+    /// Of the input, where its shape is not that of the output.
+    #[load(maybe(cfg.reshapes()))]
+    pub downsample: Option<Downsample>,
+}
+
+#[forward]
+impl Bottleneck {
+    /// `x`: [batch, input channel, height, width], to [batch, channel, height / stride, width / stride].
+    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        /// After the first norm and ReLU.
+        #[tap]
+        let relu1 = self.bn1.forward_t(&self.conv1.forward(x)?, false)?.relu()?;
+        /// After the second norm and ReLU.
+        #[tap]
+        let relu2 = self.bn2.forward_t(&self.conv2.forward(&relu1)?, false)?.relu()?;
+        let added = self.bn3.forward_t(&self.conv3.forward(&relu2)?, false)?;
+        let identity = match &self.downsample {
+            Some(downsample) => downsample.forward(x)?,
+            None => x.clone(),
+        };
+        /// The input, downsampled if need be, and what is added to it: the output before its ReLU.
+        #[tap]
+        let sum = (added + identity)?;
+        sum.relu()
+    }
+}
+
+/// ResNet with its classifier. The names in its files are torchvision's.
+#[derive(Clone, Debug, Model)]
+#[model(config = Config<B>)]
+pub struct ResNet<B: Block> {
+    /// 7 × 7, stride 2: [batch, channel, height / 2, width / 2].
+    #[load(conv(3, cfg.stem, 7, 2))]
+    pub conv1: Conv2d,
+    /// The same, normalized.
+    #[load(batch_norm(cfg.stem, cfg.bn_eps))]
+    pub bn1: BatchNorm,
+    /// The first stage. The last block's output is [batch, channel, height / 4, width / 4].
+    #[load(each(cfg.len(0)?, |i| block(cfg.block(0, i))))]
+    pub layer1: Vec<B>,
+    /// The second stage, to [batch, channel, height / 8, width / 8].
+    #[load(each(cfg.len(1)?, |i| block(cfg.block(1, i))))]
+    pub layer2: Vec<B>,
+    /// The third stage, to [batch, channel, height / 16, width / 16].
+    #[load(each(cfg.len(2)?, |i| block(cfg.block(2, i))))]
+    pub layer3: Vec<B>,
+    /// The fourth stage, to [batch, channel, height / 32, width / 32].
+    #[load(each(cfg.len(3)?, |i| block(cfg.block(3, i))))]
+    pub layer4: Vec<B>,
+    /// The logits: [batch, class].
+    #[load(linear(cfg.widths[3] * B::EXPANSION, cfg.num_classes))]
+    pub fc: Linear,
+}
+
+#[forward]
+impl<B: Block> ResNet<B> {
+    /// `images`: [batch, 3, height, width], normalized as the weights want it, to logits: [batch, class]. Where a stage
+    /// halves an odd height or width, it rounds up.
+    pub fn forward(&self, images: &Tensor) -> Result<Tensor> {
+        /// After the first norm and ReLU: [batch, channel, height / 2, width / 2].
+        #[tap]
+        let relu = self.bn1.forward_t(&self.conv1.forward(images)?, false)?.relu()?;
+        /// What the first stage reads: [batch, channel, height / 4, width / 4].
+        #[tap]
+        let maxpool = max_pool(&relu)?;
+        let mut x = maxpool;
+        for block in &self.layer1 {
+            x = block.forward(&x)?;
+        }
+        for block in &self.layer2 {
+            x = block.forward(&x)?;
+        }
+        for block in &self.layer3 {
+            x = block.forward(&x)?;
+        }
+        for block in &self.layer4 {
+            x = block.forward(&x)?;
+        }
+        /// The mean over the image: [batch, channel, 1, 1].
+        #[tap]
+        let avgpool = x.mean_keepdim((2, 3))?;
+        self.fc.forward(&avgpool.flatten_from(1)?)
+    }
+}
+
+/// A block of a stage.
+fn block<B: Block>(config: BlockConfig, vb: VarBuilder) -> Result<B> {
+    B::load(vb, &config)
+}
+
+/// A square convolution, padded so that only its stride makes the image smaller. A batch norm has the bias.
+fn conv(input: usize, output: usize, kernel: usize, stride: usize, vb: VarBuilder) -> Result<Conv2d> {
+    conv2d_no_bias(input, output, kernel, Conv2dConfig { padding: kernel / 2, stride, ..Conv2dConfig::default() }, vb)
+}
+
+/// PyTorch's `MaxPool2d(3, stride=2, padding=1)` of [batch, channel, height, width].
+///
+/// candle's own has no gradient where windows overlap, and no padding but zeros, which would win over the negative
+/// values that an edit may bring. Equal maxima share their gradient; PyTorch gives all of it to the first.
+fn max_pool(x: &Tensor) -> Result<Tensor> {
+    max_of_three(&max_of_three(x, 2)?, 3)
+}
+
+/// Every second element along `dim` or one of its two neighbours, whichever is largest.
+fn max_of_three(x: &Tensor, dim: usize) -> Result<Tensor> {
+    let len = x.dim(dim)?.div_ceil(2);
+    // A neighbour beyond the edge is one that the maximum is taken of anyway.
+    let x = if x.dim(dim)?.is_multiple_of(2) { x.clone() } else { x.pad_with_same(dim, 0, 1)? };
+    let mut pairs = x.dims().to_vec();
+    pairs.splice(dim..=dim, [len, 2]);
+    let pairs = x.reshape(pairs)?;
+    let (even, odd) = (pairs.get_on_dim(dim + 1, 0)?, pairs.get_on_dim(dim + 1, 1)?);
+    let before = odd.pad_with_same(dim, 1, 0)?.narrow(dim, 0, len)?;
+    even.maximum(&odd)?.maximum(&before)
+}
+
+#[cfg(test)]
+mod tests;

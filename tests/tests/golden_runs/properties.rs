@@ -1,0 +1,138 @@
+//! What holds at every tap of any model.
+
+use candle_core::{Result, Tensor};
+use taper::Model;
+use taper_tests::fixtures::assert_same;
+use taper_tests::originals;
+use taper_tests::parity::{Golden, max_error};
+
+use super::OfOne;
+
+/// Putting back at a tap what was there changes no bit of the output, at each tap in turn.
+fn put_back<M: OfOne>(model: &M, x: &Tensor) -> Result<()> {
+    let (plain, _) = Model::forward_with_taps(model, (x,))?;
+    let (sites, mut reached) = (Model::sites(model), 0);
+    for tap in sites.iter() {
+        let values = Model::capture(model, (x,), |_| tap.clone())?;
+        let edited = Model::run(model).edit(|_| tap.clone(), |value| Ok(value.clone()));
+        let replaced = Model::run(model).replace(|_| tap.clone(), &values);
+        // What the model has not, no run reaches.
+        let (edited, replaced) = match values.is_empty() {
+            true => (edited.if_reached(), replaced.if_reached()),
+            false => (edited, replaced),
+        };
+        assert_same(&edited.on((x,)).forward()?, &plain);
+        assert_same(&replaced.on((x,)).forward()?, &plain);
+        reached += values.len();
+    }
+    assert!(reached > 30, "{reached} taps are no model");
+    Ok(())
+}
+
+/// An edit of the first row of the batch, at each tap in turn, leaves the other rows of the output as they are, bit for
+/// bit; and somewhere it changes the first.
+fn rows<M: OfOne>(model: &M, x: &Tensor) -> Result<()> {
+    let batch = x.dim(0)?;
+    let rest = |value: &Tensor| value.narrow(0, 1, batch - 1)?.contiguous();
+    let (plain, _) = Model::forward_with_taps(model, (x,))?;
+    let mut changed = 0;
+    for tap in Model::sites(model).iter() {
+        let values = Model::capture(model, (x,), |_| tap.clone())?;
+        // Nothing there, or something that has no row for each of the batch.
+        if values.first().is_none_or(|value| value.dims()[0] != batch) {
+            continue;
+        }
+        let first_row = |value: &Tensor| {
+            let first = (value.narrow(0, 0, 1)? * 1.5)?;
+            Tensor::cat(&[&first, &value.narrow(0, 1, batch - 1)?], 0)
+        };
+        let edited = Model::run(model).edit(|_| tap.clone(), first_row).on((x,)).forward()?;
+        assert_same(&rest(&edited)?, &rest(&plain)?);
+        changed += usize::from(max_error(&edited, &plain)? > 1e-3);
+    }
+    assert!(changed > 25, "{changed} edits had an effect");
+    Ok(())
+}
+
+fn bits(value: &Tensor) -> Result<Vec<u32>> {
+    Ok(value.flatten_all()?.to_vec1::<f32>()?.into_iter().map(f32::to_bits).collect())
+}
+
+/// An edit at `edited` leaves every tap that `before` matches as it is, bit for bit, and reaches every one that `after`
+/// matches.
+fn in_order<M: OfOne>(model: &M, x: &Tensor, edited: &str, before: &[String], after: &[String]) -> Result<()> {
+    let sites = Model::sites(model);
+    let site = sites.find(edited)?;
+    // No norm takes it back, as it would a factor or a shift.
+    let run = Model::run(model).edit(|_| site, Tensor::sin);
+    let both = |pattern: &str| -> Result<Vec<(String, Tensor, Tensor)>> {
+        let taps = sites.matching_any(pattern)?;
+        let plain = Model::capture(model, (x,), |_| taps.clone())?;
+        let changed = run.on((x,)).capture(|_| taps.clone())?;
+        // What lies in the downsampling of a block that has none has no value.
+        let values = taps.iter().zip(plain.into_iter().zip(changed)).flat_map(|(tap, (plain, changed))| {
+            assert_eq!(plain.len(), changed.len(), "{}", tap.name());
+            plain.into_iter().zip(changed).map(|(plain, changed)| (tap.name().to_owned(), plain, changed))
+        });
+        Ok(values.collect())
+    };
+    for pattern in before {
+        for (_, plain, changed) in both(pattern)? {
+            assert_same(&changed, &plain);
+        }
+    }
+    for pattern in after {
+        for (name, plain, changed) in both(pattern)? {
+            assert!(bits(&changed)? != bits(&plain)?, "the edit of `{edited}` did not reach `{name}`");
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn what_is_put_back_changes_no_bit() -> Result<()> {
+    let golden = Golden::open("gpt2")?;
+    put_back(&originals::gpt2(&golden)?, golden.tensor("input.input_ids"))?;
+    let golden = Golden::open("resnet")?;
+    put_back(&originals::resnet(&golden)?, golden.tensor("input.x"))
+}
+
+#[test]
+fn rows_that_an_edit_leaves_alone_keep_their_bits() -> Result<()> {
+    let golden = Golden::open("gpt2")?;
+    rows(&originals::gpt2(&golden)?, golden.tensor("input.input_ids"))?;
+    let golden = Golden::open("resnet")?;
+    rows(&originals::resnet(&golden)?, golden.tensor("input.x"))
+}
+
+#[test]
+fn what_comes_before_an_edit_keeps_its_bits_in_gpt2() -> Result<()> {
+    let golden = Golden::open("gpt2")?;
+    let (model, ids) = (originals::gpt2(&golden)?, golden.tensor("input.input_ids"));
+    let blocks = model.blocks.len();
+    for k in 0..blocks {
+        let mut before = ["wte", "wpe", "embed"].map(str::to_owned).to_vec();
+        before.extend((0..k).map(|i| format!("blocks.{i}.**")));
+        before.extend(["ln_1", "attn.**", "after_attn", "ln_2", "mlp.**"].map(|part| format!("blocks.{k}.{part}")));
+        let mut after: Vec<_> = (k + 1..blocks).map(|i| format!("blocks.{i}.**")).collect();
+        after.extend(["ln_f", "lm_head", "output"].map(str::to_owned));
+        in_order(&model, ids, &format!("blocks.{k}.output"), &before, &after)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn what_comes_before_an_edit_keeps_its_bits_in_resnet() -> Result<()> {
+    let golden = Golden::open("resnet")?;
+    let (model, images) = (originals::resnet(&golden)?, golden.tensor("input.x"));
+    for k in 1..=4 {
+        let mut before = ["conv1", "bn1", "relu", "maxpool"].map(str::to_owned).to_vec();
+        before.extend((1..k).map(|i| format!("layer{i}.**")));
+        before.extend(["conv1", "bn1", "relu1", "conv2"].map(|part| format!("layer{k}.0.{part}")));
+        let mut after: Vec<_> = (k + 1..=4).map(|i| format!("layer{i}.**")).collect();
+        after.extend(["sum", "output"].map(|part| format!("layer{k}.0.{part}")));
+        after.extend(["avgpool", "fc", "output"].map(str::to_owned));
+        in_order(&model, images, &format!("layer{k}.0.bn2"), &before, &after)?;
+    }
+    Ok(())
+}
