@@ -26,6 +26,17 @@ impl Block {
         x + self.down.forward(&act)?
     }
 
+    /// The same, keeping what a pass with taps keeps.
+    pub(crate) fn forward_kept(&self, x: &Tensor, kept: &mut Vec<Tensor>) -> Result<Tensor> {
+        let norm = x.apply(&self.norm)?;
+        let up = norm.apply(&self.up)?;
+        let act = up.gelu()?;
+        let down = self.down.forward(&act)?;
+        let output = (x + &down)?;
+        kept.extend([norm, up, act, down, output.clone()]);
+        Ok(output)
+    }
+
     /// The same with the norm made of operations that have gradients.
     pub(crate) fn forward_composed(&self, x: &Tensor) -> Result<Tensor> {
         let bias = self.norm.bias().expect("the norm has a bias");
@@ -52,6 +63,14 @@ impl Net {
         }
         Ok(x)
     }
+    pub(crate) fn forward_kept(&self, x: &Tensor) -> Result<(Tensor, Vec<Tensor>)> {
+        let (mut x, mut kept) = (x.clone(), Vec::new());
+        for block in &self.blocks {
+            x = block.forward_kept(&x, &mut kept)?;
+        }
+        Ok((x, kept))
+    }
+
     pub(crate) fn forward_composed(&self, x: &Tensor) -> Result<Tensor> {
         let mut x = x.clone();
         for block in &self.blocks {

@@ -131,20 +131,36 @@ fn time(width: usize, of: Rounds, workloads: &[Workload<'_>], ratios: &[[&str; 2
 fn time_plain(width: usize, of: Rounds) -> Result<()> {
     let bench = Bench::new(Config::of_width(width), false)?;
     bench.check()?;
-    let ratios = [["derived", "handwritten"], ["taps", "derived"], ["capture-quarter", "derived"]];
+    let ratios =
+        [["derived", "handwritten"], ["taps", "derived"], ["taps", "kept-by-hand"], ["capture-quarter", "derived"]];
     time(width, of, &plain(&bench), &ratios)
 }
+
+/// The ratios of runs with changes.
+const CHANGED: [[&str; 2]; 5] = [
+    ["identity-edit", "derived"],
+    ["record", "derived"],
+    ["record", "kept-by-hand"],
+    ["replay-at-quarter", "derived"],
+    ["replay-at-three-quarters", "derived"],
+];
 
 /// What changing, recording and differentiating cost, and what replays save.
 fn time_runs(width: usize, of: Rounds) -> Result<()> {
     let bench = Bench::new(Config::of_width(width), false)?;
     let runs = Runs::new(&bench)?;
     runs.check()?;
-    let names = ["identity-edit", "record", "replay-at-quarter", "replay-at-three-quarters"];
-    time(width, of, &runs.changed(), &names.map(|name| [name, "derived"]))?;
+    time(width, of, &runs.changed(), &CHANGED)?;
     time(width, of, &runs.differentiated(), &[["gradients", "backward"]])?;
     // Each is some dozen runs.
     time(width, Rounds { rounds: of.rounds / 3, ..of }, &runs.sweeps(), &[["sweep", "naive"]])
+}
+
+/// The same where the weights are variables: a replay makes sure that nobody has set one since.
+fn time_variables(width: usize, of: Rounds) -> Result<()> {
+    let bench = Bench::new(Config::of_width(width), true)?;
+    let runs = Runs::new(&bench)?;
+    time(width, of, &runs.changed(), &CHANGED.map(|[of, _]| [of, "derived"]))
 }
 
 /// The width in the name of a ratio; the wide model's have none.
@@ -220,6 +236,7 @@ fn measure(args: &[String]) -> Result<()> {
     keep_memory();
     time_plain(256, wide)?;
     time_runs(256, wide)?;
+    time_variables(256, Rounds { suffix: "-variables", ..wide })?;
     let narrow = Rounds { rounds: 201, times: 10, suffix: "" };
     time_plain(32, narrow)?;
     time_runs(32, narrow)?;

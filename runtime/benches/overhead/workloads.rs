@@ -30,6 +30,7 @@ pub(crate) fn plain(bench: &Bench) -> Vec<Workload<'_>> {
     let quarter = bench.config.before(1);
     vec![
         workload("handwritten", || handwritten.forward(x)),
+        workload("kept-by-hand", || handwritten.forward_kept(x)),
         workload("derived", || derived.forward(x)),
         workload("taps", || derived.forward_with_taps(x)),
         workload("capture-quarter", move || derived.capture(x, |t| t.blocks[quarter].output)),
@@ -60,6 +61,7 @@ impl<'b> Runs<'b> {
         let [quarter, three_quarters] = [1, 3].map(|quarters| config.before(quarters));
         vec![
             workload("derived", || derived.forward(x)),
+            workload("kept-by-hand", || self.bench.handwritten.forward_kept(x)),
             workload("identity-edit", || self.edited()),
             workload("record", || derived.run().record(x)),
             workload("replay-at-quarter", move || self.replayed(quarter)),
