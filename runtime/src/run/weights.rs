@@ -68,14 +68,18 @@ impl Graph {
     }
 }
 
-/// Every recorded tensor, and when it was produced.
+/// Every recorded tensor that is on an autograd graph, and when it was produced.
 fn gather(frame: &Recorded, values: &mut Vec<(u32, Tensor)>) {
     for index in frame.indices() {
         match frame.entry(index) {
-            Entry::Value { order, value } => {
-                let tensors = crate::bundle::tensors("", &**value).unwrap_or_default();
-                values.extend(tensors.into_iter().map(|(_, tensor)| (*order, tensor)));
-            }
+            Entry::Value { order, value } => match value.downcast_ref::<Tensor>() {
+                // By far the most values; the parts of others come with names, which cost strings.
+                Some(tensor) => values.extend(tensor.track_op().then(|| (*order, tensor.clone()))),
+                None => {
+                    let tensors = crate::bundle::tensors("", &**value).unwrap_or_default().into_iter();
+                    values.extend(tensors.filter(|(_, tensor)| tensor.track_op()).map(|(_, tensor)| (*order, tensor)));
+                }
+            },
             Entry::Frames(frames) => frames.iter().for_each(|frame| gather(frame, values)),
             Entry::NotKept { .. } | Entry::Unreached => {}
         }
