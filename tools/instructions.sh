@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Instructions of the workloads of `runtime/benches/overhead`, counted by callgrind: only what happens in
-# `Bench::run`, and runs of two lengths are subtracted, so that what the first run alone does cancels. Prints lines
+# `Workload::counted`, and runs of two lengths are subtracted, so that what the first run alone does cancels. Prints lines
 # `ratio NAME VALUE`.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -17,7 +17,7 @@ export RAYON_NUM_THREADS=1
 
 # instructions WORKLOAD WIDTH TIMES
 instructions() {
-    valgrind --tool=callgrind --toggle-collect='*Bench*run*' --callgrind-out-file="$out/counts" "$bench" --count "$1" --width "$2" --times "$3" \
+    valgrind --tool=callgrind --toggle-collect='*Workload*counted*' --callgrind-out-file="$out/counts" "$bench" --count "$1" --width "$2" --times "$3" \
         2> "$out/log" || { cat "$out/log" >&2; exit 1; }
     sed -n 's/^summary: //p' "$out/counts"
 }
@@ -39,10 +39,12 @@ ratio() {
 }
 
 for width in "${@:-32}"; do
-    handwritten=$(one handwritten "$width")
-    derived=$(one derived "$width")
-    taps=$(one taps "$width")
-    echo "# width $width: handwritten $handwritten, derived $derived, taps $taps instructions"
-    ratio "derived/handwritten@instructions-$width" "$derived" "$handwritten"
-    ratio "taps/forward@instructions-$width" "$taps" "$derived"
+    forward=$(one derived "$width")
+    echo "# width $width: forward $forward instructions"
+    ratio "derived/handwritten@instructions-$width" "$forward" "$(one handwritten "$width")"
+    for workload in taps identity-edit record; do
+        ratio "$workload/forward@instructions-$width" "$(one "$workload" "$width")" "$forward"
+    done
+    ratio "sweep/naive@instructions-$width" "$(one sweep "$width")" "$(one naive "$width")"
+    ratio "gradients/backward@instructions-$width" "$(one gradients "$width")" "$(one backward "$width")"
 done

@@ -160,6 +160,15 @@ pub(crate) fn tensors(name: &str, value: &dyn Any) -> Option<Vec<(String, Tensor
     of(value.type_id()).map(|known| (known.tensors)(value, name))
 }
 
+/// Whether the tensors of two values of a type agree in shapes, dtypes and devices.
+pub(crate) fn same_form(a: &dyn Any, b: &dyn Any) -> bool {
+    // By far the most values; the words are made of strings.
+    if let (Some(a), Some(b)) = (a.downcast_ref::<Tensor>(), b.downcast_ref::<Tensor>()) {
+        return a.dims() == b.dims() && a.dtype() == b.dtype() && a.device().location() == b.device().location();
+    }
+    form(a) == form(b)
+}
+
 /// Shapes, dtypes and devices of the tensors of a value, in words; `None` for a value of an unknown type.
 pub(crate) fn form(value: &dyn Any) -> Option<String> {
     let form = |t: &Tensor| format!("{:?} {:?} on {:?}", t.dims(), t.dtype(), t.device().location());

@@ -8,6 +8,7 @@ mod derived;
 mod handwritten;
 #[path = "../timing/mod.rs"]
 mod timing;
+mod workloads;
 
 use std::env;
 use std::sync::atomic::Ordering;
@@ -18,6 +19,7 @@ use taper::candle_nn::{VarBuilder, VarMap};
 
 use allocator::LIVE;
 use timing::{THREADS, again, clock, keep_memory, median};
+use workloads::{Runs, Workload, plain};
 
 /// Sizes of a model and of its input.
 pub(crate) struct Config {
@@ -30,6 +32,11 @@ impl Config {
     fn of_width(width: usize) -> Self {
         let layers = if width >= 256 { 12 } else { 4 };
         Config { width, layers, tokens: 64 }
+    }
+
+    /// The last block before so many quarters of the depth.
+    fn before(&self, quarters: usize) -> usize {
+        self.layers * quarters / 4 - 1
     }
 }
 
@@ -64,26 +71,9 @@ impl Bench {
         Ok(Bench { config, derived, handwritten, x })
     }
 
-    /// What `tools/instructions.sh` counts.
-    #[inline(never)]
-    fn run(&self, workload: Workload) -> Result<()> {
-        let Bench { derived, x, .. } = self;
-        match workload {
-            Workload::Handwritten => drop(self.handwritten.forward(x)?),
-            Workload::Derived => drop(derived.forward(x)?),
-            Workload::Taps => drop(derived.forward_with_taps(x)?),
-            Workload::Quarter => {
-                let block = self.config.layers / 4 - 1;
-                drop(derived.capture(x, |t| t.blocks[block].output)?);
-            }
-        }
-        Ok(())
-    }
-
     /// Both models and all ways to run one give the same output.
     fn check(&self) -> Result<()> {
         let Bench { derived, handwritten, x, .. } = self;
-        let bits = |y: &Tensor| y.flatten_all()?.to_vec1::<f32>();
         let expected = bits(&handwritten.forward(x)?)?;
         let (with_taps, _) = derived.forward_with_taps(x)?;
         let captured = derived.capture(x, |t| t.output)?;
@@ -94,51 +84,83 @@ impl Bench {
     }
 }
 
-#[derive(Clone, Copy)]
-enum Workload {
-    Handwritten,
-    Derived,
-    Taps,
-    Quarter,
+fn bits(y: &Tensor) -> Result<Vec<u32>> {
+    Ok(y.flatten_all()?.to_vec1::<f32>()?.into_iter().map(f32::to_bits).collect())
 }
 
-const WORKLOADS: [(&str, Workload); 4] = [
-    ("handwritten", Workload::Handwritten),
-    ("derived", Workload::Derived),
-    ("taps", Workload::Taps),
-    ("capture-quarter", Workload::Quarter),
-];
+/// How long to measure, and what the names of the ratios end in.
+#[derive(Clone, Copy)]
+struct Rounds {
+    rounds: usize,
+    /// How often each workload runs in its turn.
+    times: u32,
+    suffix: &'static str,
+}
 
-/// Prints what each workload takes against the same forward: medians over the rounds, in each of which every workload
-/// has its turn.
-fn time(width: usize, rounds: usize, times: u32, suffix: &str) -> Result<()> {
-    let bench = Bench::new(Config::of_width(width), false)?;
-    bench.check()?;
-    let mut taken = [const { Vec::<Duration>::new() }; WORKLOADS.len()];
+/// Prints what workloads take, and the ratios of some: medians over the rounds, in each of which every workload has its
+/// turn.
+fn time(width: usize, of: Rounds, workloads: &[Workload<'_>], ratios: &[[&str; 2]]) -> Result<()> {
+    let Rounds { rounds, times, suffix } = of;
+    let count = workloads.len();
+    let mut taken = vec![Vec::<Duration>::new(); count];
     for round in 0..rounds {
-        for turn in 0..WORKLOADS.len() {
+        for turn in 0..count {
             // No workload always follows the same other one, whose leavings are in the caches.
-            let at = (if round % 2 == 0 { turn } else { WORKLOADS.len() - 1 - turn } + round / 2) % WORKLOADS.len();
+            let at = (if round % 2 == 0 { turn } else { count - 1 - turn } + round / 2) % count;
             let start = clock();
             for _ in 0..times {
-                bench.run(WORKLOADS[at].1)?;
+                workloads[at].counted()?;
             }
             taken[at].push((clock() - start) / times);
         }
     }
-    for ((name, _), taken) in WORKLOADS.iter().zip(&taken) {
+    for (Workload { name, .. }, taken) in workloads.iter().zip(&taken) {
         let micros = median(taken.iter().map(Duration::as_secs_f64)) * 1e6;
         println!("# {name}@{width}{suffix}: {micros:.0} µs");
     }
-    let [handwritten, derived, taps, quarter] = &taken;
-    let ratio = |name: &str, of: &[Duration], to: &[Duration]| {
-        let each = of.iter().zip(to).map(|(a, b)| a.as_secs_f64() / b.as_secs_f64());
-        println!("ratio {name}{}{suffix} {:.4}", at(width), median(each));
-    };
-    ratio("derived/handwritten", derived, handwritten);
-    ratio("taps/forward", taps, derived);
-    ratio("capture-quarter/forward", quarter, derived);
+    let place = |name| workloads.iter().position(|workload| workload.name == name).expect("a workload of that name");
+    for &[of, to] in ratios {
+        let each = taken[place(of)].iter().zip(&taken[place(to)]).map(|(a, b)| a.as_secs_f64() / b.as_secs_f64());
+        let to = if to == "derived" && of != "handwritten" { "forward" } else { to };
+        println!("ratio {of}/{to}{}{suffix} {:.4}", at(width), median(each));
+    }
     Ok(())
+}
+
+/// What looking inside costs.
+fn time_plain(width: usize, of: Rounds) -> Result<()> {
+    let bench = Bench::new(Config::of_width(width), false)?;
+    bench.check()?;
+    let ratios =
+        [["derived", "handwritten"], ["taps", "derived"], ["taps", "kept-by-hand"], ["capture-quarter", "derived"]];
+    time(width, of, &plain(&bench), &ratios)
+}
+
+/// The ratios of runs with changes.
+const CHANGED: [[&str; 2]; 5] = [
+    ["identity-edit", "derived"],
+    ["record", "derived"],
+    ["record", "kept-by-hand"],
+    ["replay-at-quarter", "derived"],
+    ["replay-at-three-quarters", "derived"],
+];
+
+/// What changing, recording and differentiating cost, and what replays save.
+fn time_runs(width: usize, of: Rounds) -> Result<()> {
+    let bench = Bench::new(Config::of_width(width), false)?;
+    let runs = Runs::new(&bench)?;
+    runs.check()?;
+    time(width, of, &runs.changed(), &CHANGED)?;
+    time(width, of, &runs.differentiated(), &[["gradients", "backward"]])?;
+    // Each is some dozen runs.
+    time(width, Rounds { rounds: of.rounds / 3, ..of }, &runs.sweeps(), &[["sweep", "naive"]])
+}
+
+/// The same where the weights are variables: a replay makes sure that nobody has set one since.
+fn time_variables(width: usize, of: Rounds) -> Result<()> {
+    let bench = Bench::new(Config::of_width(width), true)?;
+    let runs = Runs::new(&bench)?;
+    time(width, of, &runs.changed(), &CHANGED.map(|[of, _]| [of, "derived"]))
 }
 
 /// The width in the name of a ratio; the wide model's have none.
@@ -171,18 +193,23 @@ fn held(width: usize) -> Result<()> {
     Ok(())
 }
 
-/// What the command line asks for: a workload, the width and how often.
-fn counted(args: &[String]) -> Result<Option<(Workload, usize, usize)>> {
+/// What the command line asks to be run so that its instructions can be counted: a workload, the width and how often.
+fn count(args: &[String]) -> Result<bool> {
     let value = |name: &str| args.iter().position(|arg| arg == name).and_then(|at| args.get(at + 1));
-    let Some(asked) = value("--count") else { return Ok(None) };
+    let Some(asked) = value("--count") else { return Ok(false) };
     let number = |name: &str, otherwise: usize| match value(name) {
         Some(number) => number.parse().map_err(Error::wrap),
         None => Ok(otherwise),
     };
-    match WORKLOADS.iter().find(|(name, _)| name == asked) {
-        Some((_, workload)) => Ok(Some((*workload, number("--width", 32)?, number("--times", 1)?))),
-        None => Err(Error::Msg(format!("no workload `{asked}`: there are {}", WORKLOADS.map(|(n, _)| n).join(", ")))),
+    let bench = Bench::new(Config::of_width(number("--width", 32)?), false)?;
+    let runs = Runs::new(&bench)?;
+    let workloads = [plain(&bench), runs.changed(), runs.sweeps(), runs.differentiated()];
+    let mut named = workloads.iter().flatten().filter(|workload| workload.name == asked);
+    let Some(workload) = named.next() else { return Err(Error::Msg(format!("no workload `{asked}`"))) };
+    for _ in 0..number("--times", 1)? {
+        workload.counted()?;
     }
+    Ok(true)
 }
 
 /// Prints the lines `-memory-returned`, which show what memory costs that is asked for anew.
@@ -199,19 +226,20 @@ fn main() -> Result<()> {
 }
 
 fn measure(args: &[String]) -> Result<()> {
-    if let Some((workload, width, times)) = counted(args)? {
-        let bench = Bench::new(Config::of_width(width), false)?;
-        for _ in 0..times {
-            bench.run(workload)?;
-        }
+    if count(args)? {
         return Ok(());
     }
+    let wide = Rounds { rounds: 61, times: 1, suffix: "" };
     if args.iter().any(|arg| arg == RETURNED) {
-        return time(256, 61, 1, "-memory-returned");
+        return time_plain(256, Rounds { suffix: "-memory-returned", ..wide });
     }
     keep_memory();
-    time(256, 61, 1, "")?;
-    time(32, 201, 10, "")?;
+    time_plain(256, wide)?;
+    time_runs(256, wide)?;
+    time_variables(256, Rounds { suffix: "-variables", ..wide })?;
+    let narrow = Rounds { rounds: 201, times: 10, suffix: "" };
+    time_plain(32, narrow)?;
+    time_runs(32, narrow)?;
     held(256)?;
     again(&[RETURNED.to_owned()], &[("MALLOC_TRIM_THRESHOLD_", "131072"), ("MALLOC_MMAP_THRESHOLD_", "131072")])
 }

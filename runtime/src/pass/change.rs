@@ -64,17 +64,12 @@ fn of<T: 'static>(value: &mut dyn Any) -> Result<&mut T> {
 
 /// A change keeps shape, dtype and device.
 fn set<T: 'static>(value: &mut T, new: T, what: &str) -> Result<()> {
-    match (bundle::form(value), bundle::form(&new)) {
-        (old, new) if old != new => Err(Error::Msg(format!(
-            "{what} {}, and the value there is {}; a change keeps shape, dtype and device",
-            new.unwrap_or_default(),
-            old.unwrap_or_default()
-        ))),
-        _ => {
-            *value = new;
-            Ok(())
-        }
+    if bundle::same_form(value, &new) {
+        *value = new;
+        return Ok(());
     }
+    let [old, new] = [value, &new as &dyn Any].map(|value| bundle::form(value).unwrap_or_default());
+    Err(Error::Msg(format!("{what} {new}, and the value there is {old}; a change keeps shape, dtype and device")))
 }
 
 /// One site that is changed, of all its visits or of some.

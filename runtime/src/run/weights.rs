@@ -68,14 +68,18 @@ impl Graph {
     }
 }
 
-/// Every recorded tensor, and when it was produced.
+/// Every recorded tensor that is on an autograd graph, and when it was produced.
 fn gather(frame: &Recorded, values: &mut Vec<(u32, Tensor)>) {
     for index in frame.indices() {
         match frame.entry(index) {
-            Entry::Value { order, value } => {
-                let tensors = crate::bundle::tensors("", &**value).unwrap_or_default();
-                values.extend(tensors.into_iter().map(|(_, tensor)| (*order, tensor)));
-            }
+            Entry::Value { order, value } => match value.downcast_ref::<Tensor>() {
+                // By far the most values; the parts of others come with names, which cost strings.
+                Some(tensor) => values.extend(tensor.track_op().then(|| (*order, tensor.clone()))),
+                None => {
+                    let tensors = crate::bundle::tensors("", &**value).unwrap_or_default().into_iter();
+                    values.extend(tensors.filter(|(_, tensor)| tensor.track_op()).map(|(_, tensor)| (*order, tensor)));
+                }
+            },
             Entry::Frames(frames) => frames.iter().for_each(|frame| gather(frame, values)),
             Entry::NotKept { .. } | Entry::Unreached => {}
         }
@@ -92,33 +96,87 @@ impl Fingerprint {
         let (start, end) = layout.contiguous_offsets().unwrap_or((0, 0));
         let Storage::Cpu(storage) = &*storage else { unreachable!("moved to the CPU") };
         Ok(match storage {
-            CpuStorage::U8(v) => digest(v[start..end].iter().map(|&x| u64::from(x))),
-            CpuStorage::U32(v) => digest(v[start..end].iter().map(|&x| u64::from(x))),
-            CpuStorage::I16(v) => digest(v[start..end].iter().map(|&x| u64::from(x.cast_unsigned()))),
-            CpuStorage::I32(v) => digest(v[start..end].iter().map(|&x| u64::from(x.cast_unsigned()))),
-            CpuStorage::I64(v) => digest(v[start..end].iter().map(|&x| x.cast_unsigned())),
-            CpuStorage::BF16(v) => digest(v[start..end].iter().map(|x| u64::from(x.to_bits()))),
-            CpuStorage::F16(v) => digest(v[start..end].iter().map(|x| u64::from(x.to_bits()))),
-            CpuStorage::F32(v) => digest(v[start..end].iter().map(|x| u64::from(x.to_bits()))),
-            CpuStorage::F64(v) => digest(v[start..end].iter().map(|x| x.to_bits())),
-            CpuStorage::F8E4M3(v) => digest(v[start..end].iter().map(|x| u64::from(x.to_bits()))),
+            CpuStorage::U8(v) => digest::<_, 8>(&v[start..end], u64::from),
+            CpuStorage::U32(v) => digest::<_, 2>(&v[start..end], u64::from),
+            CpuStorage::I16(v) => digest::<_, 4>(&v[start..end], |x| u64::from(x.cast_unsigned())),
+            CpuStorage::I32(v) => digest::<_, 2>(&v[start..end], |x| u64::from(x.cast_unsigned())),
+            CpuStorage::I64(v) => digest::<_, 1>(&v[start..end], i64::cast_unsigned),
+            CpuStorage::BF16(v) => digest::<_, 4>(&v[start..end], |x| u64::from(x.to_bits())),
+            CpuStorage::F16(v) => digest::<_, 4>(&v[start..end], |x| u64::from(x.to_bits())),
+            CpuStorage::F32(v) => digest::<_, 2>(&v[start..end], |x| u64::from(x.to_bits())),
+            CpuStorage::F64(v) => digest::<_, 1>(&v[start..end], f64::to_bits),
+            CpuStorage::F8E4M3(v) => digest::<_, 8>(&v[start..end], |x| u64::from(x.to_bits())),
             CpuStorage::F6E2M3(v) | CpuStorage::F6E3M2(v) | CpuStorage::F4(v) | CpuStorage::F8E8M0(v) => {
-                digest(v.iter().map(|&x| u64::from(x)))
+                digest::<_, 8>(v, u64::from)
             }
         })
     }
 }
 
-/// Four sums side by side, so that the processor adds several at once; an equal sum of different contents is as likely as
-/// for any digest of 128 bits that nobody attacks.
-fn digest(words: impl ExactSizeIterator<Item = u64>) -> Fingerprint {
-    const MULTIPLIER: u64 = 0x9e37_79b9_7f4a_7c15;
-    let len = words.len() as u64;
-    let mut lanes = [len, 1, 2, 3];
-    for (place, word) in words.enumerate() {
-        let lane = &mut lanes[place % 4];
-        *lane = (*lane ^ word).wrapping_mul(MULTIPLIER).rotate_left(29);
+/// Sums side by side, since the processor begins a product before the one before it is done. Contents that differ in one
+/// word have different sums; others have equal ones as seldom as in any digest of 64 bits that nobody attacks. As many
+/// values as fit make up a word.
+fn digest<T: Copy, const PER_WORD: usize>(values: &[T], bits: impl Fn(T) -> u64) -> Fingerprint {
+    const LANES: usize = 8;
+    let width = const { u64::BITS / PER_WORD as u32 };
+    let word = |values: &[T]| values.iter().fold(0, |word: u64, &value| word.rotate_left(width) | bits(value));
+    let mut lanes: [u64; LANES] = std::array::from_fn(|lane| lane as u64 + 1);
+    let blocks = values.chunks_exact(LANES * PER_WORD);
+    let rest = blocks.remainder();
+    for block in blocks {
+        for (lane, values) in lanes.iter_mut().zip(block.chunks_exact(PER_WORD)) {
+            *lane = mixed(*lane, word(values));
+        }
     }
-    let mix = |a: u64, b: u64| (a ^ b.rotate_left(32)).wrapping_mul(MULTIPLIER);
-    Fingerprint(mix(lanes[0], lanes[1]), mix(lanes[2], lanes[3]))
+    for (lane, values) in lanes.iter_mut().zip(rest.chunks(PER_WORD)) {
+        *lane = mixed(*lane, word(values));
+    }
+    let half =
+        |first: usize| lanes.iter().skip(first).step_by(2).fold(values.len() as u64, |sum, &lane| mixed(sum, lane));
+    Fingerprint(half(0), half(1))
+}
+
+/// Of different words or different sums, different sums.
+fn mixed(sum: u64, word: u64) -> u64 {
+    (sum ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use candle_core::{DType, Device};
+
+    /// Every element counts, wherever it stands, and so do signs of zero, the order and the length.
+    #[test]
+    fn any_difference_shows() -> Result<()> {
+        for dtype in [DType::U8, DType::U32, DType::I64, DType::F16, DType::BF16, DType::F32, DType::F64] {
+            for len in [1, 2, 7, 16, 17, 64, 131] {
+                let zeros = Tensor::zeros(len, dtype, &Device::Cpu)?;
+                let mut seen =
+                    vec![Fingerprint::of(&zeros)?, Fingerprint::of(&Tensor::zeros(len + 1, dtype, &Device::Cpu)?)?];
+                let numbers: Vec<u32> = (0..len as u32).collect();
+                for place in numbers.clone() {
+                    let one: Vec<f32> = numbers.iter().map(|&i| f32::from(u8::from(i == place))).collect();
+                    seen.push(Fingerprint::of(&Tensor::new(one, &Device::Cpu)?.to_dtype(dtype)?)?);
+                }
+                let (count, different) =
+                    (seen.len(), seen.into_iter().map(|Fingerprint(a, b)| (a, b)).collect::<HashSet<_>>());
+                assert_eq!(different.len(), count, "{dtype:?}, {len} elements");
+            }
+        }
+        let [plus, minus] =
+            [0f32, -0f32].map(|zero| Tensor::full(zero, 3, &Device::Cpu).and_then(|t| Fingerprint::of(&t)));
+        assert_ne!(plus?, minus?);
+        Ok(())
+    }
+
+    /// Of equal contents, equal digests, whatever the layout.
+    #[test]
+    fn the_layout_does_not_show() -> Result<()> {
+        let whole = Tensor::arange(0f32, 60., &Device::Cpu)?.reshape((5, 12))?;
+        let part = whole.narrow(0, 1, 3)?.t()?;
+        assert_eq!(Fingerprint::of(&part)?, Fingerprint::of(&part.force_contiguous()?)?);
+        assert_ne!(Fingerprint::of(&part)?, Fingerprint::of(&part.t()?)?);
+        Ok(())
+    }
 }
