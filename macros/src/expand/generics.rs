@@ -164,7 +164,10 @@ pub(crate) fn with_lifetime(ty: &Type, own: &Generics, lifetime: &Lifetime) -> T
             visit_mut::visit_type_reference_mut(self, ty);
         }
 
+        // What is elided there is any lifetime.
         fn visit_type_fn_ptr_mut(&mut self, _: &mut syn::TypeFnPtr) {}
+
+        fn visit_parenthesized_generic_arguments_mut(&mut self, _: &mut syn::ParenthesizedGenericArguments) {}
     }
     let mut ty = ty.clone();
     Fill(lifetime, own.lifetimes().map(|l| l.lifetime.to_string()).collect()).visit_type_mut(&mut ty);

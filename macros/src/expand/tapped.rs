@@ -10,7 +10,6 @@ use syn::{Lifetime, Type};
 use super::generics::split;
 use super::{Entry, Input};
 use crate::forward::plan::{Item, Plan};
-use crate::model::ir::Load;
 
 /// `impl Tapped for Block` and `impl Tree for BlockSites`.
 pub(crate) fn implementation(input: &Input<'_>, plan: &Plan) -> TokenStream {
@@ -28,7 +27,7 @@ pub(crate) fn implementation(input: &Input<'_>, plan: &Plan) -> TokenStream {
         let shown = syn::ext::IdentExt::unraw(name).to_string();
         quote!(#(#cfgs)* visitor.field::<#site>(#shown, &value.#name);)
     });
-    let raw = raw_weights(input);
+    let data = own_data(input, plan);
     let first = first(input);
     let stateless = stateless(input, plan);
     quote! {
@@ -38,7 +37,7 @@ pub(crate) fn implementation(input: &Input<'_>, plan: &Plan) -> TokenStream {
             const STATEFUL: bool = #stateful;
 
             fn __taper_sites(&self, b: &mut #krate::__private::Builder) -> Self::Sites {
-                #(#raw)*
+                #(#data)*
                 let scope = b.begin(::core::concat!(::core::module_path!(), "::", #name));
                 let sites = #sites { #(#build,)* };
                 b.end(scope);
@@ -102,12 +101,18 @@ fn submodules(input: &Input<'_>, plan: &Plan) -> Vec<Type> {
     submodules.collect()
 }
 
-/// Tensors that are weights of the model itself: whether they changed is seen like that of a layer's.
-fn raw_weights(input: &Input<'_>) -> Vec<TokenStream> {
-    let raw = input.model.fields.iter().filter(|field| matches!(field.load, Some(Load::Tensor { .. })));
-    raw.map(|field| {
+/// Tensors in the model's own data: whether they changed is seen like that of a layer's weights.
+fn own_data(input: &Input<'_>, plan: &Plan) -> Vec<TokenStream> {
+    let krate = input.krate;
+    let data =
+        input.model.fields.iter().zip(&plan.fields).filter(|(field, plan)| plan.is_none() && !is_primitive(&field.ty));
+    data.map(|(field, _)| {
         let name = &field.ident;
-        quote!(b.weight(&self.#name);)
+        quote!(b.data(|| {
+            #[allow(unused_imports, reason = "the inherent function hides the trait's for what is made of tensors")]
+            use #krate::__private::borrowed_arguments::*;
+            (&#krate::__private::Argument(&self.#name)).see()
+        });)
     })
     .collect()
 }

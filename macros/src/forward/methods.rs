@@ -36,10 +36,10 @@ impl Main<'_> {
     }
 }
 
-/// Whether a type has `&mut` anywhere: in an `Option`, in a tuple, or as what a `macro_rules!` was given.
+/// Whether a type has `&mut` or `FnMut` anywhere: in an `Option`, in a tuple, or as what a `macro_rules!` was given.
 fn mentions_mut(ty: TokenStream) -> bool {
     ty.into_iter().any(|token| match token {
-        TokenTree::Ident(ident) => ident == "mut",
+        TokenTree::Ident(ident) => ident == "mut" || ident == "FnMut",
         TokenTree::Group(group) => mentions_mut(group.stream()),
         TokenTree::Punct(_) | TokenTree::Literal(_) => false,
     })

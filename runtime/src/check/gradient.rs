@@ -73,13 +73,13 @@ impl<M: Model> Checked<'_, '_, M> {
             Err(error) => return Ok(Verdict::Fails(format!("has no gradient: {error}"))),
         };
         // Along the gradient the signal is largest; along a random direction it is seen whether a part is missing.
-        let mut directions = vec![random(&full.taps[place][0].tensors[0], self.check.seed)?];
+        let mut directions = vec![Direction::Random(self.check.seed)];
         if let [gradient] = gradients.as_slice() {
-            directions.push(unit(gradient)?);
+            directions.push(Direction::Along(unit(gradient)?));
         }
         let mut verdict = Verdict::Unknown;
         for direction in directions {
-            let expected: f64 = gradients.iter().map(|g| dot(g, &direction)).sum::<Result<f64>>()?;
+            let expected: f64 = gradients.iter().map(|g| dot(g, &direction.of(g)?)).sum::<Result<f64>>()?;
             let scale = largest(&full.taps[place][0].tensors[0])?;
             match self.along(named, &direction, scale, expected, full)? {
                 Some(Ok(())) if verdict == Verdict::Unknown => verdict = Verdict::Holds,
@@ -100,7 +100,7 @@ impl<M: Model> Checked<'_, '_, M> {
     fn along(
         &mut self,
         named: &NamedSite,
-        direction: &Tensor,
+        direction: &Direction,
         scale: f64,
         expected: f64,
         full: &Full<'_, M>,
@@ -129,9 +129,8 @@ impl<M: Model> Checked<'_, '_, M> {
         Ok(settled(&reliable, expected).map(Err))
     }
 
-    fn shifted(&mut self, named: &NamedSite, direction: &Tensor, step: f64, full: &Full<'_, M>) -> Result<Tensor> {
-        let shift = (direction * step)?;
-        let shifted = move |value: &Tensor| value + &shift;
+    fn shifted(&mut self, named: &NamedSite, direction: &Direction, step: f64, full: &Full<'_, M>) -> Result<Tensor> {
+        let shifted = |value: &Tensor| value + (direction.of(value)? * step)?;
         let output = match &full.recording {
             Some(recording) => self.output(&recording.replay().edit(|_| named.clone(), shifted))?,
             None => self.output(&run(self.check.model).edit(|_| named.clone(), shifted))?,
@@ -156,8 +155,19 @@ fn combination(output: &[Tensor], seed: u64) -> Result<Tensor> {
     output[1..].iter().try_fold(of(first)?, |sum, t| sum + of(t)?)
 }
 
-fn random(value: &Tensor, seed: u64) -> Result<Tensor> {
-    unit(&direction(value, seed ^ 0x77)?)
+/// A direction in which values are shifted. The visits of a tap may be of different shapes.
+enum Direction {
+    Random(u64),
+    Along(Tensor),
+}
+
+impl Direction {
+    fn of(&self, value: &Tensor) -> Result<Tensor> {
+        match self {
+            Direction::Random(seed) => unit(&direction(value, seed ^ 0x77)?),
+            Direction::Along(direction) => Ok(direction.clone()),
+        }
+    }
 }
 
 fn unit(t: &Tensor) -> Result<Tensor> {

@@ -75,12 +75,13 @@ pub struct Check<'m, M> {
     seed: u64,
     gradients: bool,
     without_effect: Vec<String>,
+    without_gradient: Vec<String>,
 }
 
 impl<'m, M: Model> Check<'m, M> {
     /// A check of this model.
     pub fn of(model: &'m M) -> Self {
-        Check { model, seed: 0, gradients: true, without_effect: Vec::new() }
+        Check { model, seed: 0, gradients: true, without_effect: Vec::new(), without_gradient: Vec::new() }
     }
 
     /// Other random noise.
@@ -99,6 +100,13 @@ impl<'m, M: Model> Check<'m, M> {
     #[must_use]
     pub fn without_effect(mut self, name: &str) -> Self {
         self.without_effect.push(name.to_owned());
+        self
+    }
+
+    /// A tap, by its name, whose effect is not meant to be differentiable: what is decided by it, such as whether to go on.
+    #[must_use]
+    pub fn without_gradient(mut self, name: &str) -> Self {
+        self.without_gradient.push(name.to_owned());
         self
     }
 
@@ -145,7 +153,7 @@ impl<'m, M: Model> Check<'m, M> {
         M: 'w,
     {
         let sites = SiteTable::of(self.model);
-        for name in &self.without_effect {
+        for name in self.without_effect.iter().chain(&self.without_gradient) {
             sites.find_any(name)?;
         }
         let mut checked = Checked { check: self, with };
@@ -224,7 +232,10 @@ impl<'m, M: Model> Checked<'_, 'm, M> {
             finding.kept = kept[place].clone();
             match &gradients {
                 // What does not reach the output has no gradient to compare.
-                Some(gradients) if finding.effect == Verdict::Holds => {
+                Some(gradients)
+                    if finding.effect == Verdict::Holds
+                        && !self.check.without_gradient.iter().any(|name| name == named.name()) =>
+                {
                     finding.gradient = self.compare_gradient(named, place, &gradients[place], &full)?;
                 }
                 _ => {}

@@ -41,6 +41,10 @@ impl TrainLeaf for BatchNorm {
         if train {
             // It moves its running statistics, and those of the layers after it have to keep up.
             at.pass.touch_state(at.sites.index, "BatchNorm");
+            if at.pass.is_over() {
+                // Refused: then the statistics stay as they are.
+                return at.pass.halt();
+            }
         }
         call(self, x, at, || self.forward_t(x, train))
     }

@@ -326,6 +326,11 @@ impl<'r> Pass<'r> {
         let path = self.path.as_deref().unwrap_or_default();
         if let Some(value) = self.changes.and_then(|changes| changes.replacement(index, path)) {
             self.leave_out(self.layout.scope_before(index)..index);
+            if let Err(error) = self.fits_recorded(index, &value) {
+                let error = self.at_site(index, error);
+                self.fail(error);
+                return None;
+            }
             self.given = Some((index, Origin::Replaced));
             return Some(value);
         }

@@ -47,7 +47,14 @@ impl Pass<'_> {
         if *order > limit || self.asks_for_what_was_not_kept(frame, inside.clone()) {
             return Ok(None);
         }
-        let Some(known) = value.downcast_ref::<T>().cloned() else { return Ok(None) };
+        let Some(mut known) = value.downcast_ref::<T>().cloned() else { return Ok(None) };
+        if self.flags[index as usize] & CHANGE != 0 {
+            // An edit may write in place, and the recording is not to change with it.
+            bundle::for_tensors(&mut known, &mut |tensor| {
+                *tensor = tensor.copy()?;
+                Ok(())
+            })?;
+        }
         self.take(frame, inside.clone())?;
         self.leave_out(inside);
         self.given = Some((index, Origin::Recorded));
@@ -68,15 +75,46 @@ impl Pass<'_> {
             && let Some(recorded) = recorded.downcast_ref::<T>()
         {
             *value = recorded.clone();
+            let copied = bundle::for_tensors(value, &mut |tensor| {
+                *tensor = tensor.copy()?;
+                Ok(())
+            });
+            if let Err(error) = copied {
+                self.fail(error);
+            }
             self.given = Some((index, Origin::Recorded));
         }
     }
 
+    /// A value that stands in for a recorded one is of the same form.
+    pub(super) fn fits_recorded<T: 'static>(&self, index: u32, value: &T) -> Result<()> {
+        let Some(frame) = self.replay.as_ref().and_then(Replay::frame) else { return Ok(()) };
+        match frame.entry(index) {
+            Entry::Value { value: recorded, .. } if !bundle::same_form(value, &**recorded) => {
+                let [new, old] =
+                    [value, &**recorded as &dyn std::any::Any].map(|v| bundle::form(v).unwrap_or_default());
+                Err(crate::Error::Msg(format!(
+                    "the value put in is {new}, and the recorded one is {old}; a change keeps shape, dtype and device"
+                )))
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn asks_for_what_was_not_kept(&self, frame: &Recorded, indices: std::ops::Range<u32>) -> bool {
-        indices.into_iter().any(|index| match frame.entry(index) {
-            Entry::NotKept { .. } => self.flags[index as usize] & (KEEP | REDUCE) != 0,
-            Entry::Frames(frames) => frames.iter().any(|f| self.asks_for_what_was_not_kept(f, f.indices())),
-            _ => false,
+        self.not_kept_in(frame, indices).is_some()
+    }
+
+    /// The first site that was selected and reached, and whose value was not kept.
+    pub(crate) fn not_kept(&self, root: &Recorded) -> Option<u32> {
+        self.not_kept_in(root, root.indices())
+    }
+
+    fn not_kept_in(&self, frame: &Recorded, mut indices: std::ops::Range<u32>) -> Option<u32> {
+        indices.find_map(|index| match frame.entry(index) {
+            Entry::NotKept { .. } => (self.flags[index as usize] & (KEEP | REDUCE) != 0).then_some(index),
+            Entry::Frames(frames) => frames.iter().find_map(|f| self.not_kept_in(f, f.indices())),
+            _ => None,
         })
     }
 

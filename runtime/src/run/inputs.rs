@@ -82,6 +82,15 @@ impl Seen {
         Seen::Tensor(tensor.clone(), Fingerprint::of(tensor).ok())
     }
 
+    /// The tensors in it.
+    pub(crate) fn tensors(&self, found: &mut Vec<Tensor>) {
+        match self {
+            Seen::Tensor(tensor, ..) => found.push(tensor.clone()),
+            Seen::Parts(parts) => parts.iter().for_each(|part| part.tensors(found)),
+            Seen::Value(_) | Seen::Opaque(_) => {}
+        }
+    }
+
     fn opaque(&self) -> Option<&'static str> {
         match self {
             Seen::Opaque(ty) => Some(ty),

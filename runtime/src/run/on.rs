@@ -10,6 +10,11 @@ use crate::tapped::{Stateless, Tapped};
 /// The arguments of a model as a tuple, or the one argument that it has.
 ///
 /// What runs a model several times takes it: `&ids` for a model of one argument, `(&x, &mask)` for one of two.
+#[diagnostic::on_unimplemented(
+    message = "these are not the arguments of the model",
+    label = "this is a `{Self}`, and the model takes `{A}`",
+    note = "what runs a model several times takes its arguments as one value: `&x` for a model of one, a tuple `(&x, &mask)` for others"
+)]
 pub trait IntoArgs<A> {
     /// The tuple.
     fn into_args(self) -> A;

@@ -68,6 +68,10 @@ impl<'m, 'e, M: Tapped> Recording<'m, 'e, M> {
         setup.base = Some(self.base());
         let selection = select(setup.user_sites());
         let mut pass = setup.unchecked_pass(setup.asked(&selection, true)?.running_on(), u32::MAX);
+        if let Some(index) = pass.not_kept(&self.root) {
+            let name = self.model.names().of(index);
+            return Err(Error::Msg(format!("the recording has not kept `{name}`; keep it when recording")));
+        }
         pass.take_all(&self.root)?;
         selection.read(&pass.finish::<(), Error>(Ok(()))?.reader())
     }

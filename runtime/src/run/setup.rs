@@ -304,7 +304,14 @@ impl<'m, 'e, M: Tapped> Setup<'m, 'e, M> {
         inputs: &Inputs,
         forward: impl FnOnce(At<'_, '_, '_, M::Sites>) -> RunResult<T, E>,
     ) -> RunResult<Recorded, E> {
-        let flags = self.keep.clone().unwrap_or_else(|| vec![KEEP; self.layout.len as usize]);
+        let mut flags = self.keep.clone().unwrap_or_else(|| vec![KEEP; self.layout.len as usize]);
+        if !M::STATEFUL {
+            // What is replaced for good does not run, and there is nothing of it to keep.
+            for change in self.changes.iter().filter(|change| change.replaces()) {
+                let inside = self.layout.scope_before(change.index)..change.index;
+                flags[inside.start as usize..inside.end as usize].fill(0);
+            }
+        }
         let asked = Asked { flags, reducers: Vec::new(), awaited: None, attached: true };
         let mut pass = self.pass(asked, None, inputs)?.recording();
         let result = forward(pass.at(&self.sites()));

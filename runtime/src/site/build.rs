@@ -7,6 +7,7 @@ use candle_core::Tensor;
 use super::each::Elements;
 use super::{BEYOND, Each, Maybe, Site, Span, Visits};
 use crate::names::{Container, ContainerKind, Entry, Names};
+use crate::run::Seen;
 use crate::tapped::Tapped;
 
 /// Walks a model and gives out the indices of its sites, depth first. Names are made only when somebody reads them.
@@ -112,10 +113,10 @@ impl Builder {
         self.weights.unwrap_or_default()
     }
 
-    /// A weight of a model's own.
-    pub fn weight(&mut self, weight: &Tensor) {
+    /// A model's own data, in which there may be tensors.
+    pub fn data(&mut self, see: impl FnOnce() -> Seen) {
         if let Some(all) = &mut self.weights {
-            all.push(weight.clone());
+            see().tensors(all);
         }
     }
 

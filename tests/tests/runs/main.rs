@@ -5,6 +5,7 @@ mod checks;
 mod contract;
 mod edited_visits;
 mod edits;
+mod found_in_use;
 mod gradients;
 mod inputs;
 mod layouts;
