@@ -1,21 +1,21 @@
 //! Trains a small network to read handwritten digits, then looks at what happens inside it.
 //!
-//! `cargo run --release --example digits [SEED]` prints the test accuracy and what the taps tell, and writes two files:
-//! `out/digits.png`, the feature maps of every convolution for one digit, and `out/digits.safetensors`, all that the
-//! network computed for it. The seed (0 without the argument) decides the split, the initial weights and the order of
+//! `cargo run --release --example digits [SEED]` prints the test accuracy and what the taps tell, and writes three
+//! files: `out/digits.png`, the feature maps of every convolution for one digit, `out/digits.safetensors`, all that the
+//! network computed for it, and `out/digits-grad-cam.png`, where it looks in digits read right and wrong. The seed (0 without the argument) decides the split, the initial weights and the order of
 //! training.
 
 mod data;
+mod explain;
 mod inspect;
 mod model;
-mod picture;
 mod sheet;
 mod train;
 
 use std::fs;
 use std::path::Path;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use candle_core::{D, DType, Device, Tensor};
 use candle_nn::ops::softmax;
 use candle_nn::{VarBuilder, VarMap};
@@ -24,20 +24,21 @@ use rand_chacha::ChaCha8Rng;
 
 use data::{Digit, batch};
 use model::{CLASSES, DigitNet};
-use picture::{Canvas, Palette};
 use sheet::Panel;
+use taper_examples::picture::{Canvas, Palette};
 
 /// Where the files go, from where the program is started.
 const OUT: &str = "out";
 
 fn main() -> Result<()> {
-    let mut rng = ChaCha8Rng::seed_from_u64(seed()?);
+    let mut rng = ChaCha8Rng::seed_from_u64(taper_examples::seed()?);
     let split = data::split(&data::load()?, &mut rng);
     println!("{} digits to train on, {} to test on", split.train.len(), split.test.len());
 
     let variables = VarMap::new();
     let model = DigitNet::load(VarBuilder::from_varmap(&variables, DType::F32, &Device::Cpu))?;
-    train::initialize(&variables, &mut rng)?;
+    // Kaiming-uniform: a ReLU halves the variance.
+    taper_examples::initialize(&variables, 2.0, &mut rng)?;
     train::train(&model, &variables, &split.train, &train::Config::default(), &mut rng)?;
     println!("test accuracy {:.3}", train::accuracy(&model, &split.test)?);
 
@@ -51,21 +52,14 @@ fn main() -> Result<()> {
     println!("\nTest digits that are nearer to the mean of their own class than to any other, stage by stage:\n");
     inspect::separation(&model, &split.train, &split.test)?;
 
-    write(&model, digit)
+    println!("\nAccuracy on the test digits with the output of one part zeroed:\n");
+    explain::ablation(&model, &split.test)?;
+
+    write(&model, digit, &split.test)
 }
 
-/// The first argument as a number, 0 without one.
-fn seed() -> Result<u64> {
-    let mut arguments = std::env::args().skip(1);
-    let seed = arguments.next().map_or(Ok(0), |seed| {
-        seed.parse().with_context(|| format!("the seed {seed:?} is not a whole number from 0"))
-    })?;
-    ensure!(arguments.next().is_none(), "usage: digits [SEED]");
-    Ok(seed)
-}
-
-/// Writes the files: a picture of what the convolutions make of `digit`, and all taps.
-fn write(model: &DigitNet, digit: &Digit) -> Result<()> {
+/// Writes the files: a picture of what the convolutions make of `digit`, all taps, and where it looks in `test`.
+fn write(model: &DigitNet, digit: &Digit, test: &[Digit]) -> Result<()> {
     let folder = Path::new(OUT);
     fs::create_dir_all(folder).with_context(|| format!("cannot create the folder {OUT}"))?;
     let (image, _) = batch(std::slice::from_ref(digit), &Device::Cpu)?;
@@ -77,7 +71,10 @@ fn write(model: &DigitNet, digit: &Digit) -> Result<()> {
     let (_, taps) = model.forward_with_taps(&image)?;
     taps.save(&tensors)?;
 
-    println!("\nwrote {} and {}", picture.display(), tensors.display());
+    let maps = folder.join("digits-grad-cam.png");
+    explain::draw(model, test)?.save(&maps)?;
+
+    println!("\nwrote {}, {} and {}", picture.display(), tensors.display(), maps.display());
     Ok(())
 }
 

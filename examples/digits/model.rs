@@ -58,3 +58,20 @@ pub(crate) struct DigitNet {
 fn conv3x3(inputs: usize, outputs: usize, stride: usize, vb: VarBuilder) -> Result<Conv2d> {
     conv2d(inputs, outputs, 3, Conv2dConfig { padding: 1, stride, ..Default::default() }, vb)
 }
+
+#[cfg(test)]
+mod tests {
+    use candle_core::{DType, Device};
+    use candle_nn::VarMap;
+
+    use super::*;
+
+    #[test]
+    fn the_model_checks_itself() -> Result<()> {
+        let vars = VarMap::new();
+        let vb = VarBuilder::from_varmap(&vars, DType::F32, &Device::Cpu);
+        let x = Tensor::rand(0f32, 1., (2, 1, 8, 8), &Device::Cpu)?;
+        taper::check(&DigitNet::load(vb)?, &x)?;
+        Ok(())
+    }
+}

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, ensure};
 use candle_core::Tensor;
 
-use crate::picture::{Canvas, FADED, HeatMap, INK, LARGE, Palette, SMALL, range, text_width};
+use taper_examples::picture::{Canvas, FADED, HeatMap, INK, LARGE, Palette, SMALL, range, text_width};
 
 const MARGIN: usize = 24;
 /// Between two maps.

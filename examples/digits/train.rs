@@ -1,8 +1,8 @@
-//! Initial weights, the training loop and the judgement of the result.
+//! The training loop and the judgement of the result.
 
 use std::f64::consts::PI;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::Result;
 use candle_core::{D, DType, Device, Tensor};
 use candle_nn::{AdamW, Module, Optimizer, ParamsAdamW, VarMap, loss};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -27,31 +27,6 @@ impl Default for Config {
     fn default() -> Self {
         Self { epochs: 10, batch_size: 16, learning_rate: 2e-3, weight_decay: 1e-2 }
     }
-}
-
-/// Overwrites all variables: weights Kaiming-uniform, biases zero.
-///
-/// candle's own generator on the CPU takes no seed, so the values come from `rng`; in the
-/// order of the names, because a [`VarMap`] has no order of its own.
-pub(crate) fn initialize(variables: &VarMap, rng: &mut impl Rng) -> Result<()> {
-    let variables =
-        variables.data().lock().map_err(|_| anyhow!("another thread panicked while it held the variables"))?;
-    let mut named: Vec<_> = variables.iter().collect();
-    named.sort_by_key(|(name, _)| name.as_str());
-    for (name, variable) in named {
-        let dims = variable.dims();
-        let values: Vec<f32> = if dims.len() > 1 {
-            let fan_in: usize = dims[1..].iter().product();
-            let bound = (6.0 / fan_in as f32).sqrt();
-            (0..variable.elem_count()).map(|_| rng.random_range(-bound..bound)).collect()
-        } else {
-            vec![0.0; variable.elem_count()]
-        };
-        Tensor::from_vec(values, dims, variable.device())
-            .and_then(|values| variable.set(&values))
-            .with_context(|| format!("cannot initialize {name}"))?;
-    }
-    Ok(())
 }
 
 /// Trains `model`, whose parameters are `variables`, on `digits`; a new shuffle and new
@@ -98,7 +73,11 @@ pub(crate) fn train(
 /// The share of `digits` whose highest score is at their label.
 pub(crate) fn accuracy(model: &impl Module, digits: &[Digit]) -> candle_core::Result<f64> {
     let (images, labels) = batch(digits, &Device::Cpu)?;
-    let guesses = model.forward(&images)?.argmax(D::Minus1)?;
-    let right = guesses.eq(&labels)?.to_dtype(DType::F32)?.sum_all()?;
-    Ok(f64::from(right.to_scalar::<f32>()?) / digits.len() as f64)
+    share_right(&model.forward(&images)?, &labels)
+}
+
+/// The share of `scores`, [n, class], that are highest at their label, [n].
+pub(crate) fn share_right(scores: &Tensor, labels: &Tensor) -> candle_core::Result<f64> {
+    let right = scores.argmax(D::Minus1)?.eq(labels)?.to_dtype(DType::F32)?.mean_all()?;
+    Ok(f64::from(right.to_scalar::<f32>()?))
 }

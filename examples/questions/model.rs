@@ -80,3 +80,20 @@ impl Net {
         self.down.forward(&x)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use candle_core::{DType, Device};
+    use candle_nn::VarMap;
+
+    use super::*;
+
+    #[test]
+    fn the_model_checks_itself() -> Result<()> {
+        let vars = VarMap::new();
+        let vb = VarBuilder::from_varmap(&vars, DType::F32, &Device::Cpu);
+        let x = Tensor::randn(0f32, 1., (2, 4), &Device::Cpu)?;
+        taper::check(&Net::load(vb)?, &x)?;
+        Ok(())
+    }
+}

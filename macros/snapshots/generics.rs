@@ -263,17 +263,13 @@ where
     fn forward<S: AsRef<Tensor>>(&self, x: S) -> Result<(Tensor, Tensor)> {
         let inputs = self
             .0
-            .inputs({
-                #[allow(
-                    unused_imports,
-                    reason = "which of them is needed is for the types of the arguments to say"
-                )]
-                use ::taper::__private::arguments::*;
-                || {
-                    ::taper::__private::vec![
-                        ("x", (& ::taper::__private::Argument(& x)).see())
-                    ]
-                }
+            .inputs(|| {
+                ::taper::__private::vec![
+                    ("x", { #[allow(unused_imports, reason =
+                    "which of them is needed is for the type of the argument to say")]
+                    use ::taper::__private::arguments:: *; (&
+                    ::taper::__private::Argument(& * (& x))).see() })
+                ]
             });
         self.0.forward(inputs, |at| self.0.model().__taper_forward(x, at))
     }
@@ -284,17 +280,13 @@ where
     ) -> Result<((Tensor, Tensor), ResidualTaps<M>)> {
         let inputs = self
             .0
-            .inputs({
-                #[allow(
-                    unused_imports,
-                    reason = "which of them is needed is for the types of the arguments to say"
-                )]
-                use ::taper::__private::arguments::*;
-                || {
-                    ::taper::__private::vec![
-                        ("x", (& ::taper::__private::Argument(& x)).see())
-                    ]
-                }
+            .inputs(|| {
+                ::taper::__private::vec![
+                    ("x", { #[allow(unused_imports, reason =
+                    "which of them is needed is for the type of the argument to say")]
+                    use ::taper::__private::arguments:: *; (&
+                    ::taper::__private::Argument(& * (& x))).see() })
+                ]
             });
         self.0.forward_with_taps(inputs, |at| self.0.model().__taper_forward(x, at))
     }
@@ -306,17 +298,13 @@ where
     ) -> Result<<__TaperSelection as ::taper::Selection>::Value> {
         let inputs = self
             .0
-            .inputs({
-                #[allow(
-                    unused_imports,
-                    reason = "which of them is needed is for the types of the arguments to say"
-                )]
-                use ::taper::__private::arguments::*;
-                || {
-                    ::taper::__private::vec![
-                        ("x", (& ::taper::__private::Argument(& x)).see())
-                    ]
-                }
+            .inputs(|| {
+                ::taper::__private::vec![
+                    ("x", { #[allow(unused_imports, reason =
+                    "which of them is needed is for the type of the argument to say")]
+                    use ::taper::__private::arguments:: *; (&
+                    ::taper::__private::Argument(& * (& x))).see() })
+                ]
             });
         self.0.capture(false, inputs, select, |at| self.0.model().__taper_forward(x, at))
     }
@@ -328,17 +316,13 @@ where
     ) -> Result<<__TaperSelection as ::taper::Selection>::Value> {
         let inputs = self
             .0
-            .inputs({
-                #[allow(
-                    unused_imports,
-                    reason = "which of them is needed is for the types of the arguments to say"
-                )]
-                use ::taper::__private::arguments::*;
-                || {
-                    ::taper::__private::vec![
-                        ("x", (& ::taper::__private::Argument(& x)).see())
-                    ]
-                }
+            .inputs(|| {
+                ::taper::__private::vec![
+                    ("x", { #[allow(unused_imports, reason =
+                    "which of them is needed is for the type of the argument to say")]
+                    use ::taper::__private::arguments:: *; (&
+                    ::taper::__private::Argument(& * (& x))).see() })
+                ]
             });
         self.0.capture(true, inputs, select, |at| self.0.model().__taper_forward(x, at))
     }
@@ -356,17 +340,13 @@ where
     {
         let inputs = self
             .0
-            .inputs_to_record({
-                #[allow(
-                    unused_imports,
-                    reason = "which of them is needed is for the types of the arguments to say"
-                )]
-                use ::taper::__private::arguments::*;
-                || {
-                    ::taper::__private::vec![
-                        ("x", (& ::taper::__private::Argument(& x)).see())
-                    ]
-                }
+            .inputs_to_record(|| {
+                ::taper::__private::vec![
+                    ("x", { #[allow(unused_imports, reason =
+                    "which of them is needed is for the type of the argument to say")]
+                    use ::taper::__private::arguments:: *; (&
+                    ::taper::__private::Argument(& * (& x))).see() })
+                ]
             });
         self.0.record(inputs, |at| self.0.model().__taper_forward(x, at))
     }
@@ -395,17 +375,13 @@ where
     ) -> Result<::taper::Gradients<<__TaperSelection as ::taper::Selection>::Value>> {
         let inputs = self
             .0
-            .inputs({
-                #[allow(
-                    unused_imports,
-                    reason = "which of them is needed is for the types of the arguments to say"
-                )]
-                use ::taper::__private::arguments::*;
-                || {
-                    ::taper::__private::vec![
-                        ("x", (& ::taper::__private::Argument(& x)).see())
-                    ]
-                }
+            .inputs(|| {
+                ::taper::__private::vec![
+                    ("x", { #[allow(unused_imports, reason =
+                    "which of them is needed is for the type of the argument to say")]
+                    use ::taper::__private::arguments:: *; (&
+                    ::taper::__private::Argument(& * (& x))).see() })
+                ]
             });
         self.0.gradients(inputs, select, |at| self.0.model().__taper_forward(x, at))
     }

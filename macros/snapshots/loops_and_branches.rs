@@ -228,18 +228,17 @@ impl<
     pub fn forward(&self, x: &Tensor, cache: &mut Cache) -> Result<Tensor> {
         let inputs = self
             .0
-            .inputs({
-                #[allow(
-                    unused_imports,
-                    reason = "which of them is needed is for the types of the arguments to say"
-                )]
-                use ::taper::__private::arguments::*;
-                || {
-                    ::taper::__private::vec![
-                        ("x", (& ::taper::__private::Argument(& x)).see()), ("cache", (&
-                        ::taper::__private::Argument(& cache)).see())
-                    ]
-                }
+            .inputs(|| {
+                ::taper::__private::vec![
+                    ("x", { #[allow(unused_imports, reason =
+                    "which of them is needed is for the type of the argument to say")]
+                    use ::taper::__private::arguments:: *; (&
+                    ::taper::__private::Argument(& * * (& x))).see() }), ("cache", {
+                    #[allow(unused_imports, reason =
+                    "which of them is needed is for the type of the argument to say")]
+                    use ::taper::__private::borrowed_arguments:: *; (&
+                    ::taper::__private::Argument(& * (& cache))).see() })
+                ]
             });
         self.0.forward(inputs, |at| self.0.model().__taper_forward(x, cache, at))
     }
@@ -251,18 +250,17 @@ impl<
     ) -> Result<(Tensor, NetTaps)> {
         let inputs = self
             .0
-            .inputs({
-                #[allow(
-                    unused_imports,
-                    reason = "which of them is needed is for the types of the arguments to say"
-                )]
-                use ::taper::__private::arguments::*;
-                || {
-                    ::taper::__private::vec![
-                        ("x", (& ::taper::__private::Argument(& x)).see()), ("cache", (&
-                        ::taper::__private::Argument(& cache)).see())
-                    ]
-                }
+            .inputs(|| {
+                ::taper::__private::vec![
+                    ("x", { #[allow(unused_imports, reason =
+                    "which of them is needed is for the type of the argument to say")]
+                    use ::taper::__private::arguments:: *; (&
+                    ::taper::__private::Argument(& * * (& x))).see() }), ("cache", {
+                    #[allow(unused_imports, reason =
+                    "which of them is needed is for the type of the argument to say")]
+                    use ::taper::__private::borrowed_arguments:: *; (&
+                    ::taper::__private::Argument(& * (& cache))).see() })
+                ]
             });
         self.0
             .forward_with_taps(inputs, |at| self.0.model().__taper_forward(x, cache, at))
@@ -276,18 +274,17 @@ impl<
     ) -> Result<<__TaperSelection as ::taper::Selection>::Value> {
         let inputs = self
             .0
-            .inputs({
-                #[allow(
-                    unused_imports,
-                    reason = "which of them is needed is for the types of the arguments to say"
-                )]
-                use ::taper::__private::arguments::*;
-                || {
-                    ::taper::__private::vec![
-                        ("x", (& ::taper::__private::Argument(& x)).see()), ("cache", (&
-                        ::taper::__private::Argument(& cache)).see())
-                    ]
-                }
+            .inputs(|| {
+                ::taper::__private::vec![
+                    ("x", { #[allow(unused_imports, reason =
+                    "which of them is needed is for the type of the argument to say")]
+                    use ::taper::__private::arguments:: *; (&
+                    ::taper::__private::Argument(& * * (& x))).see() }), ("cache", {
+                    #[allow(unused_imports, reason =
+                    "which of them is needed is for the type of the argument to say")]
+                    use ::taper::__private::borrowed_arguments:: *; (&
+                    ::taper::__private::Argument(& * (& cache))).see() })
+                ]
             });
         self.0
             .capture(
@@ -306,18 +303,17 @@ impl<
     ) -> Result<<__TaperSelection as ::taper::Selection>::Value> {
         let inputs = self
             .0
-            .inputs({
-                #[allow(
-                    unused_imports,
-                    reason = "which of them is needed is for the types of the arguments to say"
-                )]
-                use ::taper::__private::arguments::*;
-                || {
-                    ::taper::__private::vec![
-                        ("x", (& ::taper::__private::Argument(& x)).see()), ("cache", (&
-                        ::taper::__private::Argument(& cache)).see())
-                    ]
-                }
+            .inputs(|| {
+                ::taper::__private::vec![
+                    ("x", { #[allow(unused_imports, reason =
+                    "which of them is needed is for the type of the argument to say")]
+                    use ::taper::__private::arguments:: *; (&
+                    ::taper::__private::Argument(& * * (& x))).see() }), ("cache", {
+                    #[allow(unused_imports, reason =
+                    "which of them is needed is for the type of the argument to say")]
+                    use ::taper::__private::borrowed_arguments:: *; (&
+                    ::taper::__private::Argument(& * (& cache))).see() })
+                ]
             });
         self.0
             .capture(
@@ -338,18 +334,17 @@ impl<
     {
         let inputs = self
             .0
-            .inputs_to_record({
-                #[allow(
-                    unused_imports,
-                    reason = "which of them is needed is for the types of the arguments to say"
-                )]
-                use ::taper::__private::arguments::*;
-                || {
-                    ::taper::__private::vec![
-                        ("x", (& ::taper::__private::Argument(& x)).see()), ("cache", (&
-                        ::taper::__private::Argument(& cache)).see())
-                    ]
-                }
+            .inputs_to_record(|| {
+                ::taper::__private::vec![
+                    ("x", { #[allow(unused_imports, reason =
+                    "which of them is needed is for the type of the argument to say")]
+                    use ::taper::__private::arguments:: *; (&
+                    ::taper::__private::Argument(& * * (& x))).see() }), ("cache", {
+                    #[allow(unused_imports, reason =
+                    "which of them is needed is for the type of the argument to say")]
+                    use ::taper::__private::borrowed_arguments:: *; (&
+                    ::taper::__private::Argument(& * (& cache))).see() })
+                ]
             });
         self.0.record(inputs, |at| self.0.model().__taper_forward(x, cache, at))
     }
@@ -371,18 +366,17 @@ impl<
     ) -> Result<::taper::Gradients<<__TaperSelection as ::taper::Selection>::Value>> {
         let inputs = self
             .0
-            .inputs({
-                #[allow(
-                    unused_imports,
-                    reason = "which of them is needed is for the types of the arguments to say"
-                )]
-                use ::taper::__private::arguments::*;
-                || {
-                    ::taper::__private::vec![
-                        ("x", (& ::taper::__private::Argument(& x)).see()), ("cache", (&
-                        ::taper::__private::Argument(& cache)).see())
-                    ]
-                }
+            .inputs(|| {
+                ::taper::__private::vec![
+                    ("x", { #[allow(unused_imports, reason =
+                    "which of them is needed is for the type of the argument to say")]
+                    use ::taper::__private::arguments:: *; (&
+                    ::taper::__private::Argument(& * * (& x))).see() }), ("cache", {
+                    #[allow(unused_imports, reason =
+                    "which of them is needed is for the type of the argument to say")]
+                    use ::taper::__private::borrowed_arguments:: *; (&
+                    ::taper::__private::Argument(& * (& cache))).see() })
+                ]
             });
         self.0
             .gradients(inputs, select, |at| self.0.model().__taper_forward(x, cache, at))
@@ -404,14 +398,14 @@ impl ::taper::__private::Model for Net {
     ) -> ::taper::__private::Vec<
         (&'static ::core::primitive::str, ::taper::__private::Seen),
     > {
-        #[allow(
-            unused_imports,
-            reason = "which of them is needed is for the types of the arguments to say"
-        )]
-        use ::taper::__private::arguments::*;
         ::taper::__private::vec![
-            ("x", (& ::taper::__private::Argument(argument_0)).see()), ("cache", (&
-            ::taper::__private::Argument(argument_1)).see())
+            ("x", { #[allow(unused_imports, reason =
+            "which of them is needed is for the type of the argument to say")] use
+            ::taper::__private::arguments:: *; (& ::taper::__private::Argument(& * *
+            argument_0)).see() }), ("cache", { #[allow(unused_imports, reason =
+            "which of them is needed is for the type of the argument to say")] use
+            ::taper::__private::borrowed_arguments:: *; (& ::taper::__private::Argument(&
+            * argument_1)).see() })
         ]
     }
     fn __taper_plain(

@@ -302,17 +302,13 @@ impl<
     > {
         let inputs = self
             .0
-            .inputs({
-                #[allow(
-                    unused_imports,
-                    reason = "which of them is needed is for the types of the arguments to say"
-                )]
-                use ::taper::__private::arguments::*;
-                || {
-                    ::taper::__private::vec![
-                        ("input", (& ::taper::__private::Argument(& input)).see())
-                    ]
-                }
+            .inputs(|| {
+                ::taper::__private::vec![
+                    ("input", { #[allow(unused_imports, reason =
+                    "which of them is needed is for the type of the argument to say")]
+                    use ::taper::__private::arguments:: *; (&
+                    ::taper::__private::Argument(& * * (& input))).see() })
+                ]
             });
         self.0.forward(inputs, |at| self.0.model().__taper_forward(input, at))
     }
@@ -325,17 +321,13 @@ impl<
     > {
         let inputs = self
             .0
-            .inputs({
-                #[allow(
-                    unused_imports,
-                    reason = "which of them is needed is for the types of the arguments to say"
-                )]
-                use ::taper::__private::arguments::*;
-                || {
-                    ::taper::__private::vec![
-                        ("input", (& ::taper::__private::Argument(& input)).see())
-                    ]
-                }
+            .inputs(|| {
+                ::taper::__private::vec![
+                    ("input", { #[allow(unused_imports, reason =
+                    "which of them is needed is for the type of the argument to say")]
+                    use ::taper::__private::arguments:: *; (&
+                    ::taper::__private::Argument(& * * (& input))).see() })
+                ]
             });
         self.0.forward_with_taps(inputs, |at| self.0.model().__taper_forward(input, at))
     }
@@ -349,17 +341,13 @@ impl<
     > {
         let inputs = self
             .0
-            .inputs({
-                #[allow(
-                    unused_imports,
-                    reason = "which of them is needed is for the types of the arguments to say"
-                )]
-                use ::taper::__private::arguments::*;
-                || {
-                    ::taper::__private::vec![
-                        ("input", (& ::taper::__private::Argument(& input)).see())
-                    ]
-                }
+            .inputs(|| {
+                ::taper::__private::vec![
+                    ("input", { #[allow(unused_imports, reason =
+                    "which of them is needed is for the type of the argument to say")]
+                    use ::taper::__private::arguments:: *; (&
+                    ::taper::__private::Argument(& * * (& input))).see() })
+                ]
             });
         self.0
             .capture(
@@ -379,17 +367,13 @@ impl<
     > {
         let inputs = self
             .0
-            .inputs({
-                #[allow(
-                    unused_imports,
-                    reason = "which of them is needed is for the types of the arguments to say"
-                )]
-                use ::taper::__private::arguments::*;
-                || {
-                    ::taper::__private::vec![
-                        ("input", (& ::taper::__private::Argument(& input)).see())
-                    ]
-                }
+            .inputs(|| {
+                ::taper::__private::vec![
+                    ("input", { #[allow(unused_imports, reason =
+                    "which of them is needed is for the type of the argument to say")]
+                    use ::taper::__private::arguments:: *; (&
+                    ::taper::__private::Argument(& * * (& input))).see() })
+                ]
             });
         self.0
             .capture(
@@ -411,17 +395,13 @@ impl<
     {
         let inputs = self
             .0
-            .inputs_to_record({
-                #[allow(
-                    unused_imports,
-                    reason = "which of them is needed is for the types of the arguments to say"
-                )]
-                use ::taper::__private::arguments::*;
-                || {
-                    ::taper::__private::vec![
-                        ("input", (& ::taper::__private::Argument(& input)).see())
-                    ]
-                }
+            .inputs_to_record(|| {
+                ::taper::__private::vec![
+                    ("input", { #[allow(unused_imports, reason =
+                    "which of them is needed is for the type of the argument to say")]
+                    use ::taper::__private::arguments:: *; (&
+                    ::taper::__private::Argument(& * * (& input))).see() })
+                ]
             });
         self.0.record(inputs, |at| self.0.model().__taper_forward(input, at))
     }
@@ -444,17 +424,13 @@ impl<
     > {
         let inputs = self
             .0
-            .inputs({
-                #[allow(
-                    unused_imports,
-                    reason = "which of them is needed is for the types of the arguments to say"
-                )]
-                use ::taper::__private::arguments::*;
-                || {
-                    ::taper::__private::vec![
-                        ("input", (& ::taper::__private::Argument(& input)).see())
-                    ]
-                }
+            .inputs(|| {
+                ::taper::__private::vec![
+                    ("input", { #[allow(unused_imports, reason =
+                    "which of them is needed is for the type of the argument to say")]
+                    use ::taper::__private::arguments:: *; (&
+                    ::taper::__private::Argument(& * * (& input))).see() })
+                ]
             });
         self.0.gradients(inputs, select, |at| self.0.model().__taper_forward(input, at))
     }
@@ -477,13 +453,11 @@ impl ::taper::__private::Model for LeNet {
     ) -> ::taper::__private::Vec<
         (&'static ::core::primitive::str, ::taper::__private::Seen),
     > {
-        #[allow(
-            unused_imports,
-            reason = "which of them is needed is for the types of the arguments to say"
-        )]
-        use ::taper::__private::arguments::*;
         ::taper::__private::vec![
-            ("input", (& ::taper::__private::Argument(argument_0)).see())
+            ("input", { #[allow(unused_imports, reason =
+            "which of them is needed is for the type of the argument to say")] use
+            ::taper::__private::arguments:: *; (& ::taper::__private::Argument(& * *
+            argument_0)).see() })
         ]
     }
     fn __taper_plain(

@@ -206,17 +206,13 @@ impl<
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let inputs = self
             .0
-            .inputs({
-                #[allow(
-                    unused_imports,
-                    reason = "which of them is needed is for the types of the arguments to say"
-                )]
-                use ::taper::__private::arguments::*;
-                || {
-                    ::taper::__private::vec![
-                        ("x", (& ::taper::__private::Argument(& x)).see())
-                    ]
-                }
+            .inputs(|| {
+                ::taper::__private::vec![
+                    ("x", { #[allow(unused_imports, reason =
+                    "which of them is needed is for the type of the argument to say")]
+                    use ::taper::__private::arguments:: *; (&
+                    ::taper::__private::Argument(& * * (& x))).see() })
+                ]
             });
         self.0.forward(inputs, |at| self.0.model().__taper_forward(x, at))
     }
@@ -224,17 +220,13 @@ impl<
     pub fn forward_with_taps(&self, x: &Tensor) -> Result<(Tensor, MlpTaps)> {
         let inputs = self
             .0
-            .inputs({
-                #[allow(
-                    unused_imports,
-                    reason = "which of them is needed is for the types of the arguments to say"
-                )]
-                use ::taper::__private::arguments::*;
-                || {
-                    ::taper::__private::vec![
-                        ("x", (& ::taper::__private::Argument(& x)).see())
-                    ]
-                }
+            .inputs(|| {
+                ::taper::__private::vec![
+                    ("x", { #[allow(unused_imports, reason =
+                    "which of them is needed is for the type of the argument to say")]
+                    use ::taper::__private::arguments:: *; (&
+                    ::taper::__private::Argument(& * * (& x))).see() })
+                ]
             });
         self.0.forward_with_taps(inputs, |at| self.0.model().__taper_forward(x, at))
     }
@@ -246,17 +238,13 @@ impl<
     ) -> Result<<__TaperSelection as ::taper::Selection>::Value> {
         let inputs = self
             .0
-            .inputs({
-                #[allow(
-                    unused_imports,
-                    reason = "which of them is needed is for the types of the arguments to say"
-                )]
-                use ::taper::__private::arguments::*;
-                || {
-                    ::taper::__private::vec![
-                        ("x", (& ::taper::__private::Argument(& x)).see())
-                    ]
-                }
+            .inputs(|| {
+                ::taper::__private::vec![
+                    ("x", { #[allow(unused_imports, reason =
+                    "which of them is needed is for the type of the argument to say")]
+                    use ::taper::__private::arguments:: *; (&
+                    ::taper::__private::Argument(& * * (& x))).see() })
+                ]
             });
         self.0.capture(false, inputs, select, |at| self.0.model().__taper_forward(x, at))
     }
@@ -268,17 +256,13 @@ impl<
     ) -> Result<<__TaperSelection as ::taper::Selection>::Value> {
         let inputs = self
             .0
-            .inputs({
-                #[allow(
-                    unused_imports,
-                    reason = "which of them is needed is for the types of the arguments to say"
-                )]
-                use ::taper::__private::arguments::*;
-                || {
-                    ::taper::__private::vec![
-                        ("x", (& ::taper::__private::Argument(& x)).see())
-                    ]
-                }
+            .inputs(|| {
+                ::taper::__private::vec![
+                    ("x", { #[allow(unused_imports, reason =
+                    "which of them is needed is for the type of the argument to say")]
+                    use ::taper::__private::arguments:: *; (&
+                    ::taper::__private::Argument(& * * (& x))).see() })
+                ]
             });
         self.0.capture(true, inputs, select, |at| self.0.model().__taper_forward(x, at))
     }
@@ -292,17 +276,13 @@ impl<
     {
         let inputs = self
             .0
-            .inputs_to_record({
-                #[allow(
-                    unused_imports,
-                    reason = "which of them is needed is for the types of the arguments to say"
-                )]
-                use ::taper::__private::arguments::*;
-                || {
-                    ::taper::__private::vec![
-                        ("x", (& ::taper::__private::Argument(& x)).see())
-                    ]
-                }
+            .inputs_to_record(|| {
+                ::taper::__private::vec![
+                    ("x", { #[allow(unused_imports, reason =
+                    "which of them is needed is for the type of the argument to say")]
+                    use ::taper::__private::arguments:: *; (&
+                    ::taper::__private::Argument(& * * (& x))).see() })
+                ]
             });
         self.0.record(inputs, |at| self.0.model().__taper_forward(x, at))
     }
@@ -323,17 +303,13 @@ impl<
     ) -> Result<::taper::Gradients<<__TaperSelection as ::taper::Selection>::Value>> {
         let inputs = self
             .0
-            .inputs({
-                #[allow(
-                    unused_imports,
-                    reason = "which of them is needed is for the types of the arguments to say"
-                )]
-                use ::taper::__private::arguments::*;
-                || {
-                    ::taper::__private::vec![
-                        ("x", (& ::taper::__private::Argument(& x)).see())
-                    ]
-                }
+            .inputs(|| {
+                ::taper::__private::vec![
+                    ("x", { #[allow(unused_imports, reason =
+                    "which of them is needed is for the type of the argument to say")]
+                    use ::taper::__private::arguments:: *; (&
+                    ::taper::__private::Argument(& * * (& x))).see() })
+                ]
             });
         self.0.gradients(inputs, select, |at| self.0.model().__taper_forward(x, at))
     }
@@ -354,13 +330,11 @@ impl ::taper::__private::Model for Mlp {
     ) -> ::taper::__private::Vec<
         (&'static ::core::primitive::str, ::taper::__private::Seen),
     > {
-        #[allow(
-            unused_imports,
-            reason = "which of them is needed is for the types of the arguments to say"
-        )]
-        use ::taper::__private::arguments::*;
         ::taper::__private::vec![
-            ("x", (& ::taper::__private::Argument(argument_0)).see())
+            ("x", { #[allow(unused_imports, reason =
+            "which of them is needed is for the type of the argument to say")] use
+            ::taper::__private::arguments:: *; (& ::taper::__private::Argument(& * *
+            argument_0)).see() })
         ]
     }
     fn __taper_plain(

@@ -32,6 +32,11 @@ pub mod arguments {
     pub use crate::run::{Comparable as _, Incomparable as _};
 }
 
+/// The same of arguments that borrow: they can't be kept, and so not compared, unless they are made of tensors.
+pub mod borrowed_arguments {
+    pub use crate::run::Incomparable as _;
+}
+
 /// The traits whose methods traced calls become.
 pub mod calls {
     pub use crate::leaf::{DropoutLeaf as _, Recurrent as _, TrainLeaf as _};

@@ -185,7 +185,7 @@ impl Printer<'_> {
             Layer::Linear => "(&x)",
             Layer::Child(child) => {
                 assert!(child < self.program.models.len());
-                "(&x, flags)"
+                "(&x, &flags.fork())"
             }
         }
     }

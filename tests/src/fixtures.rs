@@ -20,3 +20,15 @@ pub fn assert_same(a: &Tensor, b: &Tensor) {
         |t: &Tensor| t.flatten_all().unwrap().to_vec1::<f32>().unwrap().iter().map(|v| v.to_bits()).collect::<Vec<_>>();
     assert_eq!((a.dims(), bits(a)), (b.dims(), bits(b)));
 }
+
+/// The error's message has all of `parts`.
+#[track_caller]
+pub fn assert_error<T, E: std::fmt::Display>(result: Result<T, E>, parts: &[&str]) {
+    let error = match result {
+        Ok(_) => panic!("no error, and one with {parts:?} was expected"),
+        Err(error) => error.to_string(),
+    };
+    for part in parts {
+        assert!(error.contains(part), "no `{part}` in: {error}");
+    }
+}

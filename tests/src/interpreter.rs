@@ -3,8 +3,8 @@
 
 mod kinds;
 
-use std::cell::Cell;
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use candle_core::{Result, Tensor};
 use candle_nn::{Linear, Module};
@@ -13,27 +13,50 @@ use crate::programs::*;
 use kinds::{Kinds, Often};
 
 /// Decisions, read one after another; `false` when there are no more.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Flags {
     bits: Vec<bool>,
-    at: Cell<usize>,
+    at: AtomicUsize,
+}
+
+impl Clone for Flags {
+    fn clone(&self) -> Self {
+        Self { bits: self.bits.clone(), at: AtomicUsize::new(self.at.load(Ordering::Relaxed)) }
+    }
+}
+
+/// The same decisions to make, whatever was read of them.
+impl PartialEq for Flags {
+    fn eq(&self, other: &Self) -> bool {
+        self.bits == other.bits
+    }
 }
 
 impl Flags {
     /// These decisions.
     pub fn new(bits: &[bool]) -> Self {
-        Self { bits: bits.to_vec(), at: Cell::new(0) }
+        Self { bits: bits.to_vec(), at: AtomicUsize::new(0) }
     }
 
     /// The next decision.
     pub fn take(&self) -> bool {
-        let at = self.at.replace(self.at.get() + 1);
+        let at = self.at.fetch_add(1, Ordering::Relaxed);
         self.bits.get(at).copied().unwrap_or(false)
     }
 
     /// The next decision among `n`.
     pub fn pick(&self, n: usize) -> usize {
         (usize::from(self.take()) * 2 + usize::from(self.take())) % n
+    }
+
+    /// The decisions of a submodule, so that a call that is left out reads none of its caller's.
+    pub fn fork(&self) -> Self {
+        let at = self.at.fetch_add(1, Ordering::Relaxed);
+        let from = |i: usize| self.bits.get((at * 5 + i * 3) % self.bits.len().max(1)).copied().unwrap_or(false);
+        Self {
+            bits: (0..(self.bits.len() / 2).max(2)).map(|i| from(i) ^ from(i * i + 1)).collect(),
+            at: AtomicUsize::new(0),
+        }
     }
 }
 
@@ -61,7 +84,7 @@ pub fn run(
 ) -> Result<(Tensor, Vec<Value>)> {
     let kinds: Vec<_> = program.models.iter().map(Kinds::of).collect();
     let flags = Flags::new(bits);
-    let mut run = Run { program, kinds: &kinds, weights, flags: &flags, values: Vec::new(), visits: HashMap::new() };
+    let mut run = Run { program, kinds: &kinds, weights, flags, values: Vec::new(), visits: HashMap::new() };
     let whole = Name::default();
     let output = run.model(0, &whole, x)?;
     Ok((output, run.values))
@@ -87,7 +110,8 @@ struct Run<'a> {
     program: &'a Program,
     kinds: &'a [Kinds],
     weights: &'a HashMap<String, Tensor>,
-    flags: &'a Flags,
+    /// Those of the model that runs.
+    flags: Flags,
     values: Vec<Value>,
     /// How often each name with visits was reached.
     visits: HashMap<String, usize>,
@@ -274,7 +298,13 @@ impl<'a> Run<'a> {
         }
         let name = self.visited(name, call.kinds.field(field));
         match call.model.fields[field].layer {
-            Layer::Child(child) => self.model(child, &name, &call.x),
+            Layer::Child(child) => {
+                let own = self.flags.fork();
+                let callers = std::mem::replace(&mut self.flags, own);
+                let output = self.model(child, &name, &call.x);
+                self.flags = callers;
+                output
+            }
             Layer::Linear => {
                 let weight = |part: &str| self.weights[&format!("{}.{part}", name.plain)].clone();
                 let output = Linear::new(weight("weight"), Some(weight("bias"))).forward(&call.x)?;

@@ -31,7 +31,12 @@ struct Subject<'a> {
     rewrite: &'a dyn Fn(&Path) -> Result<()>,
     capture: &'a dyn Fn(&Tensor, &[bool], &[NamedSite]) -> Result<Vec<Vec<Tensor>>>,
     capture_output: &'a dyn Fn(&Tensor, &[bool]) -> Result<Tensor>,
+    /// With an edit at a site: the output and every value, of a replay and of a run from the start.
+    edited: &'a dyn Fn(&Tensor, &[bool], &NamedSite) -> Result<[Run; 2]>,
 }
+
+/// The output and the values of every site, or the error.
+type Run = std::result::Result<Vec<Vec<Vec<u32>>>, String>;
 
 fn bits(tensor: &Tensor) -> Vec<u32> {
     let values = tensor.flatten_all().unwrap().to_vec1::<f32>().unwrap();
@@ -77,7 +82,8 @@ impl Subject<'_> {
         assert_eq!(saved(&file.0)?, expected, "the taps");
         (self.rewrite)(&file.0)?;
         assert_eq!(saved(&file.0)?, expected, "the taps, from a file and to it again");
-        self.check_captures(x, flags, &values)
+        self.check_captures(x, flags, &values)?;
+        self.check_replays(x, flags, &values)
     }
 
     /// Every site on its own, which stops the run early, and all at once.
@@ -94,6 +100,17 @@ impl Subject<'_> {
         let known: Vec<_> = self.sites.iter().map(NamedSite::name).collect();
         for value in values {
             assert!(known.contains(&value.site.as_str()), "`{}` is no site", value.site);
+        }
+        Ok(())
+    }
+
+    /// With an edit at each site in turn, a replay gives what a run from the start does.
+    fn check_replays(&self, x: &Tensor, flags: &[bool], values: &[Value]) -> Result<()> {
+        for site in &self.sites {
+            let [replayed, afresh] = (self.edited)(x, flags, site)?;
+            assert_eq!(replayed, afresh, "an edit at {site}");
+            let reached = values.iter().any(|value| value.site == site.name());
+            assert_eq!(afresh.is_ok(), reached, "an edit at {site}: {afresh:?}");
         }
         Ok(())
     }
@@ -140,6 +157,15 @@ macro_rules! tests {
                 rewrite: &|path| M0Taps::load(&model, path)?.save(path),
                 capture: &|x, flags, sites| model.capture(x, &Flags::new(flags), |_| sites.to_vec()),
                 capture_output: &|x, flags| model.capture(x, &Flags::new(flags), |t| t.output),
+                edited: &|x, flags, site| {
+                    let all: Vec<NamedSite> = model.sites().iter().collect();
+                    let recording = model.run().record(x, &Flags::new(flags))?;
+                    Ok([recording.replay(), model.run()].map(|run| {
+                        let run = run.edit(|_| site.clone(), |v| v.affine(1.5, -0.25));
+                        let values = run.capture(x, &Flags::new(flags), |_| all.clone());
+                        values.map(|v| v.iter().map(|v| v.iter().map(bits).collect()).collect()).map_err(|e| e.to_string())
+                    }))
+                },
             }
             .check_random();
         }

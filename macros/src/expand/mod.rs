@@ -4,6 +4,7 @@ mod functions;
 mod generics;
 mod model_impl;
 mod runner;
+mod seen;
 mod shown;
 mod tapped;
 mod types;

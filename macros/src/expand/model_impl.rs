@@ -7,6 +7,7 @@ use syn::{GenericParam, Lifetime, Type};
 
 use super::Input;
 use super::generics::{is_open, split, with_lifetime};
+use super::seen::look;
 use crate::forward::local;
 
 pub(crate) fn implementation(input: &Input<'_>) -> TokenStream {
@@ -41,6 +42,7 @@ fn generic_over_models(input: &Input<'_>) -> Option<TokenStream> {
         syn::Pat::Ident(p) => syn::ext::IdentExt::unraw(&p.ident).to_string(),
         _ => "_".to_owned(),
     });
+    let looks = names.iter().zip(main.arguments()).map(|(name, arg)| look(input, &arg.ty, quote!(#name)));
     Some(quote! {
         impl #impl_generics #krate::__private::Model for #ty #where_clause {
             type Args<#lifetime> = (#(#types,)*);
@@ -58,9 +60,7 @@ fn generic_over_models(input: &Input<'_>) -> Option<TokenStream> {
             fn __taper_seen(
                 (#(#names,)*): &Self::Args<'_>,
             ) -> #krate::__private::Vec<(&'static ::core::primitive::str, #krate::__private::Seen)> {
-                #[allow(unused_imports, reason = "which of them is needed is for the types of the arguments to say")]
-                use #krate::__private::arguments::*;
-                #krate::__private::vec![#((#shown, (&#krate::__private::Argument(#names)).see())),*]
+                #krate::__private::vec![#((#shown, #looks)),*]
             }
 
             fn __taper_plain(&self, (#(#names,)*): Self::Args<'_>) -> #krate::__private::Result<Self::Output, Self::Error> {

@@ -5,7 +5,7 @@
 //! impl Runnable for Block { type Runner<S> = BlockRunner<S>; }
 //! impl<'m, 'e> BlockRunner<Setup<'m, 'e, Block>> {
 //!     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-//!         let inputs = self.0.inputs(|| vec![("x", (&Argument(&x)).see())]);
+//!         let inputs = self.0.inputs(|| vec![("x", (&Argument(x)).see())]);
 //!         self.0.forward(inputs, |at| self.0.model().__taper_forward(x, at))
 //!     }
 //! }
@@ -17,6 +17,7 @@ use syn::{Generics, Lifetime};
 
 use super::Input;
 use super::generics::split;
+use super::seen::look;
 use crate::forward::local;
 
 /// What all functions of a run are made of.
@@ -124,19 +125,16 @@ impl<'i> Parts<'i> {
         let (params, args) = input.parameters();
         let at = local("at");
         let hidden = input.hidden_forward();
-        let seen = args.iter().map(|name| {
+        let seen = args.iter().zip(main.arguments()).map(|(name, arg)| {
             let shown = name.to_string();
             let shown = shown.trim_start_matches("r#");
-            quote!((#shown, (&#krate::__private::Argument(&#name)).see()))
+            let look = look(input, &arg.ty, quote!((&#name)));
+            quote!((#shown, #look))
         });
         Parts {
             input,
             vis: if main.of_trait.is_some() { &model.vis } else { &main.method.vis },
-            seen: quote!({
-                #[allow(unused_imports, reason = "which of them is needed is for the types of the arguments to say")]
-                use #krate::__private::arguments::*;
-                || #krate::__private::vec![#(#seen),*]
-            }),
+            seen: quote!(|| #krate::__private::vec![#(#seen),*]),
             forward: quote!(|#at| self.0.model().#hidden(#(#args,)* #at)),
             params,
         }

@@ -14,7 +14,7 @@ use crate::{Error, Result};
 pub(super) type Gradient = std::result::Result<Vec<Tensor>, String>;
 
 /// Steps, as parts of the value's largest element: large ones are wrong by curvature, small ones by rounding.
-const STEPS: [f64; 6] = [3e-2, 1e-2, 3e-3, 1e-3, 3e-4, 1e-4];
+const STEPS: [f64; 7] = [3e-2, 1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5];
 
 impl<M: Model> Checked<'_, '_, M> {
     /// The gradients of a random combination of the output's numbers with respect to every tap.
@@ -112,27 +112,21 @@ impl<M: Model> Checked<'_, '_, M> {
             _ => return Ok(None),
         };
         let size = output.to_dtype(DType::F64)?.sqr()?.sum_all()?.to_scalar::<f64>()?.sqrt();
-        let mut before: Option<f64> = None;
-        let mut settled: Option<f64> = None;
+        let mut reliable = Vec::new();
         for step in STEPS.map(|step| step * scale) {
             let there = self.shifted(named, direction, step, full)?;
             let back = self.shifted(named, direction, -step, full)?;
             let difference = (there.to_dtype(DType::F64)? - back.to_dtype(DType::F64)?)?;
             let found = combination(&[difference], self.check.seed)?.to_scalar::<f64>()? / (2. * step);
             let rounding = precision * size / step;
-            let error = (found - expected).abs();
-            if error <= tolerance * expected.abs() + rounding && rounding < 0.3 * expected.abs() {
+            if (found - expected).abs() <= tolerance * expected.abs() + rounding && rounding < 0.3 * expected.abs() {
                 return Ok(Some(Ok(())));
             }
             if rounding < 0.03 * found.abs() {
-                // Two steps that say the same are in the smooth range; what only one says may be a kink or a curve.
-                if before.is_some_and(|before| (before - found).abs() <= 0.05 * found.abs()) {
-                    settled = Some(found);
-                }
-                before = Some(found);
+                reliable.push(found);
             }
         }
-        Ok(settled.map(Err))
+        Ok(settled(&reliable, expected).map(Err))
     }
 
     fn shifted(&mut self, named: &NamedSite, direction: &Tensor, step: f64, full: &Full<'_, M>) -> Result<Tensor> {
@@ -144,6 +138,15 @@ impl<M: Model> Checked<'_, '_, M> {
         };
         output.tensors.into_iter().next().ok_or_else(|| Error::Msg("the output has no tensors".to_owned()))
     }
+}
+
+/// What finite differences of ever smaller steps came to, if they did: the last two say the same, and have not come nearer to
+/// what was expected, as they do where a large step crosses a kink.
+fn settled(found: &[f64], expected: f64) -> Option<f64> {
+    let [first, .., before, last] = found else { return None };
+    let same = (before - last).abs() <= 0.02 * last.abs();
+    let nearer = (last - expected).abs() < 0.7 * (first - expected).abs();
+    (same && !nearer).then_some(*last)
 }
 
 /// A fixed random combination of numbers.

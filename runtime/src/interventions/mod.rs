@@ -1,4 +1,5 @@
-//! The usual interventions: functions that make what a run's `edit` and `edit_with` take.
+//! The usual interventions: functions that make what a run's [`edit`](crate::Run::edit) and
+//! [`edit_with`](crate::Run::edit_with) take; [`changing`](crate::changing) shows them in use.
 //!
 //! | on the whole value | |
 //! |---|---|

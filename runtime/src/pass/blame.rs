@@ -23,8 +23,8 @@ pub(super) struct Call {
 
 /// The innermost call that failed.
 pub(super) enum Failed {
-    /// A layer, which the error names already.
-    Named,
+    /// A layer, which its error names already.
+    Named(String),
     /// A model, in its own code, after some tap of its own.
     In { site: u32, after: Option<u32> },
 }
@@ -47,6 +47,8 @@ fn placed(place: String, error: Error) -> Error {
 
 impl Pass<'_> {
     pub(super) fn call(&mut self) {
+        // What failed before this, the run has survived.
+        self.failed = None;
         self.calls.push(Call::default());
     }
 
@@ -58,11 +60,8 @@ impl Pass<'_> {
     }
 
     /// It has returned a value: what failed inside it, it has survived.
-    pub(super) fn returned(&mut self, site: u32) {
+    pub(super) fn returned(&mut self) {
         self.failed = None;
-        if self.changes.is_some() {
-            self.ended.push(site);
-        }
         if let Some(call) = self.calls.last_mut() {
             call.done = true;
         }
@@ -96,10 +95,11 @@ impl Pass<'_> {
         if self.stopped {
             return error;
         }
-        self.failed = Some(Failed::Named);
         let name = self.model.names().of(site);
         let on = dims.map_or_else(String::new, |dims| format!(" on {dims:?}"));
-        placed(format!("in `{name}` ({layer}){on}"), error)
+        let place = format!("in `{name}` ({layer}){on}");
+        self.failed = Some(Failed::Named(place.clone()));
+        placed(place, error)
     }
 
     /// The error of a run with its place, if it is candle's: another type of error is the user's own.
@@ -107,9 +107,12 @@ impl Pass<'_> {
         let Some(error) = error.downcast_mut::<Error>() else { return };
         let inner = std::mem::replace(error, Error::UnwrapNone);
         let inner = match &self.failed {
-            Some(Failed::Named) => inner,
+            Some(Failed::Named(place)) if inner.to_string().contains(place) => inner,
             Some(Failed::In { site, after }) => placed(self.place(*site, *after), inner),
-            None => placed(self.place(self.layout.len.saturating_sub(1), Some(self.last)), inner),
+            // Where a layer's error was survived, any of the bodies around it may have failed; this is around them all.
+            Some(Failed::Named(_)) | None => {
+                placed(self.place(self.layout.len.saturating_sub(1), Some(self.last)), inner)
+            }
         };
         *error = match self.replaced() {
             Some(replaced) => Error::Wrapped(Box::new(format!("{inner}; {replaced}"))),

@@ -42,6 +42,8 @@ const KNOWN: u8 = 16;
 pub(crate) const PLANT: u8 = 32;
 /// The pass looks at the value, whatever it does with it.
 pub(crate) const LOOK: u8 = 64;
+/// The value was produced, if the pass looks at it.
+const SEEN: u8 = 128;
 
 /// The engine of a run. Generated code hands it through the model and gives it every tapped value.
 pub struct Pass<'r> {
@@ -61,8 +63,6 @@ pub struct Pass<'r> {
     changes: Option<&'r Changes<'r>>,
     /// Which changes were made.
     reached: Vec<bool>,
-    /// The models and layers that gave their output, where changes have to know.
-    ended: Vec<u32>,
     /// The visits that the run is in, outermost first, where changes or a recording have to know.
     path: Option<Vec<(u32, u32)>>,
     replay: Option<Replay<'r>>,
@@ -147,7 +147,6 @@ impl<'r> Pass<'r> {
             fault: None,
             changes: None,
             reached: Vec::new(),
-            ended: Vec::new(),
             path: None,
             replay: None,
             given: None,
@@ -184,6 +183,8 @@ impl<'r> Pass<'r> {
     pub(crate) fn changing(mut self, changes: &'r Changes<'r>) -> Self {
         for change in changes.iter() {
             self.flags[change.index as usize] |= CHANGE;
+            // Once they are over, the run can't come to the change any more.
+            self.layout.scopes_around(change.index).for_each(|output| self.flags[output as usize] |= LOOK);
         }
         self.reached = vec![false; changes.iter().len()];
         self.path = Some(Vec::new());
@@ -324,6 +325,7 @@ impl<'r> Pass<'r> {
         }
         let path = self.path.as_deref().unwrap_or_default();
         if let Some(value) = self.changes.and_then(|changes| changes.replacement(index, path)) {
+            self.leave_out(self.layout.scope_before(index)..index);
             self.given = Some((index, Origin::Replaced));
             return Some(value);
         }
@@ -359,7 +361,7 @@ impl<'r> Pass<'r> {
         result: std::result::Result<T, E>,
     ) -> std::result::Result<T, E> {
         let value = result?;
-        self.returned(site.index);
+        self.returned();
         match self.put_tapped(site.index, value) {
             Some(value) => Ok(value),
             None => self.halt(),
@@ -400,8 +402,12 @@ impl<'r> Pass<'r> {
     #[inline]
     pub(crate) fn put_tapped<T: Clone + Any>(&mut self, index: u32, mut value: T) -> Option<T> {
         self.last = index;
+        self.failed = None;
         if self.flags[index as usize] == 0 {
             return Some(value);
+        }
+        if self.replay.is_some() {
+            self.as_recorded(index, &mut value);
         }
         self.keep(index, &mut value, keep::slot::<T>).then_some(value)
     }
@@ -420,6 +426,7 @@ impl<'r> Pass<'r> {
 
     fn try_keep(&mut self, index: u32, value: &mut dyn Any, slot: fn(&dyn Any, bool) -> Slot) -> Result<()> {
         let flags = self.flags[index as usize];
+        self.flags[index as usize] |= SEEN;
         let origin = match self.given.take() {
             Some((given, origin)) if given == index => origin,
             _ => Origin::Computed,
@@ -512,14 +519,26 @@ impl<'r> Pass<'r> {
         }
     }
 
+    /// What stands there does not run. The changes of a recorded run in it were made when it was recorded, or are left out
+    /// with what they change.
+    fn leave_out(&mut self, indices: std::ops::Range<u32>) {
+        let Some(changes) = self.changes else { return };
+        let path = self.path.as_deref().unwrap_or_default();
+        for (change, reached) in changes.iter().zip(&mut self.reached) {
+            let here = |(node, visit): &(u32, u32)| indices.contains(node) || path.contains(&(*node, *visit));
+            *reached |= change.inherited && indices.contains(&change.index) && change.visits.iter().all(here);
+        }
+    }
+
     /// A change that was not made is an error, unless it says that it may be left out. A run that stopped early knows
-    /// nothing of what would have come, and something of the calls that had ended.
+    /// nothing of what would have come: only what it passed by can't come any more.
     fn all_reached(&self) -> Result<()> {
         let Some(changes) = self.changes else { return Ok(()) };
-        let certain =
-            |change: &Change<'_>| !self.stopped || self.ended.contains(&self.layout.call_around(change.index));
-        let mut left_out = changes.iter().zip(&self.reached).filter(|(change, reached)| !change.optional && !**reached);
-        let Some((change, _)) = left_out.find(|(change, _)| certain(change)) else { return Ok(()) };
+        let seen = |output: u32| self.flags[output as usize] & SEEN != 0;
+        let passed = |change: &Change<'_>| !self.stopped || self.layout.scopes_around(change.index).any(seen);
+        let left_out = |(change, reached): &(&Change<'_>, &bool)| !change.optional && !**reached && passed(change);
+        let left_out = changes.iter().zip(&self.reached).find(left_out);
+        let Some((change, _)) = left_out else { return Ok(()) };
         let name = self.model.names().of(change.index);
         let visit = change.visits.last().map_or_else(String::new, |(_, visit)| format!(" in visit {visit}"));
         Err(Error::Msg(format!(

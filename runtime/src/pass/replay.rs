@@ -2,7 +2,7 @@
 
 use super::change::Origin;
 use super::recorded::{Entry, Recorded};
-use super::{KEEP, Pass, REDUCE, Slot};
+use super::{CHANGE, KEEP, LOOK, Pass, REDUCE, Slot};
 use crate::Result;
 use crate::bundle::{self, Shared};
 
@@ -48,9 +48,28 @@ impl Pass<'_> {
             return Ok(None);
         }
         let Some(known) = value.downcast_ref::<T>().cloned() else { return Ok(None) };
-        self.take(frame, inside)?;
+        self.take(frame, inside.clone())?;
+        self.leave_out(inside);
         self.given = Some((index, Origin::Recorded));
         Ok(Some(known))
+    }
+
+    /// A changed tap before the first new change is what was recorded, so that the recorded run's changes are not made anew:
+    /// one of them may give something else each time.
+    #[cold]
+    pub(super) fn as_recorded<T: Clone + 'static>(&mut self, index: u32, value: &mut T) {
+        let changed = self.flags[index as usize] & CHANGE != 0 && !self.effects;
+        if !changed || self.given.is_some_and(|(given, _)| given == index) {
+            return;
+        }
+        let Some((frame, limit)) = self.replay.as_ref().and_then(|r| Some((r.frame()?, r.limit))) else { return };
+        let Entry::Value { order, value: recorded } = frame.entry(index) else { return };
+        if *order <= limit
+            && let Some(recorded) = recorded.downcast_ref::<T>()
+        {
+            *value = recorded.clone();
+            self.given = Some((index, Origin::Recorded));
+        }
     }
 
     fn asks_for_what_was_not_kept(&self, frame: &Recorded, indices: std::ops::Range<u32>) -> bool {
@@ -70,8 +89,12 @@ impl Pass<'_> {
     fn take(&mut self, frame: &Recorded, indices: std::ops::Range<u32>) -> Result<()> {
         for index in indices {
             match frame.entry(index) {
-                Entry::Value { value, .. } => self.take_value(index, value)?,
-                Entry::Frames(frames) if self.flags[index as usize] & KEEP != 0 => {
+                Entry::Value { order, value } => {
+                    self.was_produced(index, *order);
+                    self.take_value(index, value)?;
+                }
+                Entry::NotKept { order } => self.was_produced(index, *order),
+                Entry::Frames(frames) if self.flags[index as usize] & (KEEP | LOOK) != 0 => {
                     let span = self.layout.frame_at(index);
                     for inner in frames {
                         self.open(span);
@@ -83,6 +106,15 @@ impl Pass<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Notes when a value was produced, in a replay that is recorded: what comes before the first change comes at the same
+    /// time in both.
+    fn was_produced(&mut self, index: u32, order: u32) {
+        if let Some(next) = &mut self.order {
+            self.current.mark(index, order);
+            *next = order.saturating_add(1).max(*next);
+        }
     }
 
     fn take_value(&mut self, index: u32, value: &Shared) -> Result<()> {

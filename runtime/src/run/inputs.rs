@@ -15,7 +15,7 @@ pub struct Inputs(Option<Vec<(&'static str, Seen)>>);
 
 /// An argument as it was.
 pub enum Seen {
-    /// A tensor, and its content if that may change.
+    /// A tensor, and its content: it may be written to, and stay the same tensor.
     Tensor(Tensor, Option<Fingerprint>),
     /// Several parts: elements, fields, or the content of an `Option`.
     Parts(Vec<Seen>),
@@ -79,9 +79,7 @@ impl Inputs {
 
 impl Seen {
     fn tensor(tensor: &Tensor) -> Self {
-        // A variable may be set to something else and stay the same tensor.
-        let content = tensor.is_variable().then(|| Fingerprint::of(tensor).ok()).flatten();
-        Seen::Tensor(tensor.clone(), content)
+        Seen::Tensor(tensor.clone(), Fingerprint::of(tensor).ok())
     }
 
     fn opaque(&self) -> Option<&'static str> {

@@ -10,7 +10,7 @@ use super::plain::RunResult;
 use super::setup::{Asked, Setup};
 use super::{Runnable, Runner};
 use crate::names::Describe;
-use crate::pass::{At, KEEP, PLANT, REDUCE, Read, Reader, Slot, Slots, read_planted};
+use crate::pass::{AWAIT, At, KEEP, PLANT, REDUCE, Read, Reader, Slot, Slots, read_planted};
 use crate::select::{Reducer, Selection, Wants};
 use crate::tapped::Tapped;
 use crate::{Error, Result};
@@ -18,6 +18,7 @@ use crate::{Error, Result};
 /// A run and a number to differentiate: what [`Run::loss`](super::Run::loss) gives.
 ///
 /// Its `gradients` takes the arguments of the model's own `forward` and a selection.
+#[must_use = "a loss does nothing until it is differentiated: `gradients`"]
 pub struct Loss<'m, 'e, M: Runnable + 'm> {
     runner: M::Runner<LossSetup<'m, 'e, M>>,
 }
@@ -160,7 +161,7 @@ impl<'m, M: Tapped> LossSetup<'m, '_, M> {
     fn plan<'r, S: Selection>(&'r self, setup: &'r Setup<'_, '_, M>, selection: &'r S) -> Result<Plan<'r>> {
         let mut wants = Wants::new(&setup.layout);
         self.of.want(&mut wants);
-        let (mut flags, of, awaited) = wants.plan(&setup.layout, &setup.model)?;
+        let (mut flags, of, mut awaited) = wants.plan(&setup.layout, &setup.model)?;
         if awaited == 0 {
             return Err(Error::Msg("the loss is of nothing: select what it is made of".to_owned()));
         }
@@ -168,6 +169,13 @@ impl<'m, M: Tapped> LossSetup<'m, '_, M> {
         selection.want(&mut wants);
         let (wanted, reducers, _) = wants.plan(&setup.layout, &setup.model)?;
         let mut limit = u32::MAX;
+        let layout = &setup.layout;
+        // What a run may skip or repeat is known when the call that bounds it is over, and not before.
+        for bound in layout.frames.iter().filter(|(first, _)| wanted[*first as usize] & KEEP != 0) {
+            let end = layout.scope_end(layout.frames_around(bound.0).next().unwrap_or(bound.0)) as usize;
+            awaited += usize::from(flags[end] & AWAIT == 0);
+            flags[end] |= AWAIT;
+        }
         for (index, wanted) in (0..).zip(wanted).filter(|(_, wanted)| wanted & (KEEP | REDUCE) != 0) {
             let flags = &mut flags[index as usize];
             if setup.layout.is_frame(index) {

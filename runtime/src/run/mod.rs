@@ -87,6 +87,7 @@ pub trait Runner<S> {
 /// # Errors
 /// Of whatever runs it: those of `forward`; a site of another model; a change that the run did not reach; a value of
 /// another shape, dtype or device than the one it takes the place of; a capture or change inside what is replaced.
+#[must_use = "a run does nothing until it is used: `forward`, `capture`, `record`"]
 pub struct Run<'m, 'e, M: Runnable + 'm> {
     runner: M::Runner<Setup<'m, 'e, M>>,
 }

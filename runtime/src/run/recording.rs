@@ -35,9 +35,15 @@ pub(crate) struct Base<'m> {
     inputs: &'m Inputs,
     weights: &'m Weights,
     /// The site that the run starts at, nothing before it being computed.
-    start: Option<u32>,
+    start: Option<Start>,
     /// Inputs and weights were compared a moment ago.
     trusted: bool,
+}
+
+/// A site, and which of its visits.
+struct Start {
+    index: u32,
+    visits: Vec<(u32, u32)>,
 }
 
 impl<'m, 'e, M: Tapped> Recording<'m, 'e, M> {
@@ -137,9 +143,9 @@ impl Base<'_> {
 
     /// Nothing may be computed before the start: every call before it must be recorded.
     pub(crate) fn check_start(&self, limit: u32, layout: &Layout, model: &dyn Describe) -> Result<()> {
-        let Some(start) = self.start else { return Ok(()) };
-        let names = || model.names();
-        let Some(order) = self.root.first_order(start, &[], layout) else {
+        let Some(Start { index: start, visits }) = &self.start else { return Ok(()) };
+        let (start, names) = (*start, || model.names());
+        let Some(order) = self.root.first_order(start, visits, layout) else {
             return Err(Error::Msg(format!(
                 "the run can't start at `{}`: the recorded run did not reach it",
                 names().of(start)
@@ -225,12 +231,21 @@ impl<'m, M: Runnable> Run<'m, '_, M> {
                 });
                 return;
             }
+            let before = setup.changes.iter().len();
             setup.change(select, Some(value), |_, _, value| match value {
                 Some(value) => What::put_in_place(value),
                 None => What::edit(|value: &S::Item| Ok(value.clone())),
             });
-            let started = setup.changes.iter().last().map(|change| change.index);
-            setup.base.iter_mut().for_each(|base| base.start = started);
+            let mut started = setup.changes.iter().skip(before);
+            let start = started.next().map(|change| Start { index: change.index, visits: change.visits.clone() });
+            let others = started.len();
+            if setup.fault.is_none() && (start.is_none() || others > 0) {
+                let selected = others + usize::from(start.is_some());
+                setup.fault = Some(format!("a run starts at one site, and {selected} were selected"));
+            }
+            if let Some(base) = &mut setup.base {
+                base.start = start;
+            }
         })
     }
 }

@@ -47,16 +47,15 @@ impl Layout {
         scope.map_or(self.len.saturating_sub(1), |(_, last)| *last)
     }
 
-    /// The output of the model whose body makes the value, the branches and loops around it being over when it is known.
-    pub(crate) fn call_around(&self, index: u32) -> u32 {
-        let index = self.frames_around(index).next().unwrap_or(index);
-        let scope = self.scopes.iter().find(|(first, last)| (*first..*last).contains(&index));
-        scope.map_or(self.len.saturating_sub(1), |(_, last)| *last)
-    }
-
     /// The first site inside the model whose output this is; the site itself if it is not a model's.
     pub(crate) fn scope_before(&self, output: u32) -> u32 {
         self.scopes.binary_search_by_key(&output, |(_, last)| *last).map_or(output, |place| self.scopes[place].0)
+    }
+
+    /// The outputs of the models that the site stands in, as far as a run has one of each.
+    pub(crate) fn scopes_around(&self, index: u32) -> impl Iterator<Item = u32> + '_ {
+        let place = self.frames_around(index).next().unwrap_or(index);
+        self.scopes.iter().filter(move |(first, last)| *first <= place && place < *last).map(|(_, last)| *last)
     }
 
     /// The `Maybe` or `Visits` of an index.

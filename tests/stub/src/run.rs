@@ -65,15 +65,15 @@ pub struct Argument<'a, T: ?Sized>(pub &'a T);
 pub struct Setup<'m, 'e, M>(PhantomData<(&'m M, &'e ())>);
 pub struct LossSetup<'m, 'e, M>(PhantomData<(&'m M, &'e ())>);
 
-pub trait Comparable {
+pub trait Incomparable {
     fn see(&self) -> Seen {
         Seen
     }
 }
 
-impl<T: ?Sized> Comparable for Argument<'_, T> {}
+impl<T: ?Sized> Incomparable for Argument<'_, T> {}
 
-pub trait Incomparable {}
+pub trait Comparable {}
 
 impl<'m, 'e, M: Tapped> Setup<'m, 'e, M> {
     pub fn model(&self) -> &'m M {

@@ -32,9 +32,9 @@ fn a_run_is_written_as_the_docs_say() -> Result<()> {
     );
 
     let recording = model.run().record(&ids)?;
-    for layer in 0..12 {
-        let patched = recording.replay().replace(|t| t.blocks[layer].output, &corrupted[layer]).forward(&ids)?;
-        let afresh = model.run().replace(|t| t.blocks[layer].output, &corrupted[layer]).forward(&ids)?;
+    for (layer, corrupted) in corrupted.iter().enumerate() {
+        let patched = recording.replay().replace(|t| t.blocks[layer].output, corrupted).forward(&ids)?;
+        let afresh = model.run().replace(|t| t.blocks[layer].output, corrupted).forward(&ids)?;
         assert_same(&patched, &afresh);
     }
 

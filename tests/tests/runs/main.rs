@@ -2,4 +2,8 @@
 
 mod checks;
 mod contract;
+mod edits;
+mod inputs;
+mod maze;
 mod models;
+mod replays;

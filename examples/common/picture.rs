@@ -11,18 +11,18 @@ use embedded_graphics::prelude::*;
 use embedded_graphics::text::{Baseline, Text};
 
 /// Small text: captions and scales.
-pub(crate) const SMALL: &MonoFont = &iso_8859_1::FONT_7X13;
+pub const SMALL: &MonoFont = &iso_8859_1::FONT_7X13;
 /// Large text: titles.
-pub(crate) const LARGE: &MonoFont = &iso_8859_1::FONT_9X15_BOLD;
+pub const LARGE: &MonoFont = &iso_8859_1::FONT_9X15_BOLD;
 /// The colour of titles.
-pub(crate) const INK: Rgb888 = Rgb888::new(0x22, 0x22, 0x22);
+pub const INK: Rgb888 = Rgb888::new(0x22, 0x22, 0x22);
 /// The colour of captions.
-pub(crate) const FADED: Rgb888 = Rgb888::new(0x70, 0x70, 0x70);
+pub const FADED: Rgb888 = Rgb888::new(0x70, 0x70, 0x70);
 const PAPER: Rgb888 = Rgb888::WHITE;
 
 /// A colour for each number from 0 to 1.
 #[derive(Clone, Copy)]
-pub(crate) enum Palette {
+pub enum Palette {
     /// From dark violet over green to yellow; equal steps look equal.
     Viridis,
     /// From paper to ink.
@@ -35,7 +35,7 @@ impl Palette {
         [0x440154, 0x472d7b, 0x3b528b, 0x2c728e, 0x21908c, 0x27ad81, 0x5dc863, 0xaadc32, 0xfde725];
 
     /// The colour at `t`, which is clamped to 0..=1; a NaN is red.
-    pub(crate) fn color(self, t: f32) -> Rgb888 {
+    pub fn color(self, t: f32) -> Rgb888 {
         if t.is_nan() {
             return Rgb888::RED;
         }
@@ -55,27 +55,27 @@ impl Palette {
 }
 
 /// The least and the greatest of `values`; `0..1` where there are none.
-pub(crate) fn range(values: &[f32]) -> (f32, f32) {
+pub fn range(values: &[f32]) -> (f32, f32) {
     let finite = values.iter().copied().filter(|value| value.is_finite());
     finite.map(|value| (value, value)).reduce(|(low, high), (l, h)| (low.min(l), high.max(h))).unwrap_or((0.0, 1.0))
 }
 
 /// A matrix to draw as coloured squares, top row first.
-pub(crate) struct HeatMap<'a> {
+pub struct HeatMap<'a> {
     /// `rows * columns` numbers.
-    pub(crate) values: &'a [f32],
+    pub values: &'a [f32],
     /// Numbers per row.
-    pub(crate) columns: usize,
+    pub columns: usize,
     /// The numbers at the two ends of the palette.
-    pub(crate) range: (f32, f32),
+    pub range: (f32, f32),
     /// The colours.
-    pub(crate) palette: Palette,
+    pub palette: Palette,
     /// Height and width of each square, in pixels.
-    pub(crate) cell: usize,
+    pub cell: usize,
 }
 
 /// An image to draw on; coordinates count from the top left.
-pub(crate) struct Canvas {
+pub struct Canvas {
     width: usize,
     height: usize,
     pixels: Vec<Rgb888>,
@@ -83,12 +83,12 @@ pub(crate) struct Canvas {
 
 impl Canvas {
     /// A blank canvas.
-    pub(crate) fn new(width: usize, height: usize) -> Self {
+    pub fn new(width: usize, height: usize) -> Self {
         Self { width, height, pixels: vec![PAPER; width * height] }
     }
 
     /// Fills a rectangle; what lies outside the canvas is left out.
-    pub(crate) fn rect(&mut self, x: usize, y: usize, width: usize, height: usize, color: Rgb888) {
+    pub fn rect(&mut self, x: usize, y: usize, width: usize, height: usize, color: Rgb888) {
         let right = (x + width).min(self.width);
         for row in y..(y + height).min(self.height) {
             let start = row * self.width;
@@ -97,14 +97,14 @@ impl Canvas {
     }
 
     /// Writes one line whose top left corner is at `x`, `y`.
-    pub(crate) fn text(&mut self, x: usize, y: usize, text: &str, font: &MonoFont, color: Rgb888) {
+    pub fn text(&mut self, x: usize, y: usize, text: &str, font: &MonoFont, color: Rgb888) {
         let style = MonoTextStyle::new(font, color);
         let at = Point::new(x as i32, y as i32);
         let Ok(_) = Text::with_baseline(text, at, style, Baseline::Top).draw(self);
     }
 
     /// Draws a matrix whose top left corner is at `x`, `y`.
-    pub(crate) fn heat_map(&mut self, x: usize, y: usize, map: &HeatMap) {
+    pub fn heat_map(&mut self, x: usize, y: usize, map: &HeatMap) {
         let (low, high) = map.range;
         // A map of equal numbers has no span: it gets the colour of the low end.
         let span = if high > low { high - low } else { 1.0 };
@@ -117,7 +117,7 @@ impl Canvas {
     }
 
     /// Draws a palette from left to right, between the numbers at its ends; returns the width.
-    pub(crate) fn color_bar(&mut self, x: usize, y: usize, range: (f32, f32), palette: Palette) -> usize {
+    pub fn color_bar(&mut self, x: usize, y: usize, range: (f32, f32), palette: Palette) -> usize {
         const LENGTH: usize = 96;
         let (low, high) = (format!("{:.2}", range.0), format!("{:.2}", range.1));
         let left = x + text_width(&low, SMALL) + 6;
@@ -132,7 +132,7 @@ impl Canvas {
     }
 
     /// Writes the canvas as a PNG file.
-    pub(crate) fn save(&self, path: &Path) -> Result<()> {
+    pub fn save(&self, path: &Path) -> Result<()> {
         let file = File::create(path).with_context(|| format!("cannot create {}", path.display()))?;
         let mut encoder =
             png::Encoder::new(BufWriter::new(file), u32::try_from(self.width)?, u32::try_from(self.height)?);
@@ -167,6 +167,6 @@ impl OriginDimensions for Canvas {
 }
 
 /// How wide a line of text is, in pixels.
-pub(crate) fn text_width(text: &str, font: &MonoFont) -> usize {
+pub fn text_width(text: &str, font: &MonoFont) -> usize {
     text.chars().count() * (font.character_size.width + font.character_spacing) as usize
 }
