@@ -1,6 +1,7 @@
 //! The table of names of a model's taps: look-ups by name, pattern and position, with near names in the errors.
 
 use std::any::TypeId;
+use std::collections::HashSet;
 use std::fmt;
 use std::ops::Deref;
 
@@ -55,6 +56,11 @@ impl Names {
         let site = self.entries.iter().find(|e| e.index == index).map(|e| &e.name);
         let frame = || self.frames.iter().find(|(i, _)| *i == index).map(|(_, name)| name);
         site.or_else(frame).cloned().unwrap_or_else(|| format!("#{index}"))
+    }
+
+    /// The sites whose values are of a type.
+    pub(crate) fn of_type(&self, type_id: TypeId) -> HashSet<u32> {
+        self.entries.iter().filter(|e| e.type_id == type_id).map(|e| e.index).collect()
     }
 
     /// Name and type of the model whose output this is.

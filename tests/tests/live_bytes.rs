@@ -128,3 +128,64 @@ fn a_function_of_several_values_holds_only_what_it_returns() -> Result<()> {
     assert_held(mean, 0);
     Ok(())
 }
+
+/// So small that the kernels start no threads.
+#[derive(Model)]
+pub struct Small {
+    #[load(each(6, |_| linear(8, 8)))]
+    pub layers: Vec<Linear>,
+}
+
+#[forward]
+impl Small {
+    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        let mut x = x.clone();
+        for layer in &self.layers {
+            #[tap]
+            let act = layer.forward(&x)?.relu()?;
+            x = act;
+        }
+        Ok(x)
+    }
+}
+
+#[test]
+fn runs_leave_nothing_behind() -> Result<()> {
+    let _alone = ALONE.lock().unwrap_or_else(|e| e.into_inner());
+    let vars = VarMap::new();
+    let net = Small::load(VarBuilder::from_varmap(&vars, DType::F32, &Device::Cpu))?;
+    let x = Tensor::randn(0f32, 1., (2, 8), &Device::Cpu)?;
+    let known = Tensor::zeros((2, 8), DType::F32, &Device::Cpu)?;
+    let edited = net.run().edit(|t| t.layers[2], |x| x * 2.).replace(|t| t.layers[4], &known);
+    let failing = net.run().edit(|t| t.layers[2], |x| x.reshape((3, 5)));
+    let recording = net.run().record(&x)?;
+    let replay = recording.replay().edit(|t| t.act.at(3), |x| x * 2.);
+    let loss = net.run().loss(|t| t.output, |y| y.sqr()?.sum_all());
+    let other = net.run().edit(|t| t.layers[0], |x| x * 2.).record(&x)?;
+    let once = || -> Result<()> {
+        edited.forward(&x)?;
+        edited.forward_with_taps(&x)?;
+        edited.capture(&x, |t| t.layers[3].map(|x| x.mean_all()))?;
+        assert!(failing.forward(&x).is_err());
+        replay.forward(&x)?;
+        replay.record(&x)?;
+        net.run()
+            .edit(|t| t.layers[1], |x| x * 0.5)
+            .record(&x)?
+            .replay()
+            .replace(|t| t.layers[3], &known)
+            .forward(&x)?;
+        recording.replay().start_at(|t| t.layers[5], &known).forward(&x)?;
+        recording.sweep(&other, |t| t.layers[5]).measure(&x, |y| y.sum_all())?;
+        loss.gradients(&x, |t| t.layers.each(|l| l))?;
+        Ok(())
+    };
+    let live_after = |runs: usize| -> Result<isize> {
+        (0..runs).try_for_each(|_| once())?;
+        Ok(LIVE.load(Ordering::SeqCst))
+    };
+    let few = live_after(10)?;
+    let many = live_after(1000)?;
+    assert_eq!(few, many, "bytes are alive after 10 runs, and after 1,000 more");
+    Ok(())
+}

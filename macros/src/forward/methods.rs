@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use proc_macro2::{TokenStream, TokenTree};
 use quote::{ToTokens, quote};
 use syn::{FnArg, GenericArgument, ImplItem, ImplItemFn, ItemImpl, PathArguments, ReceiverKind, ReturnType, Type};
 
@@ -31,9 +32,17 @@ impl Main<'_> {
 
     /// Whether a pass changes what it is given, so that no part of it may be skipped.
     pub(crate) fn changes_arguments(&self) -> bool {
-        let mutable = |arg: &syn::PatType| matches!(&*arg.ty, Type::Reference(r) if r.mutability.is_some());
-        self.arguments().any(mutable)
+        self.arguments().any(|arg| mentions_mut(arg.ty.to_token_stream()))
     }
+}
+
+/// Whether a type has `&mut` anywhere: in an `Option`, in a tuple, or as what a `macro_rules!` was given.
+fn mentions_mut(ty: TokenStream) -> bool {
+    ty.into_iter().any(|token| match token {
+        TokenTree::Ident(ident) => ident == "mut",
+        TokenTree::Group(group) => mentions_mut(group.stream()),
+        TokenTree::Punct(_) | TokenTree::Literal(_) => false,
+    })
 }
 
 /// Checks the signature of an impl's `forward`. What comes back is the impl with it put right where it is in error, so that

@@ -1,5 +1,6 @@
 //! What a run is to do: its changes, and the recording that it starts from.
 
+use std::any::TypeId;
 use std::fmt;
 
 use super::inputs::{Inputs, Seen};
@@ -117,8 +118,10 @@ impl<'m, 'e, M: Tapped> Setup<'m, 'e, M> {
                 return Err(stranger(aim.span.first, aim.span.tree, &self.model));
             }
             let whole = aim.span.end - aim.span.first > 1;
+            // Of a whole submodule, the values of the type that is meant.
+            let meant = whole.then(|| self.model.names().of_type(TypeId::of::<S::Item>()));
             for index in aim.span.first..aim.span.end {
-                if whole && self.layout.is_frame(index) {
+                if meant.as_ref().is_some_and(|meant| !meant.contains(&index)) {
                     continue;
                 }
                 self.changes.push(Change {
