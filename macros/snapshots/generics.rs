@@ -261,34 +261,14 @@ where
     /// # Errors
     /// Those of the model, and of the changes.
     fn forward<S: AsRef<Tensor>>(&self, x: S) -> Result<(Tensor, Tensor)> {
-        let inputs = self
-            .0
-            .inputs(|| {
-                ::taper::__private::vec![
-                    ("x", { #[allow(unused_imports, reason =
-                    "which of them is needed is for the type of the argument to say")]
-                    use ::taper::__private::arguments:: *; (&
-                    ::taper::__private::Argument(& * (& x))).see() })
-                ]
-            });
-        self.0.forward(inputs, |at| self.0.model().__taper_forward(x, at))
+        self.__taper_run(x, ::taper::__private::Forward)
     }
     /// What the model returns, and every value on the way there, on the autograd graph.
     fn forward_with_taps<S: AsRef<Tensor>>(
         &self,
         x: S,
     ) -> Result<((Tensor, Tensor), ResidualTaps<M>)> {
-        let inputs = self
-            .0
-            .inputs(|| {
-                ::taper::__private::vec![
-                    ("x", { #[allow(unused_imports, reason =
-                    "which of them is needed is for the type of the argument to say")]
-                    use ::taper::__private::arguments:: *; (&
-                    ::taper::__private::Argument(& * (& x))).see() })
-                ]
-            });
-        self.0.forward_with_taps(inputs, |at| self.0.model().__taper_forward(x, at))
+        self.__taper_run(x, ::taper::__private::WithTaps)
     }
     ///What the closure selects of the changed run, detached from the autograd graph.
     fn capture<S: AsRef<Tensor>, __TaperSelection: ::taper::Selection>(
@@ -296,17 +276,13 @@ where
         x: S,
         select: impl ::taper::__private::FnOnce(ResidualSites<M>) -> __TaperSelection,
     ) -> Result<<__TaperSelection as ::taper::Selection>::Value> {
-        let inputs = self
-            .0
-            .inputs(|| {
-                ::taper::__private::vec![
-                    ("x", { #[allow(unused_imports, reason =
-                    "which of them is needed is for the type of the argument to say")]
-                    use ::taper::__private::arguments:: *; (&
-                    ::taper::__private::Argument(& * (& x))).see() })
-                ]
-            });
-        self.0.capture(false, inputs, select, |at| self.0.model().__taper_forward(x, at))
+        self.__taper_run(
+            x,
+            ::taper::__private::Capture {
+                attached: false,
+                select: select,
+            },
+        )
     }
     ///What the closure selects of the changed run, on the autograd graph.
     fn capture_attached<S: AsRef<Tensor>, __TaperSelection: ::taper::Selection>(
@@ -314,17 +290,13 @@ where
         x: S,
         select: impl ::taper::__private::FnOnce(ResidualSites<M>) -> __TaperSelection,
     ) -> Result<<__TaperSelection as ::taper::Selection>::Value> {
-        let inputs = self
-            .0
-            .inputs(|| {
-                ::taper::__private::vec![
-                    ("x", { #[allow(unused_imports, reason =
-                    "which of them is needed is for the type of the argument to say")]
-                    use ::taper::__private::arguments:: *; (&
-                    ::taper::__private::Argument(& * (& x))).see() })
-                ]
-            });
-        self.0.capture(true, inputs, select, |at| self.0.model().__taper_forward(x, at))
+        self.__taper_run(
+            x,
+            ::taper::__private::Capture {
+                attached: true,
+                select: select,
+            },
+        )
     }
     /// Runs the model and keeps every value, so that later runs can start from them.
     fn record<S: AsRef<Tensor>>(
@@ -338,17 +310,7 @@ where
             N,
         >: ::taper::__private::Stateless<'__taper_run>,
     {
-        let inputs = self
-            .0
-            .inputs_to_record(|| {
-                ::taper::__private::vec![
-                    ("x", { #[allow(unused_imports, reason =
-                    "which of them is needed is for the type of the argument to say")]
-                    use ::taper::__private::arguments:: *; (&
-                    ::taper::__private::Argument(& * (& x))).see() })
-                ]
-            });
-        self.0.record(inputs, |at| self.0.model().__taper_forward(x, at))
+        self.__taper_run(x, ::taper::__private::Record)
     }
 }
 #[allow(
@@ -373,17 +335,53 @@ where
         x: S,
         select: impl ::taper::__private::FnOnce(ResidualSites<M>) -> __TaperSelection,
     ) -> Result<::taper::Gradients<<__TaperSelection as ::taper::Selection>::Value>> {
-        let inputs = self
-            .0
-            .inputs(|| {
+        self.__taper_run(x, ::taper::__private::Differentiate(select))
+    }
+}
+#[allow(
+    dead_code,
+    reason = "part of every model's interface, also where the model is private"
+)]
+impl<
+    'a,
+    M: Layer,
+    const N: usize,
+    __TaperSetup: ::taper::__private::Running<Model = Residual<'a, M, N>>,
+> ResidualRunner<__TaperSetup>
+where
+    M: Send,
+{
+    fn __taper_run<
+        S: AsRef<Tensor>,
+        __TaperJob: ::taper::__private::Job<__TaperSetup, (Tensor, Tensor)>,
+    >(
+        &self,
+        x: S,
+        job: __TaperJob,
+    ) -> Result<
+        <__TaperJob as ::taper::__private::Job<__TaperSetup, (Tensor, Tensor)>>::Value,
+    > {
+        let inputs = ::taper::__private::Running::inputs(
+            &self.0,
+            <__TaperJob as ::taper::__private::Job<
+                __TaperSetup,
+                (Tensor, Tensor),
+            >>::RECORDS,
+            || {
                 ::taper::__private::vec![
                     ("x", { #[allow(unused_imports, reason =
                     "which of them is needed is for the type of the argument to say")]
                     use ::taper::__private::arguments:: *; (&
                     ::taper::__private::Argument(& * (& x))).see() })
                 ]
-            });
-        self.0.gradients(inputs, select, |at| self.0.model().__taper_forward(x, at))
+            },
+        );
+        ::taper::__private::Job::run(
+            job,
+            &self.0,
+            inputs,
+            |at| ::taper::__private::Running::of(&self.0).__taper_forward(x, at),
+        )
     }
 }
 impl<'a, M: Layer, const N: usize> Residual<'a, M, N>

@@ -300,17 +300,7 @@ impl<
     ) -> ::taper::__private::candle_core::Result<
         ::taper::__private::candle_core::Tensor,
     > {
-        let inputs = self
-            .0
-            .inputs(|| {
-                ::taper::__private::vec![
-                    ("input", { #[allow(unused_imports, reason =
-                    "which of them is needed is for the type of the argument to say")]
-                    use ::taper::__private::arguments:: *; (&
-                    ::taper::__private::Argument(& * * (& input))).see() })
-                ]
-            });
-        self.0.forward(inputs, |at| self.0.model().__taper_forward(input, at))
+        self.__taper_run(input, ::taper::__private::Forward)
     }
     /// What the model returns, and every value on the way there, on the autograd graph.
     pub fn forward_with_taps(
@@ -319,17 +309,7 @@ impl<
     ) -> ::taper::__private::candle_core::Result<
         (::taper::__private::candle_core::Tensor, LeNetTaps),
     > {
-        let inputs = self
-            .0
-            .inputs(|| {
-                ::taper::__private::vec![
-                    ("input", { #[allow(unused_imports, reason =
-                    "which of them is needed is for the type of the argument to say")]
-                    use ::taper::__private::arguments:: *; (&
-                    ::taper::__private::Argument(& * * (& input))).see() })
-                ]
-            });
-        self.0.forward_with_taps(inputs, |at| self.0.model().__taper_forward(input, at))
+        self.__taper_run(input, ::taper::__private::WithTaps)
     }
     ///What the closure selects of the changed run, detached from the autograd graph.
     pub fn capture<__TaperSelection: ::taper::Selection>(
@@ -339,23 +319,13 @@ impl<
     ) -> ::taper::__private::candle_core::Result<
         <__TaperSelection as ::taper::Selection>::Value,
     > {
-        let inputs = self
-            .0
-            .inputs(|| {
-                ::taper::__private::vec![
-                    ("input", { #[allow(unused_imports, reason =
-                    "which of them is needed is for the type of the argument to say")]
-                    use ::taper::__private::arguments:: *; (&
-                    ::taper::__private::Argument(& * * (& input))).see() })
-                ]
-            });
-        self.0
-            .capture(
-                false,
-                inputs,
-                select,
-                |at| self.0.model().__taper_forward(input, at),
-            )
+        self.__taper_run(
+            input,
+            ::taper::__private::Capture {
+                attached: false,
+                select: select,
+            },
+        )
     }
     ///What the closure selects of the changed run, on the autograd graph.
     pub fn capture_attached<__TaperSelection: ::taper::Selection>(
@@ -365,23 +335,13 @@ impl<
     ) -> ::taper::__private::candle_core::Result<
         <__TaperSelection as ::taper::Selection>::Value,
     > {
-        let inputs = self
-            .0
-            .inputs(|| {
-                ::taper::__private::vec![
-                    ("input", { #[allow(unused_imports, reason =
-                    "which of them is needed is for the type of the argument to say")]
-                    use ::taper::__private::arguments:: *; (&
-                    ::taper::__private::Argument(& * * (& input))).see() })
-                ]
-            });
-        self.0
-            .capture(
-                true,
-                inputs,
-                select,
-                |at| self.0.model().__taper_forward(input, at),
-            )
+        self.__taper_run(
+            input,
+            ::taper::__private::Capture {
+                attached: true,
+                select: select,
+            },
+        )
     }
     /// Runs the model and keeps every value, so that later runs can start from them.
     pub fn record(
@@ -393,17 +353,7 @@ impl<
     where
         for<'__taper_run> LeNet: ::taper::__private::Stateless<'__taper_run>,
     {
-        let inputs = self
-            .0
-            .inputs_to_record(|| {
-                ::taper::__private::vec![
-                    ("input", { #[allow(unused_imports, reason =
-                    "which of them is needed is for the type of the argument to say")]
-                    use ::taper::__private::arguments:: *; (&
-                    ::taper::__private::Argument(& * * (& input))).see() })
-                ]
-            });
-        self.0.record(inputs, |at| self.0.model().__taper_forward(input, at))
+        self.__taper_run(input, ::taper::__private::Record)
     }
 }
 #[allow(
@@ -422,17 +372,52 @@ impl<
     ) -> ::taper::__private::candle_core::Result<
         ::taper::Gradients<<__TaperSelection as ::taper::Selection>::Value>,
     > {
-        let inputs = self
-            .0
-            .inputs(|| {
+        self.__taper_run(input, ::taper::__private::Differentiate(select))
+    }
+}
+#[allow(
+    dead_code,
+    reason = "part of every model's interface, also where the model is private"
+)]
+impl<
+    __TaperSetup: ::taper::__private::Running<Model = LeNet>,
+> LeNetRunner<__TaperSetup> {
+    fn __taper_run<
+        __TaperJob: ::taper::__private::Job<
+                __TaperSetup,
+                ::taper::__private::candle_core::Tensor,
+            >,
+    >(
+        &self,
+        input: &::taper::__private::candle_core::Tensor,
+        job: __TaperJob,
+    ) -> ::taper::__private::candle_core::Result<
+        <__TaperJob as ::taper::__private::Job<
+            __TaperSetup,
+            ::taper::__private::candle_core::Tensor,
+        >>::Value,
+    > {
+        let inputs = ::taper::__private::Running::inputs(
+            &self.0,
+            <__TaperJob as ::taper::__private::Job<
+                __TaperSetup,
+                ::taper::__private::candle_core::Tensor,
+            >>::RECORDS,
+            || {
                 ::taper::__private::vec![
                     ("input", { #[allow(unused_imports, reason =
                     "which of them is needed is for the type of the argument to say")]
                     use ::taper::__private::arguments:: *; (&
                     ::taper::__private::Argument(& * * (& input))).see() })
                 ]
-            });
-        self.0.gradients(inputs, select, |at| self.0.model().__taper_forward(input, at))
+            },
+        );
+        ::taper::__private::Job::run(
+            job,
+            &self.0,
+            inputs,
+            |at| ::taper::__private::Running::of(&self.0).__taper_forward(input, at),
+        )
     }
 }
 impl ::taper::__private::Model for LeNet {

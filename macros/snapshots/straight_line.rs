@@ -204,31 +204,11 @@ impl<
     /// # Errors
     /// Those of the model, and of the changes.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let inputs = self
-            .0
-            .inputs(|| {
-                ::taper::__private::vec![
-                    ("x", { #[allow(unused_imports, reason =
-                    "which of them is needed is for the type of the argument to say")]
-                    use ::taper::__private::arguments:: *; (&
-                    ::taper::__private::Argument(& * * (& x))).see() })
-                ]
-            });
-        self.0.forward(inputs, |at| self.0.model().__taper_forward(x, at))
+        self.__taper_run(x, ::taper::__private::Forward)
     }
     /// What the model returns, and every value on the way there, on the autograd graph.
     pub fn forward_with_taps(&self, x: &Tensor) -> Result<(Tensor, MlpTaps)> {
-        let inputs = self
-            .0
-            .inputs(|| {
-                ::taper::__private::vec![
-                    ("x", { #[allow(unused_imports, reason =
-                    "which of them is needed is for the type of the argument to say")]
-                    use ::taper::__private::arguments:: *; (&
-                    ::taper::__private::Argument(& * * (& x))).see() })
-                ]
-            });
-        self.0.forward_with_taps(inputs, |at| self.0.model().__taper_forward(x, at))
+        self.__taper_run(x, ::taper::__private::WithTaps)
     }
     ///What the closure selects of the changed run, detached from the autograd graph.
     pub fn capture<__TaperSelection: ::taper::Selection>(
@@ -236,17 +216,13 @@ impl<
         x: &Tensor,
         select: impl ::taper::__private::FnOnce(MlpSites) -> __TaperSelection,
     ) -> Result<<__TaperSelection as ::taper::Selection>::Value> {
-        let inputs = self
-            .0
-            .inputs(|| {
-                ::taper::__private::vec![
-                    ("x", { #[allow(unused_imports, reason =
-                    "which of them is needed is for the type of the argument to say")]
-                    use ::taper::__private::arguments:: *; (&
-                    ::taper::__private::Argument(& * * (& x))).see() })
-                ]
-            });
-        self.0.capture(false, inputs, select, |at| self.0.model().__taper_forward(x, at))
+        self.__taper_run(
+            x,
+            ::taper::__private::Capture {
+                attached: false,
+                select: select,
+            },
+        )
     }
     ///What the closure selects of the changed run, on the autograd graph.
     pub fn capture_attached<__TaperSelection: ::taper::Selection>(
@@ -254,17 +230,13 @@ impl<
         x: &Tensor,
         select: impl ::taper::__private::FnOnce(MlpSites) -> __TaperSelection,
     ) -> Result<<__TaperSelection as ::taper::Selection>::Value> {
-        let inputs = self
-            .0
-            .inputs(|| {
-                ::taper::__private::vec![
-                    ("x", { #[allow(unused_imports, reason =
-                    "which of them is needed is for the type of the argument to say")]
-                    use ::taper::__private::arguments:: *; (&
-                    ::taper::__private::Argument(& * * (& x))).see() })
-                ]
-            });
-        self.0.capture(true, inputs, select, |at| self.0.model().__taper_forward(x, at))
+        self.__taper_run(
+            x,
+            ::taper::__private::Capture {
+                attached: true,
+                select: select,
+            },
+        )
     }
     /// Runs the model and keeps every value, so that later runs can start from them.
     pub fn record(
@@ -274,17 +246,7 @@ impl<
     where
         for<'__taper_run> Mlp: ::taper::__private::Stateless<'__taper_run>,
     {
-        let inputs = self
-            .0
-            .inputs_to_record(|| {
-                ::taper::__private::vec![
-                    ("x", { #[allow(unused_imports, reason =
-                    "which of them is needed is for the type of the argument to say")]
-                    use ::taper::__private::arguments:: *; (&
-                    ::taper::__private::Argument(& * * (& x))).see() })
-                ]
-            });
-        self.0.record(inputs, |at| self.0.model().__taper_forward(x, at))
+        self.__taper_run(x, ::taper::__private::Record)
     }
 }
 #[allow(
@@ -301,17 +263,37 @@ impl<
         x: &Tensor,
         select: impl ::taper::__private::FnOnce(MlpSites) -> __TaperSelection,
     ) -> Result<::taper::Gradients<<__TaperSelection as ::taper::Selection>::Value>> {
-        let inputs = self
-            .0
-            .inputs(|| {
+        self.__taper_run(x, ::taper::__private::Differentiate(select))
+    }
+}
+#[allow(
+    dead_code,
+    reason = "part of every model's interface, also where the model is private"
+)]
+impl<__TaperSetup: ::taper::__private::Running<Model = Mlp>> MlpRunner<__TaperSetup> {
+    fn __taper_run<__TaperJob: ::taper::__private::Job<__TaperSetup, Tensor>>(
+        &self,
+        x: &Tensor,
+        job: __TaperJob,
+    ) -> Result<<__TaperJob as ::taper::__private::Job<__TaperSetup, Tensor>>::Value> {
+        let inputs = ::taper::__private::Running::inputs(
+            &self.0,
+            <__TaperJob as ::taper::__private::Job<__TaperSetup, Tensor>>::RECORDS,
+            || {
                 ::taper::__private::vec![
                     ("x", { #[allow(unused_imports, reason =
                     "which of them is needed is for the type of the argument to say")]
                     use ::taper::__private::arguments:: *; (&
                     ::taper::__private::Argument(& * * (& x))).see() })
                 ]
-            });
-        self.0.gradients(inputs, select, |at| self.0.model().__taper_forward(x, at))
+            },
+        );
+        ::taper::__private::Job::run(
+            job,
+            &self.0,
+            inputs,
+            |at| ::taper::__private::Running::of(&self.0).__taper_forward(x, at),
+        )
     }
 }
 impl ::taper::__private::Model for Mlp {

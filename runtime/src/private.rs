@@ -20,6 +20,7 @@ pub use crate::model::Model;
 pub use crate::names::SiteTable;
 pub use crate::pass::{At, Pass, Reader};
 pub use crate::run::{Argument, LossSetup, Runnable, Runner, Seen, Setup, capture, forward_with_taps, run, site_table};
+pub use crate::run::{Capture, Differentiate, Forward, Job, Record, Running, WithTaps};
 pub use crate::select::Selection;
 pub use crate::site::{Builder, Each, Maybe, Site, Span, Tree, Visits};
 pub use crate::tapped::Stateless;

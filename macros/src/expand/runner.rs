@@ -25,10 +25,7 @@ struct Parts<'i> {
     input: &'i Input<'i>,
     vis: &'i syn::Visibility,
     params: Vec<TokenStream>,
-    /// Looks at the arguments.
-    seen: TokenStream,
-    /// Runs the copy, given `setup`.
-    forward: TokenStream,
+    args: Vec<TokenStream>,
 }
 
 pub(crate) fn runner(input: &Input<'_>) -> TokenStream {
@@ -49,6 +46,10 @@ pub(crate) fn runner(input: &Input<'_>) -> TokenStream {
     );
     let functions = parts.functions();
     let gradients = parts.gradients();
+    let inner = parts.run();
+    let mut over_setups = generics.generics.clone();
+    over_setups.params.push(syn::parse_quote!(__TaperSetup: #private::Running<Model = #ty>));
+    let (setup_generics, _, _) = split(&over_setups);
     let plain = with_run_lifetimes(&generics.generics);
     let (run_generics, _, _) = split(&plain.generics);
     let [m, e] = &plain.lifetimes;
@@ -96,6 +97,11 @@ pub(crate) fn runner(input: &Input<'_>) -> TokenStream {
         impl #run_generics #runner<#private::LossSetup<#m, #e, #ty>> #where_clause {
             #gradients
         }
+
+        #[allow(dead_code, reason = "part of every model's interface, also where the model is private")]
+        impl #setup_generics #runner<__TaperSetup> #where_clause {
+            #inner
+        }
     }
 }
 
@@ -121,33 +127,43 @@ fn with_run_lifetimes(generics: &Generics) -> WithRun {
 
 impl<'i> Parts<'i> {
     fn of(input: &'i Input<'i>) -> Self {
-        let Input { model, krate, main, .. } = input;
+        let Input { model, main, .. } = input;
         let (params, args) = input.parameters();
-        let at = local("at");
-        let hidden = input.hidden_forward();
+        Parts { input, vis: if main.of_trait.is_some() { &model.vis } else { &main.method.vis }, params, args }
+    }
+
+    /// Looks at the arguments and calls the copy, once for all functions.
+    fn run(&self) -> TokenStream {
+        let Parts { input, params, args, .. } = self;
+        let Input { krate, main, .. } = input;
+        let private = quote!(#krate::__private);
+        let (hidden, output) = (input.hidden_forward(), main.output);
+        let mut own = main.method.sig.generics.clone();
+        let clause = own.where_clause.take();
+        own.params.push(syn::parse_quote!(__TaperJob: #private::Job<__TaperSetup, #output>));
+        let returned = input.returning(quote!(<__TaperJob as #private::Job<__TaperSetup, #output>>::Value));
+        let [at, job, inputs] = ["at", "job", "inputs"].map(local);
         let seen = args.iter().zip(main.arguments()).map(|(name, arg)| {
             let shown = name.to_string();
             let shown = shown.trim_start_matches("r#");
             let look = look(input, &arg.ty, quote!((&#name)));
             quote!((#shown, #look))
         });
-        Parts {
-            input,
-            vis: if main.of_trait.is_some() { &model.vis } else { &main.method.vis },
-            seen: quote!(|| #krate::__private::vec![#(#seen),*]),
-            forward: quote!(|#at| self.0.model().#hidden(#(#args,)* #at)),
-            params,
+        quote! {
+            fn __taper_run #own (&self, #(#params,)* #job: __TaperJob) -> #returned #clause {
+                let #inputs = #private::Running::inputs(&self.0, <__TaperJob as #private::Job<__TaperSetup, #output>>::RECORDS, || #private::vec![#(#seen),*]);
+                #private::Job::run(#job, &self.0, #inputs, |#at| #private::Running::of(&self.0).#hidden(#(#args,)* #at))
+            }
         }
     }
 
     fn functions(&self) -> TokenStream {
-        let Parts { input, vis, params, seen, forward, .. } = self;
+        let Parts { input, vis, params, args } = self;
         let Input { krate, taps, sites, generics, main, .. } = input;
         let names = input.functions();
         let (_, own_ty, _) = split(&input.taken_over());
         let (own, clause) = (&main.method.sig.generics, &main.method.sig.generics.where_clause);
         let (method, returned, ty) = (&main.method.sig.ident, main.returned, &generics.ty);
-        let inputs = local("inputs");
         let with_taps = &names.forward_with_taps;
         let with_taps_returned = {
             let output = main.output;
@@ -170,14 +186,12 @@ impl<'i> Parts<'i> {
             /// # Errors
             /// Those of the model, and of the changes.
             #vis fn #method #own (&self, #(#params,)*) -> #returned #clause {
-                let #inputs = self.0.inputs(#seen);
-                self.0.forward(#inputs, #forward)
+                self.__taper_run(#(#args,)* #krate::__private::Forward)
             }
 
             /// What the model returns, and every value on the way there, on the autograd graph.
             #vis fn #with_taps #own (&self, #(#params,)*) -> #with_taps_returned #clause {
-                let #inputs = self.0.inputs(#seen);
-                self.0.forward_with_taps(#inputs, #forward)
+                self.__taper_run(#(#args,)* #krate::__private::WithTaps)
             }
 
             #capture
@@ -185,19 +199,18 @@ impl<'i> Parts<'i> {
 
             /// Runs the model and keeps every value, so that later runs can start from them.
             #vis fn record #own (&self, #(#params,)*) -> #recorded #stateless {
-                let #inputs = self.0.inputs_to_record(#seen);
-                self.0.record(#inputs, #forward)
+                self.__taper_run(#(#args,)* #krate::__private::Record)
             }
         }
     }
 
     fn capture(&self, name: &Ident, attached: bool, sites: &Ident, own_ty: &TokenStream) -> TokenStream {
-        let Parts { input, vis, params, seen, forward, .. } = self;
+        let Parts { input, vis, params, args } = self;
         let krate = input.krate;
         let clause = &input.main.method.sig.generics.where_clause;
         let generics = input.method_generics();
         let returned = input.returning(quote!(<__TaperSelection as #krate::Selection>::Value));
-        let [inputs, select] = ["inputs", "select"].map(local);
+        let select = local("select");
         let docs = match attached {
             false => "What the closure selects of the changed run, detached from the autograd graph.",
             true => "What the closure selects of the changed run, on the autograd graph.",
@@ -205,26 +218,24 @@ impl<'i> Parts<'i> {
         quote! {
             #[doc = #docs]
             #vis fn #name #generics (&self, #(#params,)* #select: impl #krate::__private::FnOnce(#sites #own_ty) -> __TaperSelection) -> #returned #clause {
-                let #inputs = self.0.inputs(#seen);
-                self.0.capture(#attached, #inputs, #select, #forward)
+                self.__taper_run(#(#args,)* #krate::__private::Capture { attached: #attached, select: #select })
             }
         }
     }
 
     fn gradients(&self) -> TokenStream {
-        let Parts { input, vis, params, seen, forward, .. } = self;
+        let Parts { input, vis, params, args } = self;
         let Input { krate, sites, .. } = input;
         let (_, own_ty, _) = split(&input.taken_over());
         let clause = &input.main.method.sig.generics.where_clause;
         let generics = input.method_generics();
         let value = quote!(#krate::Gradients<<__TaperSelection as #krate::Selection>::Value>);
         let returned = input.returning(value);
-        let [inputs, select] = ["inputs", "select"].map(local);
+        let select = local("select");
         quote! {
             /// The loss, and the values and gradients of what the closure selects, in the shape in which it is selected.
             #vis fn gradients #generics (&self, #(#params,)* #select: impl #krate::__private::FnOnce(#sites #own_ty) -> __TaperSelection) -> #returned #clause {
-                let #inputs = self.0.inputs(#seen);
-                self.0.gradients(#inputs, #select, #forward)
+                self.__taper_run(#(#args,)* #krate::__private::Differentiate(#select))
             }
         }
     }

@@ -2,6 +2,7 @@
 
 mod attribution;
 mod inputs;
+mod job;
 mod loss;
 mod on;
 mod plain;
@@ -16,6 +17,7 @@ use std::ops::Deref;
 
 pub use attribution::IntegratedGradients;
 pub use inputs::{Argument, Comparable, Incomparable, Seen};
+pub use job::{Capture, Differentiate, Forward, Job, Record, Running, WithTaps};
 pub use loss::{Gradients, Loss, LossSetup};
 pub use on::{IntoArgs, RunOn};
 pub use plain::{capture, forward_with_taps, site_table};

@@ -75,69 +75,65 @@ impl<T: ?Sized> Incomparable for Argument<'_, T> {}
 
 pub trait Comparable {}
 
-impl<'m, 'e, M: Tapped> Setup<'m, 'e, M> {
-    pub fn model(&self) -> &'m M {
+pub trait Running: Sized {
+    type Model: Tapped;
+
+    fn of(&self) -> &Self::Model {
         unimplemented()
     }
 
-    pub fn inputs(&self, _see: impl FnOnce() -> Vec<(&'static str, Seen)>) -> Inputs {
+    fn inputs(&self, _recorded: bool, _see: impl FnOnce() -> Vec<(&'static str, Seen)>) -> Inputs {
         Inputs
     }
+}
 
-    pub fn inputs_to_record(&self, _see: impl FnOnce() -> Vec<(&'static str, Seen)>) -> Inputs {
-        Inputs
-    }
+impl<M: Tapped> Running for Setup<'_, '_, M> {
+    type Model = M;
+}
 
-    pub fn forward<T, E>(
-        &self,
+impl<M: Tapped> Running for LossSetup<'_, '_, M> {
+    type Model = M;
+}
+
+pub trait Job<S: Running, T>: Sized {
+    type Value;
+    const RECORDS: bool = false;
+
+    fn run<E>(
+        self,
+        _setup: &S,
         _inputs: Inputs,
-        _forward: impl FnOnce(At<'_, '_, '_, M::Sites>) -> RunResult<T, E>,
-    ) -> RunResult<T, E> {
-        unimplemented()
-    }
-
-    pub fn forward_with_taps<T, E>(
-        &self,
-        _inputs: Inputs,
-        _forward: impl FnOnce(At<'_, '_, '_, M::Sites>) -> RunResult<T, E>,
-    ) -> RunResult<(T, M::Taps), E> {
-        unimplemented()
-    }
-
-    pub fn capture<S: Selection, T, E>(
-        &self,
-        _attached: bool,
-        _inputs: Inputs,
-        _select: impl FnOnce(M::Sites) -> S,
-        _forward: impl FnOnce(At<'_, '_, '_, M::Sites>) -> RunResult<T, E>,
-    ) -> RunResult<S::Value, E> {
-        unimplemented()
-    }
-
-    pub fn record<T, E>(
-        &self,
-        _inputs: Inputs,
-        _forward: impl FnOnce(At<'_, '_, '_, M::Sites>) -> RunResult<T, E>,
-    ) -> RunResult<Recording<'m, 'e, M>, E> {
+        _forward: impl FnOnce(At<'_, '_, '_, <S::Model as Tapped>::Sites>) -> RunResult<T, E>,
+    ) -> RunResult<Self::Value, E> {
         unimplemented()
     }
 }
 
-impl<'m, M: Tapped> LossSetup<'m, '_, M> {
-    pub fn model(&self) -> &'m M {
-        unimplemented()
-    }
+pub struct Forward;
+pub struct WithTaps;
+pub struct Capture<F> {
+    pub attached: bool,
+    pub select: F,
+}
+pub struct Record;
+pub struct Differentiate<F>(pub F);
 
-    pub fn inputs(&self, _see: impl FnOnce() -> Vec<(&'static str, Seen)>) -> Inputs {
-        Inputs
-    }
+impl<M: Tapped, T> Job<Setup<'_, '_, M>, T> for Forward {
+    type Value = T;
+}
 
-    pub fn gradients<S: Selection, T, E>(
-        &self,
-        _inputs: Inputs,
-        _select: impl FnOnce(M::Sites) -> S,
-        _forward: impl FnOnce(At<'_, '_, '_, M::Sites>) -> RunResult<T, E>,
-    ) -> RunResult<Gradients<S::Value>, E> {
-        unimplemented()
-    }
+impl<M: Tapped, T> Job<Setup<'_, '_, M>, T> for WithTaps {
+    type Value = (T, M::Taps);
+}
+
+impl<M: Tapped, T, S: Selection, F: FnOnce(M::Sites) -> S> Job<Setup<'_, '_, M>, T> for Capture<F> {
+    type Value = S::Value;
+}
+
+impl<'m, 'e, M: Tapped, T> Job<Setup<'m, 'e, M>, T> for Record {
+    type Value = Recording<'m, 'e, M>;
+}
+
+impl<M: Tapped, T, S: Selection, F: FnOnce(M::Sites) -> S> Job<LossSetup<'_, '_, M>, T> for Differentiate<F> {
+    type Value = Gradients<S::Value>;
 }
