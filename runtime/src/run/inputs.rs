@@ -55,7 +55,8 @@ impl Inputs {
             if let Some(ty) = seen.opaque() {
                 return Err(Error::Msg(format!(
                     "the argument `{name}` can't be recorded: a `{ty}` can't be compared with that of a later run; it can if it \
-                     is made of tensors and of types with `PartialEq`, `Clone`, `Send` and `Sync`"
+                     is a tensor, a number, or an `Option`, `Vec`, array or tuple of such, or a type of its own with `PartialEq`, \
+                     `Clone`, `Send` and `Sync`"
                 )));
             }
         }
