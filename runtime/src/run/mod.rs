@@ -9,6 +9,7 @@ mod plain;
 mod recording;
 mod setup;
 mod sweep;
+mod table;
 mod values;
 mod weights;
 
@@ -23,7 +24,8 @@ pub use on::{IntoArgs, RunOn};
 pub use plain::{capture, forward_with_taps, site_table};
 pub use recording::Recording;
 pub use setup::Setup;
-pub use sweep::{Metric, Sweep, SweepTable};
+pub use sweep::{Metric, Sweep};
+pub use table::SweepTable;
 pub use values::Values;
 pub(crate) use weights::Fingerprint;
 
