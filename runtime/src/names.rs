@@ -323,6 +323,11 @@ impl NamedSite {
         )))
     }
 
+    /// Whether it stands in a branch or loop within another.
+    pub(crate) fn is_nested(&self) -> bool {
+        self.entry.within.len() > 1
+    }
+
     pub(crate) fn index(&self) -> u32 {
         self.entry.index
     }

@@ -31,10 +31,14 @@ impl<M: Model> Checked<'_, '_, M> {
         finding.stop = Verdict::of(same(values, &alone), || {
             "is not the same in a run that stops there: something after it changes it".to_owned()
         });
-        let back = self.output(&run(model).edit(|_| named.clone(), Tensor::copy))?;
-        finding.back = Verdict::of(back.same(&full.output), || {
+        let mut back = self.output(&run(model).edit(|_| named.clone(), Tensor::copy))?.same(&full.output);
+        if !named.is_nested() {
+            // Here the code that makes it does not run.
+            back &= self.output(&run(model).replace(|_| named.clone(), &alone))?.same(&full.output);
+        }
+        finding.back = Verdict::of(back, || {
             "put in its own place changes the output: what follows depends on more than its values, such as its layout or \
-             its identity"
+             its identity, or the code that makes it has effects (mark the model `#[model(stateful)]`)"
                 .to_owned()
         });
         if values.iter().any(Bits::has_floats) && !full.output.is_unknown() {

@@ -181,6 +181,42 @@ fn a_model_with_a_cache_that_grows_passes() -> Result<()> {
     Ok(())
 }
 
+/// It pushes on the sly.
+#[derive(Model)]
+struct Secretive {
+    key: Counted,
+}
+
+#[forward]
+impl Secretive {
+    fn forward(&self, x: &Tensor, seen: &std::sync::Mutex<Vec<Tensor>>) -> Result<Tensor> {
+        let k = self.key.forward(x)?.tanh()?;
+        seen.lock().unwrap().push(k.clone());
+        Ok(k)
+    }
+}
+
+#[derive(Model)]
+struct Outer {
+    inner: Secretive,
+}
+
+#[forward]
+impl Outer {
+    fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        let seen = std::sync::Mutex::default();
+        let y = self.inner.forward(x, &seen)?;
+        let seen = seen.into_inner().unwrap();
+        seen.iter().try_fold(y, |y, seen| y + seen)
+    }
+}
+
+#[test]
+fn effects_that_nobody_declared_are_found_by_putting_values_back() {
+    let report = failures(taper::check(&Outer { inner: Secretive { key: counted(1.) } }, &input()));
+    assert!(report.contains("`inner.output` put in its own place changes the output"), "{report}");
+}
+
 #[derive(Model)]
 struct Random {
     first: Counted,
