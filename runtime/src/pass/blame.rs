@@ -106,17 +106,18 @@ impl Pass<'_> {
     pub(super) fn place_of(&self, error: &mut dyn Any) {
         let Some(error) = error.downcast_mut::<Error>() else { return };
         let inner = std::mem::replace(error, Error::UnwrapNone);
-        let inner = match &self.failed {
-            Some(Failed::Named(place)) if inner.to_string().contains(place) => inner,
-            Some(Failed::In { site, after }) => placed(self.place(*site, *after), inner),
+        let place = match &self.failed {
+            Some(Failed::Named(place)) if inner.to_string().contains(place) => None,
+            Some(Failed::In { site, after }) => Some(self.place(*site, *after)),
             // Where a layer's error was survived, any of the bodies around it may have failed; this is around them all.
-            Some(Failed::Named(_)) | None => {
-                placed(self.place(self.layout.len.saturating_sub(1), Some(self.last)), inner)
-            }
+            Some(Failed::Named(_)) | None => Some(self.place(self.layout.len.saturating_sub(1), Some(self.last))),
         };
-        *error = match self.replaced() {
-            Some(replaced) => Error::Wrapped(Box::new(format!("{inner}; {replaced}"))),
-            None => inner,
+        // Before candle's own words, which may end in a long backtrace.
+        *error = match (place, self.replaced()) {
+            (Some(place), Some(replaced)) => placed(format!("{place} ({replaced})"), inner),
+            (Some(place), None) => placed(place, inner),
+            (None, Some(replaced)) => placed(replaced, inner),
+            (None, None) => inner,
         };
     }
 

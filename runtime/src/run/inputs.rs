@@ -7,7 +7,7 @@ use std::sync::Arc;
 use candle_core::Tensor;
 
 use super::weights::Fingerprint;
-use crate::{Error, Result};
+use crate::{Error, Result, bundle};
 
 /// What the arguments of a run were, where somebody has to know.
 #[derive(Default)]
@@ -68,9 +68,16 @@ impl Inputs {
         let (now, then) = (self.0.as_deref().unwrap_or_default(), recorded.0.as_deref().unwrap_or_default());
         for ((name, now), (_, then)) in now.iter().zip(then) {
             if !now.same(then)? {
+                let forms = match (now, then) {
+                    (Seen::Tensor(now, _), Seen::Tensor(then, _)) if !bundle::same_form(now, then) => {
+                        let [now, then] = [now, then].map(|t| bundle::form(t).unwrap_or_default());
+                        format!(" (it is {now}, and was {then})")
+                    }
+                    _ => String::new(),
+                };
                 return Err(Error::Msg(format!(
-                    "the argument `{name}` is not that of the recorded run; a replay is of the same inputs: record a run with \
-                     these first"
+                    "the argument `{name}` is not that of the recorded run{forms}; a replay is of the same inputs: record a \
+                     run with these first"
                 )));
             }
         }
