@@ -9,7 +9,7 @@ pub(crate) const VOCAB: u32 = 64;
 /// The number of blocks.
 pub(crate) const LAYERS: usize = 2;
 /// Heads in each block.
-pub(crate) const HEADS: usize = 4;
+pub(crate) const HEADS: usize = 8;
 /// The width of the stream.
 const WIDTH: usize = 64;
 const HEAD_WIDTH: usize = WIDTH / HEADS;

@@ -33,7 +33,7 @@ pub(crate) fn copy_loss(logits: &Tensor, ids: &Tensor, period: usize) -> candle_
 
 /// Trains on sequences of a random period until those of the longest one, which are new, are continued well.
 pub(crate) fn train(model: &AttentionOnly, variables: &VarMap, rng: &mut impl Rng) -> Result<()> {
-    let params = ParamsAdamW { lr: 3e-3, beta2: 0.99, weight_decay: 0.01, ..Default::default() };
+    let params = ParamsAdamW { lr: 3e-3, beta2: 0.99, weight_decay: 0.3, ..Default::default() };
     let mut optimizer = AdamW::new(variables.all_vars(), params.clone())?;
     for step in 0..4000 {
         let period = rng.random_range(LEN / 4..=LEN / 2);
