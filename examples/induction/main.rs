@@ -2,7 +2,7 @@
 //! proves that they do: Olsson et al. 2022, “In-context Learning and Induction Heads”.
 //!
 //! Trained on nothing but copying, nearly every head of the second layer becomes an induction head: to lose one costs
-//! little, to lose all of them everything. So does losing the one or two heads of the first layer that look at the token
+//! little, to lose all of them everything. So does losing the few heads of the first layer that look at the token
 //! before: they tell each place what stood before it, which is what an induction head searches. The others, about as many
 //! as there are induction heads, can be lost together at little cost.
 //!
