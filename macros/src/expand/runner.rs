@@ -29,31 +29,24 @@ struct Parts<'i> {
 }
 
 pub(crate) fn runner(input: &Input<'_>) -> TokenStream {
+    let structure = structure(input);
+    let functions = functions(input);
+    quote!(#structure #functions)
+}
+
+/// The runner itself, and `run()`, which gives one.
+fn structure(input: &Input<'_>) -> TokenStream {
     let Input { model, krate, generics, .. } = input;
-    let parts = Parts::of(input);
-    let (vis, runner) = (&model.vis, runner_name(input));
+    let (vis, visible, runner) = (&model.vis, Parts::of(input).vis, runner_name(input));
     let (impl_generics, _, where_clause) = split(&generics.generics);
-    let ty = &generics.ty;
-    let private = quote!(#krate::__private);
-    let run = &input.functions().run;
-    let docs = format!("The functions of [`{0}::{run}`], which take the arguments of {1}.", model.ident, {
-        input.linked(&input.main.method.sig.ident)
-    });
+    let (ty, private) = (&generics.ty, quote!(#krate::__private));
+    let (run, forward) = (&input.functions().run, &input.main.method.sig.ident);
+    let (name, linked) = (&model.ident, input.linked(forward));
+    let docs = format!("The functions of [`{name}::{run}`], which take the arguments of {linked}.");
     let run_docs = format!(
         "A run to be changed: values edited, replaced, differentiated, recorded and replayed. It is used as the model is: \
-         `run().edit(…).{}(…)`.",
-        input.main.method.sig.ident
+         `run().edit(…).{forward}(…)`."
     );
-    let functions = parts.functions();
-    let gradients = parts.gradients();
-    let inner = parts.run();
-    let mut over_setups = generics.generics.clone();
-    over_setups.params.push(syn::parse_quote!(__TaperSetup: #private::Running<Model = #ty>));
-    let (setup_generics, _, _) = split(&over_setups);
-    let plain = with_run_lifetimes(&generics.generics);
-    let (run_generics, _, _) = split(&plain.generics);
-    let [m, e] = &plain.lifetimes;
-    let visible = parts.vis;
     quote! {
         #[doc = #docs]
         #vis struct #runner<__TaperSetup>(__TaperSetup);
@@ -87,20 +80,37 @@ pub(crate) fn runner(input: &Input<'_>) -> TokenStream {
                 #private::run(self)
             }
         }
+    }
+}
 
+/// What the runner can do with a run, with a loss, and with both.
+fn functions(input: &Input<'_>) -> TokenStream {
+    let Input { krate, generics, .. } = input;
+    let parts = Parts::of(input);
+    let runner = runner_name(input);
+    let (_, _, where_clause) = split(&generics.generics);
+    let (ty, private) = (&generics.ty, quote!(#krate::__private));
+    let (of_runs, of_losses, of_both) = (parts.functions(), parts.gradients(), parts.run());
+    let mut over_setups = generics.generics.clone();
+    over_setups.params.push(syn::parse_quote!(__TaperSetup: #private::Running<Model = #ty>));
+    let (setup_generics, _, _) = split(&over_setups);
+    let with_run = with_run_lifetimes(&generics.generics);
+    let (run_generics, _, _) = split(&with_run.generics);
+    let [m, e] = &with_run.lifetimes;
+    quote! {
         #[allow(dead_code, reason = "part of every model's interface, also where the model is private")]
         impl #run_generics #runner<#private::Setup<#m, #e, #ty>> #where_clause {
-            #functions
+            #of_runs
         }
 
         #[allow(dead_code, reason = "part of every model's interface, also where the model is private")]
         impl #run_generics #runner<#private::LossSetup<#m, #e, #ty>> #where_clause {
-            #gradients
+            #of_losses
         }
 
         #[allow(dead_code, reason = "part of every model's interface, also where the model is private")]
         impl #setup_generics #runner<__TaperSetup> #where_clause {
-            #inner
+            #of_both
         }
     }
 }

@@ -34,6 +34,14 @@ impl<'r> Replay<'r> {
     }
 }
 
+/// Gives a value that is edited memory of its own: an edit may write in place, and the recording is not to change with it.
+fn keep_apart(value: &mut dyn std::any::Any) -> Result<()> {
+    bundle::for_tensors(value, &mut |tensor| {
+        *tensor = tensor.copy()?;
+        Ok(())
+    })
+}
+
 impl Pass<'_> {
     /// The recorded value of a call, if all of it came before the first change; what was selected inside it is read from
     /// the recording.
@@ -49,11 +57,7 @@ impl Pass<'_> {
         }
         let Some(mut known) = value.downcast_ref::<T>().cloned() else { return Ok(None) };
         if self.flags[index as usize] & CHANGE != 0 {
-            // An edit may write in place, and the recording is not to change with it.
-            bundle::for_tensors(&mut known, &mut |tensor| {
-                *tensor = tensor.copy()?;
-                Ok(())
-            })?;
+            keep_apart(&mut known)?;
         }
         self.take(frame, inside.clone())?;
         self.leave_out(inside);
@@ -75,11 +79,7 @@ impl Pass<'_> {
             && let Some(recorded) = recorded.downcast_ref::<T>()
         {
             *value = recorded.clone();
-            let copied = bundle::for_tensors(value, &mut |tensor| {
-                *tensor = tensor.copy()?;
-                Ok(())
-            });
-            if let Err(error) = copied {
+            if let Err(error) = keep_apart(value) {
                 self.fail(error);
             }
             self.given = Some((index, Origin::Recorded));
