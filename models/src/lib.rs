@@ -5,6 +5,8 @@ pub mod decoder;
 pub mod generate;
 pub mod gpt2;
 pub mod past;
+#[doc = include_str!("../docs/names.md")]
+pub mod names {}
 pub mod pretrained;
 pub mod resnet;
 pub mod shared;
