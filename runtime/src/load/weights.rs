@@ -66,6 +66,7 @@ pub struct Weights {
 }
 
 type Allowed = Arc<dyn Fn(&str) -> bool + Send + Sync>;
+type OtherName = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
 type Progress = Arc<dyn Fn(u64, u64) + Send + Sync>;
 
 /// The tensors by the names under which a loader asks for them.
@@ -73,8 +74,8 @@ type Progress = Arc<dyn Fn(u64, u64) + Send + Sync>;
 struct Tensors {
     source: Arc<Source>,
     index: BTreeMap<String, Entry>,
-    /// With each of these before its name, or without it, a tensor is found too.
-    optional: Vec<String>,
+    /// Other names under which to look for a tensor that is not there by its own.
+    others: Vec<OtherName>,
 }
 
 /// A tensor that can be asked for.
@@ -195,7 +196,7 @@ impl Weights {
     }
 
     fn new(source: Source, index: BTreeMap<String, Entry>, dtype: DType, device: &Device) -> Self {
-        let tensors = Arc::new(Tensors { source: Arc::new(source), index, optional: Vec::new() });
+        let tensors = Arc::new(Tensors { source: Arc::new(source), index, others: Vec::new() });
         Self { tensors, dtype, device: device.clone(), allowed: Vec::new(), progress: None }
     }
 
@@ -236,8 +237,28 @@ impl Weights {
         self
     }
 
+    /// The same tensors; one that is not there by the name by which a loader asks for it is looked for by the name that
+    /// `other` gives. Several calls add up, and so do their names.
+    ///
+    /// One tensor for two names that are asked for is a fault.
+    ///
+    /// ```
+    /// # use std::collections::HashMap;
+    /// # use taper::{Weights, candle_core::{DType, Device, Tensor}};
+    /// # let tensors = HashMap::from([("norm.gamma".to_owned(), Tensor::ones(1, DType::F32, &Device::Cpu)?)]);
+    /// let weights = Weights::from_tensors(tensors, DType::F32, &Device::Cpu)
+    ///     .or_named(|name| Some(format!("{}.gamma", name.strip_suffix(".weight")?)));
+    /// weights.load(|vb| vb.get(1, "norm.weight"))?;
+    /// # Ok::<(), taper::candle_core::Error>(())
+    /// ```
+    #[must_use]
+    pub fn or_named(mut self, other: impl Fn(&str) -> Option<String> + Send + Sync + 'static) -> Self {
+        Arc::make_mut(&mut self.tensors).others.push(Arc::new(other));
+        self
+    }
+
     /// The same tensors, to be found with `prefix.` before their names and without it, whichever way the file has them:
-    /// `transformer.wte.weight` as `wte.weight`, and the other way round. An exact name comes first. Several calls add up.
+    /// `transformer.wte.weight` as `wte.weight`, and the other way round. An exact name comes first.
     ///
     /// Checkpoints of one architecture differ in this: that of a model with a head has its body below a prefix, that of
     /// the body alone has not.
@@ -256,9 +277,11 @@ impl Weights {
     /// # Ok::<(), taper::candle_core::Error>(())
     /// ```
     #[must_use]
-    pub fn with_or_without(mut self, prefix: &str) -> Self {
-        Arc::make_mut(&mut self.tensors).optional.push(format!("{prefix}."));
-        self
+    pub fn with_or_without(self, prefix: &str) -> Self {
+        let prefix = format!("{prefix}.");
+        self.or_named(move |name| {
+            Some(name.strip_prefix(&prefix).map_or_else(|| format!("{prefix}{name}"), str::to_owned))
+        })
     }
 
     /// Calls `report` while a loader loads: with the bytes read so far and those of all tensors, as the source has them.
@@ -351,12 +374,13 @@ fn index(files: &[File], chosen: impl Fn(&str) -> Option<usize>) -> Result<BTree
 impl Tensors {
     /// The tensor that is asked for as `name`, with the name that it has.
     fn find(&self, name: &str) -> Option<(&str, &Entry)> {
-        let with = |name: &str| self.index.get_key_value(name).map(|(name, entry)| (name.as_str(), entry));
-        with(name).or_else(|| {
-            self.optional.iter().find_map(|prefix| match name.strip_prefix(prefix) {
-                Some(rest) => with(rest),
-                None => with(&format!("{prefix}{name}")),
-            })
+        let own = |name: &str| self.index.get_key_value(name).map(|(name, entry)| (name.as_str(), entry));
+        own(name).or_else(|| {
+            let mut names = vec![name.to_owned()];
+            for other in &self.others {
+                names.extend(names.iter().filter_map(|name| other(name)).collect::<Vec<_>>());
+            }
+            names.iter().find_map(|name| own(name))
         })
     }
 

@@ -53,3 +53,16 @@ fn one_tensor_is_not_taken_for_two() {
         message(weights(&["w"]).with_or_without("model").load(|vb| Ok((vb.get(1, "w")?, vb.get(1, "model.w")?))));
     contains(&text, &["1 asked for twice", "`w` would be both `w` and `model.w`"]);
 }
+
+#[test]
+fn other_names_add_up() {
+    let weights = weights(&["bert.norm.beta", "bert.norm.gamma"]).with_or_without("bert");
+    let old = |new: &'static str, old: &'static str| {
+        move |name: &str| name.strip_suffix(new).map(|name| format!("{name}{old}"))
+    };
+    let weights = weights.or_named(old(".weight", ".gamma")).or_named(old(".bias", ".beta"));
+    assert!(weights.contains("norm.weight") && !weights.contains("norm.scale"));
+    weights.load(|vb| Ok((vb.get(1, "norm.bias")?, vb.get(2, "norm.weight")?))).unwrap();
+    let text = message(weights.load(|vb| Ok((vb.get(1, "norm.bias")?, vb.get(1, "norm.beta")?))));
+    contains(&text, &["`bert.norm.beta` would be both `norm.bias` and `norm.beta`", "unused `bert.norm.gamma`"]);
+}

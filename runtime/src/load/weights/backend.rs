@@ -46,7 +46,7 @@ pub(super) enum Fault {
         asked: DType,
         found: String,
     },
-    /// One tensor for two, which only an optional prefix makes possible.
+    /// One tensor for two, which only a second name makes possible.
     Twice {
         name: String,
         first: String,
