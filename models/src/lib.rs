@@ -1,5 +1,15 @@
 //! Architectures that people use, written with [`taper`]: each is one readable file, loads the checkpoints of its
 //! original, and gives every tensor inside it by its field.
 
+pub mod decoder;
+pub mod generate;
 pub mod gpt2;
+pub mod past;
+pub mod pretrained;
 pub mod resnet;
+pub mod shared;
+
+pub use decoder::Decoder;
+pub use generate::Generation;
+pub use past::Past;
+pub use pretrained::Pretrained;

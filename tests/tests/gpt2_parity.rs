@@ -1,9 +1,10 @@
 //! Every tensor inside GPT-2 against Hugging Face's, tap by tap, and proof that the comparison finds typical mistakes.
 
 use candle_core::{DType, Device, Result, Tensor};
-use candle_nn::Activation;
 use taper::Weights;
 use taper_models::gpt2::{BlockTaps, Config, Gpt2, Gpt2Taps};
+use taper_models::pretrained::{Pretrained, read_config};
+use taper_models::shared::Activation;
 use taper_tests::parity::{Divergence, Golden, Row, compare};
 
 /// The taps of a block in the order of execution, with the references below `transformer.h.I` (or `attention.I`).
@@ -19,9 +20,9 @@ const BLOCK: &[BlockRow] = &[
     ("attn.output", "attn.resid_dropout", |b| &b.attn.output),
     ("attn.output", "attn", |b| &b.attn.output),
     ("ln_2", "ln_2", |b| &b.ln_2),
-    ("mlp.fc", "mlp.c_fc", |b| &b.mlp.fc),
+    ("mlp.up", "mlp.c_fc", |b| &b.mlp.up),
     ("mlp.act", "mlp.act", |b| &b.mlp.act),
-    ("mlp.proj", "mlp.c_proj", |b| &b.mlp.proj),
+    ("mlp.down", "mlp.c_proj", |b| &b.mlp.down),
     ("mlp.output", "mlp.dropout", |b| &b.mlp.output),
     ("mlp.output", "mlp", |b| &b.mlp.output),
     ("output", "", |b| &b.output),
@@ -58,7 +59,7 @@ fn rows(blocks: usize) -> Vec<Row<Gpt2Taps>> {
 
 /// The model as the reference's configuration changed by `change` makes it.
 fn load(golden: &Golden, change: impl FnOnce(&mut Config)) -> Result<Gpt2> {
-    let mut config = Config::from_file(golden.file("config.json"))?;
+    let mut config: Config = read_config(golden.file("config.json"))?;
     change(&mut config);
     let weights = Weights::safetensors([golden.file("model.safetensors")], DType::F32, &Device::Cpu)?;
     Gpt2::from_weights(weights, &config)
@@ -67,7 +68,7 @@ fn load(golden: &Golden, change: impl FnOnce(&mut Config)) -> Result<Gpt2> {
 fn run(change: impl FnOnce(&mut Config)) -> Result<std::result::Result<(), Divergence>> {
     let golden = Golden::open("gpt2")?;
     let model = load(&golden, change)?;
-    let (_, taps) = model.forward_with_taps(golden.tensor("input.input_ids"))?;
+    let (_, taps) = model.forward_with_taps(golden.tensor("input.input_ids"), None)?;
     Ok(compare(&taps, &rows(model.blocks.len()), &golden))
 }
 
@@ -94,11 +95,11 @@ fn names_are_those_of_the_fields() -> Result<()> {
     let golden = Golden::open("gpt2")?;
     let model = load(&golden, |_| ())?;
     let ids = golden.tensor("input.input_ids");
-    let (_, taps) = model.forward_with_taps(ids)?;
+    let (_, taps) = model.forward_with_taps(ids, None)?;
     let sites = model.sites();
     for row in rows(model.blocks.len()) {
         let site = sites.find(&row.tap)?;
-        let named = model.capture(ids, |_| site)?;
+        let named = model.capture(ids, None, |_| site)?;
         let bits = |tensor: &Tensor| -> Result<Vec<u32>> {
             Ok(tensor.flatten_all()?.to_vec1::<f32>()?.into_iter().map(f32::to_bits).collect())
         };
