@@ -1,13 +1,16 @@
 //! Architectures that people use, written with [`taper`]: each is one readable file, loads the checkpoints of its
 //! original, and gives every tensor inside it by its field.
 
+pub mod clip;
 pub mod decoder;
 pub mod generate;
 pub mod gpt2;
+pub mod mobilenet_v2;
 pub mod past;
 pub mod pretrained;
 pub mod resnet;
 pub mod shared;
+pub mod vit;
 
 pub use decoder::Decoder;
 pub use generate::Generation;
