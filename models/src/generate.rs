@@ -66,7 +66,7 @@ impl<'r, 'm, 'e, D: Decoder> Generation<'r, 'm, 'e, D> {
         Ok((logits.i((.., len - read - 1, ..))?, selected))
     }
 
-    /// Appends the next token of every text: [batch].
+    /// Appends the next token of every text, as many as there are.
     ///
     /// # Errors
     /// Another number of tokens than there are texts.
@@ -84,8 +84,8 @@ impl<'r, 'm, 'e, D: Decoder> Generation<'r, 'm, 'e, D> {
         self.generate(tokens, &[], |logits| logits.argmax(1))
     }
 
-    /// Goes on by at most so many tokens, each as `choose` has it: the logits of every text, [batch, vocabulary], to a token
-    /// for each, [batch]. It ends early once every text has come to one of `ends`; those that came to it earlier go on with
+    /// Goes on by at most so many tokens, each as `choose` has it: the logits of every text, [batch, vocabulary], to one
+    /// token for each. It ends early once every text has come to one of `ends`; those that came to it earlier go on with
     /// the others.
     ///
     /// ```

@@ -49,7 +49,7 @@ pub struct Config {
     /// Whether scores are divided by the square root of a head's width.
     #[serde(default = "yes")]
     pub scale_attn_weights: bool,
-    /// Whether scores are divided by the layer's number too, which is not supported.
+    /// Whether scores are divided by the number of the block too, counted from one.
     #[serde(default)]
     pub scale_attn_by_inverse_layer_idx: bool,
     /// Whether the head's weight is that of the token embedding.
@@ -87,9 +87,6 @@ impl Config {
 
     /// What scores are multiplied by.
     fn attn_scale(&self) -> Result<f64> {
-        if self.scale_attn_by_inverse_layer_idx {
-            bail!("`scale_attn_by_inverse_layer_idx` is not supported");
-        }
         let head_width = self.head_width()? as f64;
         Ok(if self.scale_attn_weights { head_width.powf(-0.5) } else { 1.0 })
     }
@@ -213,7 +210,7 @@ pub struct Gpt2 {
     #[prefix("transformer.wpe")]
     pub wpe: Embedding,
     /// The blocks, in order.
-    #[load(each(cfg.n_layer))]
+    #[load(each(cfg.n_layer, |i| block(i, cfg)))]
     #[prefix("transformer.h")]
     pub blocks: Vec<Block>,
     /// The normalized stream after the last block: [batch, token, channel].
@@ -231,7 +228,10 @@ impl Gpt2 {
     /// vocabulary].
     pub fn forward(&self, ids: &Tensor, past: Option<&Past>) -> Result<Tensor> {
         Past::check(past, self.blocks.len())?;
-        let ((_, len), start) = (ids.dims2()?, Past::tokens(past));
+        let ((_, len), start, most) = (ids.dims2()?, Past::tokens(past), self.wpe.embeddings().dim(0)?);
+        if start + len > most {
+            bail!("a text of {} tokens is longer than the {most} positions that the model has", start + len);
+        }
         let positions = Tensor::arange(start as u32, (start + len) as u32, ids.device())?.unsqueeze(0)?;
         /// The stream before the first block: [batch, token, channel].
         #[tap]
@@ -269,6 +269,15 @@ impl Pretrained for Gpt2 {
             .allow_unused(move |name| mask(name) || (tied && name == "lm_head.weight"))
             .load(|vb| Self::load(vb, config))
     }
+}
+
+/// Block `i`, counted from zero.
+fn block(i: usize, cfg: &Config, vb: VarBuilder) -> Result<Block> {
+    let mut block = Block::load(vb, cfg)?;
+    if cfg.scale_attn_by_inverse_layer_idx {
+        block.attn.scale /= (i + 1) as f64;
+    }
+    Ok(block)
 }
 
 /// A layer whose weight is stored as [in, out], transposed against that of `Linear`.
@@ -354,14 +363,17 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_supported_is_refused() {
-        let refused = [
-            (Config { scale_attn_by_inverse_layer_idx: true, ..config() }, "scale_attn_by_inverse_layer_idx"),
-            (Config { n_head: 3, ..config() }, "3 heads"),
-        ];
-        for (config, part) in refused {
-            let error = Gpt2::load(VarBuilder::zeros(DType::F32, &Device::Cpu), &config).map(|_| ()).unwrap_err();
-            assert!(error.to_string().contains(part), "{error}");
-        }
+    fn heads_that_do_not_divide_the_width_are_refused() {
+        let config = Config { n_head: 3, ..config() };
+        let error = Gpt2::load(VarBuilder::zeros(DType::F32, &Device::Cpu), &config).map(|_| ()).unwrap_err();
+        assert!(error.to_string().contains("3 heads"), "{error}");
+    }
+
+    #[test]
+    fn a_text_that_is_too_long_is_refused() {
+        let model = Gpt2::load(VarBuilder::zeros(DType::F32, &Device::Cpu), &config()).unwrap();
+        let ids = Tensor::zeros((1, 9), DType::U32, &Device::Cpu).unwrap();
+        let error = model.forward(&ids, None).unwrap_err().to_string();
+        assert!(error.contains("9 tokens") && error.contains("8 positions"), "{error}");
     }
 }

@@ -7,6 +7,8 @@ pub mod generate;
 pub mod gpt2;
 pub mod mobilenet_v2;
 pub mod past;
+#[doc = include_str!("../docs/names.md")]
+pub mod names {}
 pub mod pretrained;
 pub mod resnet;
 pub mod shared;

@@ -65,8 +65,11 @@ fn load(golden: &Golden, change: impl FnOnce(&mut Config)) -> Result<Gpt2> {
     Gpt2::from_weights(weights, &config)
 }
 
-fn run(change: impl FnOnce(&mut Config)) -> Result<std::result::Result<(), Divergence>> {
-    let golden = Golden::open("gpt2")?;
+/// The references: with one head for all, with a head of its own, of other sizes, of other scales.
+const REFERENCES: [&str; 4] = ["gpt2", "gpt2_untied", "gpt2_odd", "gpt2_by_layer"];
+
+fn run(reference: &str, change: impl FnOnce(&mut Config)) -> Result<std::result::Result<(), Divergence>> {
+    let golden = Golden::open(reference)?;
     let model = load(&golden, change)?;
     let (_, taps) = model.forward_with_taps(golden.tensor("input.input_ids"), None)?;
     Ok(compare(&taps, &rows(model.blocks.len()), &golden))
@@ -74,18 +77,22 @@ fn run(change: impl FnOnce(&mut Config)) -> Result<std::result::Result<(), Diver
 
 #[test]
 fn every_tap_is_that_of_the_original() -> Result<()> {
-    if let Err(divergence) = run(|_| ())? {
-        panic!("{divergence}");
+    for reference in REFERENCES {
+        if let Err(divergence) = run(reference, |_| ())? {
+            panic!("{reference}: {divergence}");
+        }
     }
     Ok(())
 }
 
 #[test]
 fn no_reference_is_left_over() -> Result<()> {
-    let golden = Golden::open("gpt2")?;
-    let model = load(&golden, |_| ())?;
-    let left = golden.left_over(&["module.", "attention.", "output"], &rows(model.blocks.len()));
-    assert!(left.is_empty(), "nothing is compared with {left:?}");
+    for reference in REFERENCES {
+        let golden = Golden::open(reference)?;
+        let model = load(&golden, |_| ())?;
+        let left = golden.left_over(&["module.", "attention.", "output"], &rows(model.blocks.len()));
+        assert!(left.is_empty(), "nothing is compared with {left:?}");
+    }
     Ok(())
 }
 
@@ -110,7 +117,7 @@ fn names_are_those_of_the_fields() -> Result<()> {
 
 /// The first tap to diverge is where the mistake is.
 fn first_to_diverge(change: impl FnOnce(&mut Config)) -> Result<String> {
-    let divergence = run(change)?.expect_err("the mistake was not found");
+    let divergence = run("gpt2", change)?.expect_err("the mistake was not found");
     assert!(divergence.to_string().contains(&divergence.tap), "{divergence}");
     Ok(divergence.tap)
 }
@@ -130,5 +137,12 @@ fn unscaled_scores_diverge_at_the_first_pattern() -> Result<()> {
 #[test]
 fn another_epsilon_diverges_at_the_first_norm() -> Result<()> {
     assert_eq!(first_to_diverge(|config| config.layer_norm_epsilon = 1e-6)?, "blocks.0.ln_1");
+    Ok(())
+}
+
+#[test]
+fn another_scale_diverges_at_the_second_blocks_pattern() -> Result<()> {
+    let divergence = run("gpt2_by_layer", |config| config.scale_attn_by_inverse_layer_idx = false)?.unwrap_err();
+    assert_eq!(divergence.tap, "blocks.1.attn.pattern");
     Ok(())
 }

@@ -56,6 +56,7 @@ GEMMA2 = relative(T.Gemma2Config, T.Gemma2ForCausalLM, num_hidden_layers=3, mlp=
 
 MAKERS = {
     "gpt2_untied": lambda o, n: gpt2(o, n, "GPT-2 with a head of its own, exact GELU and an MLP of another width.", tie_word_embeddings=False, activation_function="gelu", n_inner=48),
+    "gpt2_by_layer": lambda o, n: gpt2(o, n, "GPT-2 whose scores are divided by the number of the block too.", scale_attn_by_inverse_layer_idx=True),
     "gpt2_odd": lambda o, n: gpt2(o, n, "GPT-2 with heads of five channels and another epsilon.", n_embd=20, layer_norm_epsilon=1e-3),
     "neox": lambda o, n: neox(o, n, "GPT-NeoX: attention and MLP side by side, a quarter of each head's channels rotated."),
     "neox_serial": lambda o, n: neox(

@@ -7,11 +7,13 @@ use taper_tests::parity::{Golden, TOLERANCE, max_error};
 
 use super::{Edit, compare_edits, compare_gradients, compare_replays, double, zero};
 
-fn open() -> Result<(Golden, Gpt2)> {
-    let golden = Golden::open("gpt2")?;
+fn open(reference: &str) -> Result<(Golden, Gpt2)> {
+    let golden = Golden::open(reference)?;
     let model = originals::gpt2(&golden)?;
     Ok((golden, model))
 }
+
+const REFERENCES: [&str; 4] = ["gpt2", "gpt2_untied", "gpt2_odd", "gpt2_by_layer"];
 
 fn without_the_first_token(x: &Tensor) -> Result<Tensor> {
     let first = x.narrow(1, 0, 1)?.zeros_like()?;
@@ -26,14 +28,18 @@ const EDITS: &[Edit<Gpt2Sites>] = &[
 
 #[test]
 fn edits_are_pytorchs() -> Result<()> {
-    let (golden, model) = open()?;
-    compare_edits(&model, &golden, EDITS)
+    REFERENCES.iter().try_for_each(|reference| {
+        let (golden, model) = open(reference)?;
+        compare_edits(&model, &golden, EDITS)
+    })
 }
 
 #[test]
 fn a_replay_is_the_run_itself() -> Result<()> {
-    let (golden, model) = open()?;
-    compare_replays(&model, &golden, EDITS)
+    REFERENCES.iter().try_for_each(|reference| {
+        let (golden, model) = open(reference)?;
+        compare_replays(&model, &golden, EDITS)
+    })
 }
 
 /// The tap that is the output of a module of the original. Dropout does nothing in evaluation, so `drop` is the embedding.
@@ -50,13 +56,15 @@ fn tap(module: &str) -> String {
 
 #[test]
 fn gradients_are_pytorchs() -> Result<()> {
-    let (golden, model) = open()?;
-    compare_gradients(&model, &golden, |t| t.output, tap)
+    REFERENCES.iter().try_for_each(|reference| {
+        let (golden, model) = open(reference)?;
+        compare_gradients(&model, &golden, |t| t.output, tap)
+    })
 }
 
 #[test]
 fn the_parts_sum_to_the_stream() -> Result<()> {
-    let (golden, model) = open()?;
+    let (golden, model) = open("gpt2")?;
     let (embed, parts, last) = model.capture(golden.tensor("input.input_ids"), None, |t| {
         let parts = t.blocks.each(|b| (b.attn.output, b.mlp.output));
         (t.embed, parts, t.blocks.at(-1).output)
