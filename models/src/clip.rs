@@ -26,7 +26,7 @@ use taper::{Model, Weights, forward};
 
 use crate::pretrained::Pretrained;
 use crate::shared::encoder::{Block, BlockConfig};
-use crate::shared::{Activation, Patches, causal_mask, with_class};
+use crate::shared::{Activation, Patches, as_tokens, causal_mask, with_class};
 
 /// The part of Hugging Face's `config.json` that the forward pass depends on.
 #[derive(Clone, Debug, Deserialize)]
@@ -207,10 +207,12 @@ impl VisionTower {
     /// channel].
     pub fn forward(&self, images: &Tensor) -> Result<Tensor> {
         self.config.patches().check(images, self.config.num_channels)?;
-        let class = self.class_token.reshape((1, 1, ()))?;
-        let tokens = with_class(&class, &self.patch_embedding.forward(images)?)?;
+        /// Row by row: [batch, patch, channel].
+        #[tap]
+        let patches = as_tokens(&self.patch_embedding.forward(images)?)?;
+        let tokens = with_class(&self.class_token.reshape((1, 1, ()))?, &patches)?;
         let positions = Tensor::arange(0, tokens.dim(1)? as u32, images.device())?.unsqueeze(0)?;
-        /// The tokens before the first norm: [batch, token, channel], the class token first, and the patches row by row.
+        /// The tokens before the first norm: [batch, token, channel], the class token first.
         #[tap]
         let embed = tokens.broadcast_add(&self.position_embedding.forward(&positions)?)?;
         let mut x = self.ln_pre.forward(&embed)?;

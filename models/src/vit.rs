@@ -23,7 +23,7 @@ use taper::{Model, Weights, forward};
 
 use crate::pretrained::Pretrained;
 use crate::shared::encoder::{Block, BlockConfig};
-use crate::shared::{Activation, Patches, height_and_width, with_class};
+use crate::shared::{Activation, Patches, as_tokens, height_and_width, with_class};
 
 /// The part of Hugging Face's `config.json` that the forward pass depends on.
 #[derive(Clone, Debug, Deserialize)]
@@ -143,7 +143,10 @@ impl Vit {
     /// token, channel], where the class token is the first and the patches follow row by row.
     pub fn forward(&self, images: &Tensor) -> Result<Tensor> {
         self.config.patches().check(images, self.config.num_channels)?;
-        let tokens = with_class(&self.class_token, &self.patch_embedding.forward(images)?)?;
+        /// Row by row: [batch, patch, channel].
+        #[tap]
+        let patches = as_tokens(&self.patch_embedding.forward(images)?)?;
+        let tokens = with_class(&self.class_token, &patches)?;
         /// The stream before the first block: [batch, token, channel].
         #[tap]
         let embed = tokens.broadcast_add(&self.position_embedding)?;

@@ -42,12 +42,15 @@ impl Patches {
     }
 }
 
-/// The tokens of images: a class token, [1, 1, channel], before the patches, [batch, channel, row, column], row by row:
-/// [batch, 1 + patch, channel].
+/// [batch, channel, row, column] to [batch, patch, channel], row by row.
+pub(crate) fn as_tokens(patches: &Tensor) -> Result<Tensor> {
+    patches.flatten_from(2)?.transpose(1, 2)
+}
+
+/// A class token, [1, 1, channel], before those of each image: [batch, patch, channel] to [batch, 1 + patch, channel].
 pub(crate) fn with_class(class: &Tensor, patches: &Tensor) -> Result<Tensor> {
-    let patches = patches.flatten_from(2)?.transpose(1, 2)?;
     let (batch, _, channel) = patches.dims3()?;
-    Tensor::cat(&[&class.broadcast_as((batch, 1, channel))?, &patches], 1)
+    Tensor::cat(&[&class.broadcast_as((batch, 1, channel))?, patches], 1)
 }
 
 /// One number for a square, or height and width.
