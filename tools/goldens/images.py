@@ -35,7 +35,7 @@ def mobilenet_v2(out, name, x, note, last_channel, **kw):
         # So that some values reach six.
         for bn in m.modules():
             if isinstance(bn, nn.BatchNorm2d):
-                bn.weight.mul_(3)
+                bn.weight.mul_(1.5); bn.bias.add_(1)
     cfg = dict(num_classes=10, last_channel=last_channel, bn_eps=1e-5, width_mult=kw.get("width_mult", 1.0), round_nearest=kw.get("round_nearest", 8), inverted_residual_setting=kw["inverted_residual_setting"])
     blocks = [f"features.{i}" for i in range(len(m.features))]
     write(out, name, m, cfg, {"x": x}, lambda: m(x), lambda o: o, None, blocks + ["features.0.0", "features.2.conv.2"],
