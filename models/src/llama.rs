@@ -252,7 +252,7 @@ impl Llama {
         };
         let (dtype, device) = (embed.dtype(), ids.device());
         /// Of the tokens' angles: [token, pair].
-        #[tap]
+        #[tap(detached)]
         let (cos, sin) = self.rotary.angles(len, start, dtype, device)?;
         let full = causal_mask(len, start, None, dtype, device)?;
         let near = match self.window {
