@@ -6,9 +6,12 @@ use std::marker::PhantomData;
 use candle_core::{DType, Device, Error, Result, Tensor};
 use serde_json::Value;
 use taper::{Model, Weights};
+use taper_models::clip::Clip;
 use taper_models::gpt2::Gpt2;
+use taper_models::mobilenet_v2::MobileNetV2;
 use taper_models::pretrained::{Pretrained, read_config};
-use taper_models::resnet::{BasicBlock, Config, ResNet};
+use taper_models::resnet::{BasicBlock, Block, Config, ResNet};
+use taper_models::vit::{Vit, VitClassifier};
 
 use crate::parity::Golden;
 
@@ -24,14 +27,48 @@ impl Original for Gpt2 {
     }
 }
 
-impl Original for ResNet<BasicBlock> {
+impl<B: Block> Original for ResNet<B>
+where
+    Self: for<'a> Model<Output = Tensor, Error = Error, Args<'a> = (&'a Tensor,)>,
+{
     fn args(golden: &Golden) -> Self::Args<'_> {
         (golden.tensor("input.x"),)
     }
 }
 
+impl Original for MobileNetV2 {
+    fn args(golden: &Golden) -> Self::Args<'_> {
+        (golden.tensor("input.x"),)
+    }
+}
+
+impl Original for Vit {
+    fn args(golden: &Golden) -> Self::Args<'_> {
+        (golden.tensor("input.pixel_values"),)
+    }
+}
+
+impl Original for VitClassifier {
+    fn args(golden: &Golden) -> Self::Args<'_> {
+        (golden.tensor("input.pixel_values"),)
+    }
+}
+
+impl Original for Clip {
+    fn args(golden: &Golden) -> Self::Args<'_> {
+        (golden.tensor("input.pixel_values"), golden.tensor("input.input_ids"))
+    }
+}
+
 fn weights(golden: &Golden) -> Result<Weights> {
     Weights::safetensors([golden.file("model.safetensors")], DType::F32, &Device::Cpu)
+}
+
+/// The model of references that came with a configuration, as the configuration changed by `change` makes it.
+pub fn pretrained<M: Pretrained>(golden: &Golden, change: impl FnOnce(&mut M::Config)) -> Result<M> {
+    let mut config = read_config(golden.file("config.json"))?;
+    change(&mut config);
+    M::from_weights(weights(golden)?, &config)
 }
 
 /// The model of the reference `gpt2`.

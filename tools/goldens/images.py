@@ -76,6 +76,7 @@ def clip(out, name, text, note, text_kw, vision_kw, **kw):
 def ending(end, pad):
     """Three texts with their ends in different places, and padding after them."""
     text = torch.randint(4, VOCAB - 5, (3, 9), generator=torch.Generator().manual_seed(7))
+    text[text == end] = 5
     for row, at in enumerate([8, 4, 6]):
         text[row, at] = end
         text[row, at + 1:] = pad
@@ -96,6 +97,6 @@ MAKERS = {
     "vit_wide": lambda o, n: vit(o, n, images(2, 1, 8, 20), "ViT without a classifier but with the pooler, of images of 8 by 20 pixels with one channel, in patches of 4 by 4; no biases of queries, keys and values, heads of five channels, tanh GELU, another epsilon.",
                                  classify=False, image_size=[8, 20], patch_size=4, num_channels=1, hidden_size=20, qkv_bias=False, hidden_act="gelu_new", layer_norm_eps=1e-3, pooler_output_size=12),
     "clip": lambda o, n: clip(o, n, ending(VOCAB - 1, 0), "CLIP as of its first configurations: the end of a text is its largest token.", dict(eos_token_id=2, pad_token_id=1), {}),
-    "clip_gelu": lambda o, n: clip(o, n, ending(57, 57), "CLIP whose configuration says which token ends a text, here the padding too; exact GELU, towers of different widths and heads.",
-                                   dict(eos_token_id=57, pad_token_id=57, hidden_act="gelu", hidden_size=20), dict(hidden_act="gelu", num_attention_heads=2, image_size=12, patch_size=4, layer_norm_eps=1e-3)),
+    "clip_gelu": lambda o, n: clip(o, n, ending(30, 30), "CLIP whose configuration says which token ends a text, here the padding too; exact GELU, towers of different widths and heads.",
+                                   dict(eos_token_id=30, pad_token_id=30, hidden_act="gelu", hidden_size=20), dict(hidden_act="gelu", num_attention_heads=2, image_size=12, patch_size=4, layer_norm_eps=1e-3)),
 }
