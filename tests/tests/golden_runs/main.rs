@@ -1,5 +1,6 @@
-//! Changed and differentiated runs of GPT-2 and ResNet against PyTorch's, and what every run of a real model promises.
+//! Changed and differentiated runs of real models against PyTorch's, and what every run of a real model promises.
 
+mod bert;
 mod gpt2;
 mod properties;
 mod resnet;
