@@ -64,6 +64,24 @@ pub struct Config {
     pub is_decoder: bool,
 }
 
+impl Config {
+    /// The token of the padding; what the architecture has had from the first where the file says nothing.
+    pub fn padding(&self) -> u32 {
+        self.pad_token_id.unwrap_or(match self.model_type {
+            ModelType::Bert => 0,
+            ModelType::Roberta => 1,
+        })
+    }
+
+    /// The most tokens that a text may have.
+    pub fn longest(&self) -> usize {
+        match self.model_type {
+            ModelType::Bert => self.max_position_embeddings,
+            ModelType::Roberta => self.max_position_embeddings.saturating_sub(self.padding() as usize + 1),
+        }
+    }
+}
+
 /// What differs in the forward passes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 pub enum ModelType {
@@ -110,7 +128,7 @@ pub struct Embeddings {
     #[prefix("LayerNorm")]
     pub ln: LayerNorm,
     /// The token of the padding, if positions are counted from it.
-    #[load(value = cfg.padding())]
+    #[load(value = (cfg.model_type == ModelType::Roberta).then(|| cfg.padding()))]
     pub padding: Option<u32>,
 }
 
@@ -322,13 +340,6 @@ impl Bert {
             pooler.forward(&x)?;
         }
         Ok(x)
-    }
-}
-
-impl Config {
-    /// The token from which positions are counted, if they are.
-    fn padding(&self) -> Option<u32> {
-        (self.model_type == ModelType::Roberta).then(|| self.pad_token_id.unwrap_or(1))
     }
 }
 
