@@ -116,6 +116,8 @@ macro_rules! architectures {
 architectures! {
     /// GPT-2.
     Gpt2(crate::gpt2::Gpt2) decoder;
+    /// BERT or RoBERTa.
+    Bert(crate::bert::Bert) other;
 }
 
 impl Architecture {

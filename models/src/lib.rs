@@ -2,6 +2,7 @@
 //! original, and gives every tensor inside it by its field.
 
 pub mod any;
+pub mod bert;
 pub mod clip;
 mod config;
 pub mod decoder;
@@ -10,6 +11,7 @@ pub mod gpt2;
 pub mod llama;
 pub mod mobilenet_v2;
 pub mod past;
+pub mod pooling;
 #[doc = include_str!("../docs/names.md")]
 pub mod names {}
 pub mod pretrained;
@@ -21,4 +23,5 @@ pub use any::{AnyModel, Architecture, open};
 pub use decoder::Decoder;
 pub use generate::Generation;
 pub use past::Past;
+pub use pooling::Pooling;
 pub use pretrained::Pretrained;

@@ -33,6 +33,11 @@ impl Golden {
         self.tensors.get(name).unwrap_or_else(|| panic!("no `{name}` in {}", self.folder.display()))
     }
 
+    /// The tensor of this name, if there is one.
+    pub fn find(&self, name: &str) -> Option<&Tensor> {
+        self.tensors.get(name)
+    }
+
     /// What follows `prefix` in the names that begin with it; there is no test without one.
     pub fn names(&self, prefix: &str) -> BTreeSet<&str> {
         let names: BTreeSet<&str> = self.tensors.keys().filter_map(|name| name.strip_prefix(prefix)).collect();

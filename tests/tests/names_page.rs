@@ -2,6 +2,7 @@
 
 use candle_core::Result;
 use taper::Model;
+use taper_models::bert::Bert;
 use taper_tests::originals::{self, Original};
 use taper_tests::parity::{Golden, TOLERANCE, max_error};
 
@@ -46,4 +47,13 @@ fn compare<M: Original>(section: &str, model: &M, golden: &Golden) -> Result<()>
 fn gpt2() -> Result<()> {
     let golden = Golden::open("gpt2")?;
     compare("GPT-2", &originals::gpt2(&golden)?, &golden)
+}
+
+#[test]
+fn bert() -> Result<()> {
+    for reference in ["bert", "roberta"] {
+        let golden = Golden::open(reference)?;
+        compare("BERT and RoBERTa", &originals::pretrained::<Bert>(&golden, |_| ())?, &golden)?;
+    }
+    Ok(())
 }
