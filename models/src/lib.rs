@@ -6,6 +6,8 @@ mod config;
 pub mod decoder;
 pub mod generate;
 pub mod gpt2;
+#[cfg(feature = "hub")]
+pub mod hub;
 pub mod past;
 #[doc = include_str!("../docs/names.md")]
 pub mod names {}
@@ -16,5 +18,7 @@ pub mod shared;
 pub use any::{AnyModel, Architecture, open};
 pub use decoder::Decoder;
 pub use generate::Generation;
+#[cfg(feature = "hub")]
+pub use hub::open_hub;
 pub use past::Past;
 pub use pretrained::Pretrained;
