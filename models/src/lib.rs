@@ -8,6 +8,7 @@ pub mod generate;
 pub mod gpt2;
 #[cfg(feature = "hub")]
 pub mod hub;
+pub mod llama;
 pub mod past;
 #[doc = include_str!("../docs/names.md")]
 pub mod names {}
