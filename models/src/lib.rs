@@ -8,6 +8,8 @@ mod config;
 pub mod decoder;
 pub mod generate;
 pub mod gpt2;
+#[cfg(feature = "hub")]
+pub mod hub;
 pub mod llama;
 pub mod mobilenet_v2;
 pub mod past;
@@ -22,6 +24,8 @@ pub mod vit;
 pub use any::{AnyModel, Architecture, open};
 pub use decoder::Decoder;
 pub use generate::Generation;
+#[cfg(feature = "hub")]
+pub use hub::open_hub;
 pub use past::Past;
 pub use pooling::Pooling;
 pub use pretrained::Pretrained;
