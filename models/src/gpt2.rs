@@ -22,7 +22,7 @@ use taper::{Model, Weights, forward};
 
 use crate::decoder::language_model;
 use crate::past::{self, KeysValues, Past};
-use crate::pretrained::Pretrained;
+use crate::pretrained::{Pretrained, checkpoint_names};
 use crate::shared::{Activation, causal_mask, merge_heads, split_heads};
 
 /// The part of Hugging Face's `config.json` that the forward pass depends on.
@@ -262,10 +262,9 @@ impl Pretrained for Gpt2 {
     /// Beside what [`load`](Self::load) asks for there may be what some of these files have and the model does not need:
     /// causal masks, and a copy of the tied head. Names may lack `transformer.`, as in OpenAI's own files.
     fn from_weights(weights: Weights, config: &Config) -> Result<Self> {
-        let weights = if weights.contains("wte.weight") { weights.prefixed("transformer") } else { weights };
         let tied = config.tie_word_embeddings;
         let mask = |name: &str| name.ends_with(".attn.bias") || name.ends_with(".attn.masked_bias");
-        weights
+        checkpoint_names(weights, "transformer")
             .allow_unused(move |name| mask(name) || (tied && name == "lm_head.weight"))
             .load(|vb| Self::load(vb, config))
     }

@@ -1,7 +1,9 @@
 //! Architectures that people use, written with [`taper`]: each is one readable file, loads the checkpoints of its
 //! original, and gives every tensor inside it by its field.
 
+pub mod any;
 pub mod clip;
+mod config;
 pub mod decoder;
 pub mod generate;
 pub mod gpt2;
@@ -14,6 +16,7 @@ pub mod resnet;
 pub mod shared;
 pub mod vit;
 
+pub use any::{AnyModel, Architecture, open};
 pub use decoder::Decoder;
 pub use generate::Generation;
 pub use past::Past;
