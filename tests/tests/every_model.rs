@@ -2,6 +2,9 @@
 
 use candle_core::Result;
 use taper::check::{Report, Verdict};
+use taper_models::clip::Clip;
+use taper_models::mobilenet_v2::MobileNetV2;
+use taper_models::vit::VitClassifier;
 use taper_tests::originals;
 use taper_tests::parity::Golden;
 
@@ -29,5 +32,29 @@ fn gpt2() -> Result<()> {
 fn resnet() -> Result<()> {
     let golden = Golden::open("resnet")?;
     sound(taper::check(&originals::resnet(&golden)?, golden.tensor("input.x")));
+    Ok(())
+}
+
+#[test]
+fn vit() -> Result<()> {
+    let golden = Golden::open("vit")?;
+    let model = originals::pretrained::<VitClassifier>(&golden, |_| ())?;
+    sound(taper::check(&model, golden.tensor("input.pixel_values")));
+    Ok(())
+}
+
+#[test]
+fn clip() -> Result<()> {
+    let golden = Golden::open("clip")?;
+    let model = originals::pretrained::<Clip>(&golden, |_| ())?;
+    sound(taper::check(&model, (golden.tensor("input.pixel_values"), golden.tensor("input.input_ids"))));
+    Ok(())
+}
+
+#[test]
+fn mobilenet_v2() -> Result<()> {
+    let golden = Golden::open("mobilenet_v2")?;
+    let model = originals::pretrained::<MobileNetV2>(&golden, |_| ())?;
+    sound(taper::check(&model, golden.tensor("input.x")));
     Ok(())
 }

@@ -292,22 +292,6 @@ impl Weights {
         self
     }
 
-    /// The same tensors by other names: for files whose names are older, or another library's.
-    ///
-    /// # Errors
-    /// Two tensors that would have one name.
-    pub fn renamed(mut self, mut rename: impl FnMut(&str) -> String) -> Result<Self> {
-        let mut index: BTreeMap<String, Entry> = BTreeMap::new();
-        for (name, entry) in &self.tensors.index {
-            let new = rename(name);
-            if let Some(first) = index.insert(new.clone(), entry.clone()) {
-                bail!("`{}` and `{}` would both be named `{new}`; give each a name", first.stored, entry.stored);
-            }
-        }
-        self.tensors = Arc::new(Tensors { source: Arc::clone(&self.tensors.source), index });
-        Ok(self)
-    }
-
     /// Names of tensors that the loader may leave: buffers, or heads of another task. Several calls add up.
     #[must_use]
     pub fn allow_unused(mut self, allowed: impl Fn(&str) -> bool + Send + Sync + 'static) -> Self {

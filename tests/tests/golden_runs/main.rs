@@ -1,8 +1,11 @@
-//! Changed and differentiated runs of GPT-2 and ResNet against PyTorch's, and what every run of a real model promises.
+//! Changed and differentiated runs of real models against PyTorch's, and what every run promises.
 
+mod clip;
 mod gpt2;
+mod mobilenet_v2;
 mod properties;
 mod resnet;
+mod vit;
 
 use std::collections::BTreeSet;
 
@@ -25,6 +28,11 @@ fn zero(value: &Tensor) -> Result<Tensor> {
 
 fn double(value: &Tensor) -> Result<Tensor> {
     value * 2.0
+}
+
+fn without_the_first_token(x: &Tensor) -> Result<Tensor> {
+    let first = x.narrow(1, 0, 1)?.zeros_like()?;
+    Tensor::cat(&[&first, &x.narrow(1, 1, x.dim(1)? - 1)?], 1)
 }
 
 /// Every intervention as an edit and as a replacement. An intervention is found to be in force by its output not being
