@@ -18,18 +18,18 @@ impl Net {
     }
 }
 
-/// Height, width, kernel, padding, stride, dilation, groups.
-const CASES: [(usize, usize, [usize; 2], usize, usize, usize, usize); 10] = [
-    (7, 9, [3, 3], 1, 2, 1, 1),
-    (4, 5, [3, 3], 1, 2, 1, 4),
-    (5, 4, [3, 3], 1, 2, 1, 4),
-    (5, 4, [1, 1], 0, 2, 1, 1),
-    (4, 5, [1, 1], 0, 2, 1, 2),
-    (9, 10, [3, 3], 0, 3, 1, 1),
-    (10, 12, [3, 3], 2, 4, 2, 2),
-    (6, 6, [3, 2], 1, 2, 1, 1),
-    (6, 6, [3, 3], 1, 1, 1, 4),
-    (37, 45, [7, 7], 3, 2, 1, 1),
+/// Height, width, rows and columns of the kernel, padding, stride, dilation, groups.
+const CASES: [[usize; 8]; 10] = [
+    [7, 9, 3, 3, 1, 2, 1, 1],
+    [4, 5, 3, 3, 1, 2, 1, 4],
+    [5, 4, 3, 3, 1, 2, 1, 4],
+    [5, 4, 1, 1, 0, 2, 1, 1],
+    [4, 5, 1, 1, 0, 2, 1, 2],
+    [9, 10, 3, 3, 0, 3, 1, 1],
+    [10, 12, 3, 3, 2, 4, 2, 2],
+    [6, 6, 3, 2, 1, 2, 1, 1],
+    [6, 6, 3, 3, 1, 1, 1, 4],
+    [37, 45, 7, 7, 3, 2, 1, 1],
 ];
 
 fn numbers(shape: impl Into<candle_core::Shape>, seed: f64) -> Result<Tensor> {
@@ -74,7 +74,7 @@ fn by_definition(conv: &Conv2d, x: &Tensor, weights: &Tensor) -> Result<[Tensor;
 
 #[test]
 fn gradients_are_those_of_the_definition_and_values_candles() -> Result<()> {
-    for (height, width, [rows, columns], padding, stride, dilation, groups) in CASES {
+    for case @ [height, width, rows, columns, padding, stride, dilation, groups] in CASES {
         let config = Conv2dConfig { padding, stride, dilation, groups, ..Conv2dConfig::default() };
         let x = Var::from_tensor(&numbers((2, 4, height, width), 0.)?)?;
         let kernel = Var::from_tensor(&numbers((8, 4 / groups, rows, columns), 1.)?)?;
@@ -87,7 +87,6 @@ fn gradients_are_those_of_the_definition_and_values_candles() -> Result<()> {
         let weights = numbers(output.shape(), 3.)?;
         let gradients = (&output * &weights)?.sum_all()?.backward()?;
         let [of_image, of_kernel] = by_definition(&net.conv, &x, &weights)?;
-        let case = (height, width, rows, padding, stride, dilation, groups);
         for (var, expected) in [(&x, of_image), (&kernel, of_kernel), (&bias, weights.sum((0, 2, 3))?)] {
             let gradient = gradients.get(var).unwrap().to_dtype(expected.dtype())?;
             let error = relative_error(&gradient, &expected)?;
