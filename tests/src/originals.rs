@@ -1,10 +1,6 @@
 //! The models whose references are in `tests/data`, with the weights of the original.
 
-use std::fs;
-use std::marker::PhantomData;
-
 use candle_core::{DType, Device, Error, Result, Tensor};
-use serde_json::Value;
 use taper::{Model, Weights};
 use taper_models::bert::Bert;
 use taper_models::clip::Clip;
@@ -12,7 +8,7 @@ use taper_models::gpt2::Gpt2;
 use taper_models::llama::Llama;
 use taper_models::mobilenet_v2::MobileNetV2;
 use taper_models::pretrained::{Pretrained, read_config};
-use taper_models::resnet::{BasicBlock, Block, Config, ResNet};
+use taper_models::resnet::{BasicBlock, Block, ResNet};
 use taper_models::vit::{Vit, VitClassifier};
 
 use crate::parity::Golden;
@@ -113,21 +109,5 @@ pub fn llama(golden: &Golden) -> Result<Llama> {
 
 /// The model of the reference `resnet`.
 pub fn resnet(golden: &Golden) -> Result<ResNet<BasicBlock>> {
-    weights(golden)?.load(|vb| ResNet::load(vb, &resnet_config(golden)))
-}
-
-/// The configuration of the reference `resnet`.
-pub fn resnet_config(golden: &Golden) -> Config<BasicBlock> {
-    let text = fs::read_to_string(golden.file("config.json")).expect("the configuration");
-    let json: Value = serde_json::from_str(&text).expect("a configuration");
-    let number = |value: &Value| usize::try_from(value.as_u64().expect("a number")).expect("a size");
-    let four = |value: &Value| std::array::from_fn(|i| number(&value[i]));
-    Config {
-        stem: number(&json["stem"]),
-        widths: four(&json["widths"]),
-        blocks: four(&json["blocks"]),
-        num_classes: number(&json["num_classes"]),
-        bn_eps: json["bn_eps"].as_f64().expect("a number"),
-        block: PhantomData,
-    }
+    pretrained(golden, |_| ())
 }

@@ -4,6 +4,9 @@ use candle_core::Result;
 use taper::Check;
 use taper::check::{Report, Verdict};
 use taper_models::bert::Bert;
+use taper_models::clip::Clip;
+use taper_models::mobilenet_v2::MobileNetV2;
+use taper_models::vit::VitClassifier;
 use taper_tests::originals::{self, LLAMAS, Original};
 use taper_tests::parity::Golden;
 
@@ -59,5 +62,29 @@ fn bert_with_a_pooler() -> Result<()> {
     let model = originals::pretrained::<Bert>(&golden, |_| ())?;
     let check = Check::of(&model).without_effect("pooler.dense").without_effect("pooler.output");
     check.run(Bert::args(&golden)).unwrap_or_else(|report| panic!("{report}"));
+    Ok(())
+}
+
+#[test]
+fn vit() -> Result<()> {
+    let golden = Golden::open("vit")?;
+    let model = originals::pretrained::<VitClassifier>(&golden, |_| ())?;
+    sound(taper::check(&model, golden.tensor("input.pixel_values")));
+    Ok(())
+}
+
+#[test]
+fn clip() -> Result<()> {
+    let golden = Golden::open("clip")?;
+    let model = originals::pretrained::<Clip>(&golden, |_| ())?;
+    sound(taper::check(&model, (golden.tensor("input.pixel_values"), golden.tensor("input.input_ids"))));
+    Ok(())
+}
+
+#[test]
+fn mobilenet_v2() -> Result<()> {
+    let golden = Golden::open("mobilenet_v2")?;
+    let model = originals::pretrained::<MobileNetV2>(&golden, |_| ())?;
+    sound(taper::check(&model, golden.tensor("input.x")));
     Ok(())
 }

@@ -4,9 +4,11 @@ use std::collections::HashMap;
 
 use candle_core::{DType, Device, Result, Tensor, safetensors};
 use taper::Weights;
+use taper_models::Pretrained;
+use taper_models::pretrained::read_config;
 use taper_models::resnet::{BasicBlock, BasicBlockTaps, Config, Downsample, DownsampleTaps, ResNet, ResNetTaps};
 use taper_tests::fixtures::assert_same;
-use taper_tests::originals::{resnet, resnet_config};
+use taper_tests::originals::resnet;
 use taper_tests::parity::{Divergence, Golden, Row, TOLERANCE, compare, max_error, relative_error};
 
 type Net = ResNet<BasicBlock>;
@@ -72,7 +74,7 @@ fn rows() -> Vec<Row<NetTaps>> {
 /// Compares the model changed by `change`.
 fn run(change: impl FnOnce(&mut Config<BasicBlock>, &mut Weights)) -> Result<std::result::Result<(), Divergence>> {
     let golden = Golden::open("resnet")?;
-    let mut config = resnet_config(&golden);
+    let mut config = read_config(golden.file("config.json"))?;
     let mut weights = Weights::safetensors([golden.file("model.safetensors")], DType::F32, &Device::Cpu)?;
     change(&mut config, &mut weights);
     let model = weights.load(|vb| ResNet::load(vb, &config))?;
@@ -161,7 +163,7 @@ fn counters_of_the_norms_may_be_in_the_file() -> Result<()> {
         tensors.insert(format!("{norm}.num_batches_tracked"), Tensor::new(7i64, &Device::Cpu)?);
     }
     let weights = Weights::from_tensors(tensors, DType::F32, &Device::Cpu);
-    weights.load(|vb| Net::load(vb, &resnet_config(&golden))).map(|_| ())
+    Net::from_weights(weights, &read_config(golden.file("config.json"))?).map(|_| ())
 }
 
 /// The first tap to diverge is where the mistake is.

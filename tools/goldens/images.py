@@ -25,6 +25,14 @@ def resnet(out, name, x, note, block, widths, blocks, stem):
           {"layer2_zero": ("layer2", zeros), "layer1_double": ("layer1", double)}, note)
 
 
+def hugging_face_resnet(out, name, x, note, **kw):
+    c = T.ResNetConfig(embedding_size=8, hidden_sizes=[16, 24, 32, 40], depths=[1, 2, 1, 1], num_labels=10, **kw)
+    m = T.ResNetForImageClassification(c).eval(); nonzero_biases(m)
+    write(out, name, m, c.to_dict(), {"x": x}, lambda: m(x), lambda o: o.logits, None,
+          [f"resnet.encoder.stages.{i}" for i in range(4)] + ["resnet.embedder.embedder.convolution"],
+          {"stage1_zero": ("resnet.encoder.stages.1", zeros), "stage0_double": ("resnet.encoder.stages.0", double)}, note)
+
+
 def mobilenet_v2(out, name, x, note, last_channel, **kw):
     m = torchvision.models.MobileNetV2(num_classes=10, **kw)
     # Its own is never narrower than 1280.
@@ -90,6 +98,7 @@ MAKERS = {
                                              torchvision.models.resnet.Bottleneck, [4, 8, 8, 12], [1, 2, 1, 1], 8),
     "resnet_odd": lambda o, n: resnet(o, n, images(1, 3, 45, 30), "torchvision's ResNet of BasicBlocks, two in the first and third stage, and a stem of another width than the first stage; images of 45 by 30 pixels.",
                                       torchvision.models.resnet.BasicBlock, [8, 12, 16, 20], [2, 1, 2, 1], 6),
+    "resnet_hugging_face": lambda o, n: hugging_face_resnet(o, n, images(1, 3, 20, 26), "Hugging Face's ResNet of bottlenecks, two in the second stage.", layer_type="bottleneck"),
     "mobilenet_v2": lambda o, n: mobilenet_v2(o, n, images(1, 3, 14, 18), "torchvision's MobileNetV2 of six blocks and a narrow last convolution.", 40, inverted_residual_setting=SMALL),
     "mobilenet_v2_odd": lambda o, n: mobilenet_v2(o, n, images(1, 3, 13, 11), "torchvision's MobileNetV2, half as wide and rounded to multiples of four; images of 13 by 11 pixels.", 24,
                                                   inverted_residual_setting=[[1, 16, 1, 1], [3, 20, 2, 2], [6, 28, 2, 1], [6, 28, 1, 2]], width_mult=0.5, round_nearest=4),
