@@ -52,6 +52,7 @@ mod model;
 mod names;
 mod numeric;
 pub mod ops;
+pub mod parity;
 mod pass;
 mod run;
 pub mod select;

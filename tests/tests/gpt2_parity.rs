@@ -3,115 +3,101 @@
 use candle_core::{DType, Device, Result, Tensor};
 use candle_nn::Activation;
 use taper::Weights;
-use taper_models::gpt2::{BlockTaps, Config, Gpt2, Gpt2Taps};
-use taper_tests::parity::{Divergence, Golden, Row, compare};
+use taper::parity::{Parity, Reference, Report};
+use taper_models::gpt2::{Config, Gpt2};
+use taper_tests::originals;
+use taper_tests::parity::Golden;
 
-/// The taps of a block in the order of execution, with the references below `transformer.h.I` (or `attention.I`).
+/// Every tensor of the reference.
 ///
-/// Dropout does nothing in evaluation, so its output is its input by definition: `resid_dropout` and `dropout` are
-/// compared with the outputs of the modules that they end.
-type BlockRow = (&'static str, &'static str, fn(&BlockTaps) -> &Tensor);
-const BLOCK: &[BlockRow] = &[
-    ("ln_1", "ln_1", |b| &b.ln_1),
-    ("attn.qkv", "attn.c_attn", |b| &b.attn.qkv),
-    ("attn.pattern", "attention", |b| &b.attn.pattern),
-    ("attn.proj", "attn.c_proj", |b| &b.attn.proj),
-    ("attn.output", "attn.resid_dropout", |b| &b.attn.output),
-    ("attn.output", "attn", |b| &b.attn.output),
-    ("ln_2", "ln_2", |b| &b.ln_2),
-    ("mlp.fc", "mlp.c_fc", |b| &b.mlp.fc),
-    ("mlp.act", "mlp.act", |b| &b.mlp.act),
-    ("mlp.proj", "mlp.c_proj", |b| &b.mlp.proj),
-    ("mlp.output", "mlp.dropout", |b| &b.mlp.output),
-    ("mlp.output", "mlp", |b| &b.mlp.output),
-    ("output", "", |b| &b.output),
-];
-
-/// Every row in the order of execution.
-///
-/// By definition `transformer.drop` is the embedding, `transformer` the output of its own last module, and `lm_head`
-/// the output of the whole.
-fn rows(blocks: usize) -> Vec<Row<Gpt2Taps>> {
-    let mut rows: Vec<Row<Gpt2Taps>> = vec![
-        Row::new("wte", "module.transformer.wte", |t: &Gpt2Taps| t.wte.clone()),
-        Row::new("wpe", "module.transformer.wpe", |t: &Gpt2Taps| t.wpe.clone()),
-        Row::new("embed", "module.transformer.drop", |t: &Gpt2Taps| t.embed.clone()),
-    ];
-    for i in 0..blocks {
-        rows.extend(BLOCK.iter().map(|&(tap, golden, get)| {
-            let golden = match golden {
-                "attention" => format!("attention.{i}"),
-                "" => format!("module.transformer.h.{i}"),
-                module => format!("module.transformer.h.{i}.{module}"),
-            };
-            Row::new(format!("blocks.{i}.{tap}"), golden, move |t: &Gpt2Taps| get(&t.blocks[i]).clone())
-        }));
-    }
-    rows.extend([
-        Row::new("ln_f", "module.transformer.ln_f", |t: &Gpt2Taps| t.ln_f.clone()),
-        Row::new("ln_f", "module.transformer", |t: &Gpt2Taps| t.ln_f.clone()),
-        Row::new("lm_head", "module.lm_head", |t: &Gpt2Taps| t.lm_head.clone()),
-        Row::new("output", "output", |t: &Gpt2Taps| t.output.clone()),
-    ]);
-    rows
+/// Dropout does nothing in evaluation, so that its output is its input by definition: `resid_dropout` and `dropout` are
+/// the outputs of the modules that they end, and `transformer.drop` is the embedding. By definition `transformer` gives
+/// the output of its own last module, and `lm_head` that of the whole.
+fn parity<'a>(model: &'a Gpt2, reference: &'a Reference) -> Parity<'a, Gpt2> {
+    Parity::of(model, reference)
+        .map("{path*}", "module.transformer.{path*}")
+        .map("embed", "module.transformer.drop")
+        .map("blocks.{i}.ln_1", "module.transformer.h.{i}.ln_1")
+        .map("blocks.{i}.attn.qkv", "module.transformer.h.{i}.attn.c_attn")
+        .map("blocks.{i}.attn.q", "module.transformer.h.{i}.attn.c_attn")
+        .reference_as(|qkv| heads(qkv, 0))
+        .map("blocks.{i}.attn.k", "module.transformer.h.{i}.attn.c_attn")
+        .reference_as(|qkv| heads(qkv, 1))
+        .map("blocks.{i}.attn.v", "module.transformer.h.{i}.attn.c_attn")
+        .reference_as(|qkv| heads(qkv, 2))
+        .map("blocks.{i}.attn.pattern", "attention.{i}")
+        .map("blocks.{i}.attn.proj", "module.transformer.h.{i}.attn.c_proj")
+        .map("blocks.{i}.attn.output", "module.transformer.h.{i}.attn.resid_dropout")
+        .map("blocks.{i}.attn.output", "module.transformer.h.{i}.attn")
+        .map("blocks.{i}.ln_2", "module.transformer.h.{i}.ln_2")
+        .map("blocks.{i}.mlp.fc", "module.transformer.h.{i}.mlp.c_fc")
+        .map("blocks.{i}.mlp.act", "module.transformer.h.{i}.mlp.act")
+        .map("blocks.{i}.mlp.proj", "module.transformer.h.{i}.mlp.c_proj")
+        .map("blocks.{i}.mlp.output", "module.transformer.h.{i}.mlp.dropout")
+        .map("blocks.{i}.mlp.output", "module.transformer.h.{i}.mlp")
+        .map("blocks.{i}.output", "module.transformer.h.{i}")
+        .map("ln_f", "module.transformer.ln_f")
+        .map("ln_f", "module.transformer")
+        .map("lm_head", "module.lm_head")
+        .map("output", "output")
 }
 
-/// The model as the reference's configuration changed by `change` makes it.
-fn load(golden: &Golden, change: impl FnOnce(&mut Config)) -> Result<Gpt2> {
+/// A third of queries, keys and values side by side, as [batch, head, token, channel of the head].
+fn heads(qkv: &Tensor, third: usize) -> Result<Tensor> {
+    let (batch, len, width) = qkv.dims3()?;
+    qkv.reshape((batch, len, 3, 4, width / 12))?.narrow(2, third, 1)?.squeeze(2)?.transpose(1, 2)
+}
+
+/// Compares the model as the reference's configuration changed by `change` makes it.
+fn run(change: impl FnOnce(&mut Config)) -> Result<Report> {
+    let golden = Golden::open("gpt2")?;
     let mut config = Config::from_file(golden.file("config.json"))?;
     change(&mut config);
     let weights = Weights::safetensors([golden.file("model.safetensors")], DType::F32, &Device::Cpu)?;
-    Gpt2::from_weights(weights, &config)
-}
-
-fn run(change: impl FnOnce(&mut Config)) -> Result<std::result::Result<(), Divergence>> {
-    let golden = Golden::open("gpt2")?;
-    let model = load(&golden, change)?;
-    let (_, taps) = model.forward_with_taps(golden.tensor("input.input_ids"))?;
-    Ok(compare(&taps, &rows(model.blocks.len()), &golden))
+    let model = Gpt2::from_weights(weights, &config)?;
+    let reference = golden.reference()?;
+    parity(&model, &reference).run(&reference.ids("input.input_ids")?)
 }
 
 #[test]
 fn every_tap_is_that_of_the_original() -> Result<()> {
-    if let Err(divergence) = run(|_| ())? {
-        panic!("{divergence}");
-    }
+    let report = run(|_| ())?.into_result()?;
+    assert_eq!(report.rows().len(), 55);
+    assert!(report.left_over().is_empty(), "{report}");
+    assert_eq!(report.without_reference().len(), 9, "{report}");
     Ok(())
 }
 
 #[test]
-fn no_reference_is_left_over() -> Result<()> {
+fn gradients_are_those_of_the_original() -> Result<()> {
     let golden = Golden::open("gpt2")?;
-    let model = load(&golden, |_| ())?;
-    let left = golden.left_over(&["module.", "attention.", "output"], &rows(model.blocks.len()));
-    assert!(left.is_empty(), "nothing is compared with {left:?}");
+    let (model, reference) = (originals::gpt2(&golden)?, golden.reference()?);
+    let ids = reference.ids("input.input_ids")?;
+    let squares = |y: &Tensor| y.sqr()?.sum_all();
+    let report = parity(&model, &reference).gradients(&ids, |t| t.output, squares)?.into_result()?;
+    assert!(report.left_over().is_empty(), "{report}");
+    assert_eq!(report.rows()[0].reference, "grad.transformer.ln_f");
+    assert_eq!(report.rows().last().unwrap().reference, "grad.transformer.drop");
     Ok(())
 }
 
-/// A name in a message leads to the tensor that was compared.
 #[test]
-fn names_are_those_of_the_fields() -> Result<()> {
+fn changed_outputs_are_those_of_the_original() -> Result<()> {
     let golden = Golden::open("gpt2")?;
-    let model = load(&golden, |_| ())?;
-    let ids = golden.tensor("input.input_ids");
-    let (_, taps) = model.forward_with_taps(ids)?;
-    let sites = model.sites();
-    for row in rows(model.blocks.len()) {
-        let site = sites.find(&row.tap)?;
-        let named = model.capture(ids, |_| site)?;
-        let bits = |tensor: &Tensor| -> Result<Vec<u32>> {
-            Ok(tensor.flatten_all()?.to_vec1::<f32>()?.into_iter().map(f32::to_bits).collect())
-        };
-        assert_eq!(bits(&named)?, bits(&(row.get)(&taps))?, "{}", row.tap);
-    }
+    let (model, reference) = (originals::gpt2(&golden)?, golden.reference()?);
+    let run = model.run().edit(|t| t.blocks[0].mlp.output, |x| x * 2.);
+    let parity = Parity::of_run(&run, &reference).map("output", "edited.h0_mlp_double");
+    parity.run(&reference.ids("input.input_ids")?)?.into_result()?;
     Ok(())
 }
 
 /// The first tap to diverge is where the mistake is.
 fn first_to_diverge(change: impl FnOnce(&mut Config)) -> Result<String> {
-    let divergence = run(change)?.expect_err("the mistake was not found");
-    assert!(divergence.to_string().contains(&divergence.tap), "{divergence}");
-    Ok(divergence.tap)
+    let report = run(change)?;
+    let tap = report.first_divergence().expect("the mistake was not found").tap.clone();
+    let error = report.into_result().unwrap_err().to_string();
+    assert!(error.lines().next().unwrap().contains(&format!("`{tap}` is the first of 55 taps to diverge")), "{error}");
+    Ok(tap)
 }
 
 #[test]

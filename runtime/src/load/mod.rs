@@ -6,6 +6,7 @@ pub mod sizes;
 mod weights;
 
 pub use construct::Load;
+pub(crate) use mmap::map as map_file;
 pub use weights::Weights;
 
 /// What generated loaders call.

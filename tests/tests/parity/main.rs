@@ -1,0 +1,6 @@
+//! `taper::parity`: mistakes are found where they are, and nothing is passed over.
+
+mod models;
+mod names;
+mod order;
+mod reports;
