@@ -74,7 +74,7 @@ impl Report {
         }
     }
 
-    /// The essence in one line.
+    /// The essence: what diverges first, in its first line.
     fn headline(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Report { model, tolerance, what, rows, .. } = self;
         let (len, apart) = (rows.len(), rows.iter().filter(|row| !row.agrees).count());
@@ -82,19 +82,19 @@ impl Report {
             return write!(f, "{model}: all {len} {what} agree within {tolerance:.0e}");
         };
         let row = &rows[place];
-        write!(f, "{model}: `{}` is the first of {len} {what} to diverge", row.tap)?;
+        let verb = if apart == 1 { "does" } else { "do" };
+        write!(f, "{model}: `{}` is the first of {len} {what} to diverge ({apart} {verb}): ", row.tap)?;
         match &row.difference {
-            None => write!(f, ": it is {:?}, and `{}` is {:?}", row.shape, row.reference, row.expected)?,
+            None => writeln!(f, "it is {:?}, and `{}` is {:?}", row.shape, row.reference, row.expected)?,
             Some(Difference { relative, at, value, reference, .. }) => {
-                write!(f, ": {value:.6} at {at:?}, and `{}` has {reference:.6} there, ", row.reference)?;
-                write!(f, "{relative:.1e} apart where {tolerance:.0e} is allowed")?;
+                writeln!(f, "{relative:.1e} apart where {tolerance:.0e} is allowed")?;
+                write!(f, "at {at:?} it is {value:.6}, and `{}` is {reference:.6}; ", row.reference)?;
             }
         }
         match place.checked_sub(1).map(|before| &rows[before].tap) {
-            Some(before) => write!(f, "; `{before}` before it agrees")?,
-            None => write!(f, "; nothing was compared before it")?,
+            Some(before) => write!(f, "`{before}` before it agrees"),
+            None => write!(f, "nothing was compared before it"),
         }
-        write!(f, " ({apart} of {len} diverge)")
     }
 }
 
