@@ -2,27 +2,28 @@
 //! no loss.
 //!
 //! ```no_run
-//! use taper::Weights;
-//! use taper_models::gpt2::{Config, Gpt2};
+//! use taper_models::Pretrained;
+//! use taper_models::gpt2::Gpt2;
 //! # use candle_core::{DType, Device, Tensor};
 //!
-//! let config = Config::from_file("gpt2/config.json")?;
-//! let weights = Weights::safetensors(["gpt2/model.safetensors"], DType::F32, &Device::Cpu)?;
-//! let model = Gpt2::from_weights(weights, &config)?;
+//! let model = Gpt2::from_folder("gpt2", DType::F32, &Device::Cpu)?;
 //!
 //! let ids = Tensor::new(&[[464u32, 3797, 3332]], &Device::Cpu)?;
-//! let (logits, taps) = model.forward_with_taps(&ids)?;
+//! let (logits, taps) = model.forward_with_taps(&ids, None)?;
 //! println!("{}", taps.blocks[5].attn.pattern);
 //! # Ok::<(), candle_core::Error>(())
 //! ```
 
-use std::fs;
-use std::path::Path;
-
-use candle_core::{DType, Device, Error, Module, Result, Tensor, bail};
-use candle_nn::{Activation, Embedding, LayerNorm, Linear, VarBuilder, embedding, layer_norm, linear_no_bias};
+use candle_core::{Module, Result, Tensor, bail};
+use candle_nn::{Embedding, LayerNorm, Linear, VarBuilder, embedding, layer_norm, linear_no_bias};
 use serde::Deserialize;
+use taper::ops::{Mask, attention_output, attention_scores, softmax_last_dim};
 use taper::{Model, Weights, forward};
+
+use crate::decoder::language_model;
+use crate::past::{self, KeysValues, Past};
+use crate::pretrained::{Pretrained, checkpoint_names};
+use crate::shared::{Activation, causal_mask, merge_heads, split_heads};
 
 /// The part of Hugging Face's `config.json` that the forward pass depends on.
 #[derive(Clone, Debug, Deserialize)]
@@ -48,7 +49,7 @@ pub struct Config {
     /// Whether scores are divided by the square root of a head's width.
     #[serde(default = "yes")]
     pub scale_attn_weights: bool,
-    /// Whether scores are divided by the layer's number too, which is not supported.
+    /// Whether scores are divided by the number of the block too, counted from one.
     #[serde(default)]
     pub scale_attn_by_inverse_layer_idx: bool,
     /// Whether the head's weight is that of the token embedding.
@@ -58,7 +59,7 @@ pub struct Config {
 
 // Older files lack what had only one value then.
 fn gelu_new() -> Activation {
-    Activation::NewGelu
+    Activation::GeluTanh
 }
 fn epsilon() -> f64 {
     1e-5
@@ -68,16 +69,6 @@ fn yes() -> bool {
 }
 
 impl Config {
-    /// Reads a `config.json`.
-    ///
-    /// # Errors
-    /// A file that cannot be read, and one that is not a configuration of GPT-2.
-    pub fn from_file(path: impl AsRef<Path>) -> Result<Self> {
-        let path = path.as_ref();
-        let text = fs::read_to_string(path).map_err(|error| Error::from(error).with_path(path))?;
-        serde_json::from_str(&text).map_err(|error| Error::wrap(error).with_path(path))
-    }
-
     /// The width inside the MLP.
     pub fn inner(&self) -> usize {
         self.n_inner.unwrap_or(4 * self.n_embd)
@@ -96,9 +87,6 @@ impl Config {
 
     /// What scores are multiplied by.
     fn attn_scale(&self) -> Result<f64> {
-        if self.scale_attn_by_inverse_layer_idx {
-            bail!("`scale_attn_by_inverse_layer_idx` is not supported");
-        }
         let head_width = self.head_width()? as f64;
         Ok(if self.scale_attn_weights { head_width.powf(-0.5) } else { 1.0 })
     }
@@ -127,36 +115,31 @@ pub struct Attention {
 #[forward]
 impl Attention {
     /// `x`: [batch, token, channel], `mask`: [query, key], added to the scores; to [batch, token, channel].
-    pub fn forward(&self, x: &Tensor, mask: &Tensor) -> Result<Tensor> {
-        let qkv = self.qkv.forward(x)?;
+    pub fn forward(&self, x: &Tensor, mask: &Tensor, past: Option<&KeysValues>) -> Result<Tensor> {
+        let qkv = self.qkv.forward(x)?.chunk(3, 2)?;
         /// [batch, head, token, channel of the head]
         #[tap]
-        let (q, k, v) = split_heads(&qkv, self.n_head)?;
+        let q = split_heads(&qkv[0], self.n_head)?;
+        /// [batch, head, token, channel of the head]
+        #[tap]
+        let k = split_heads(&qkv[1], self.n_head)?;
+        /// [batch, head, token, channel of the head]
+        #[tap]
+        let v = split_heads(&qkv[2], self.n_head)?;
+        /// `k` and `v` behind those of the past: [batch, head, key, channel of the head].
+        #[tap]
+        let (keys, values) = past::extend(past, &k, &v)?;
         /// Before the softmax, −∞ where a key is later than the query: [batch, head, query, key].
         #[tap]
-        let scores = (q.matmul(&k.t()?)? * self.scale)?.broadcast_add(mask)?;
+        let scores = attention_scores(&q, &keys, self.scale, Mask::Added(mask))?;
         /// After the softmax: [batch, head, query, key].
         #[tap]
-        let pattern = taper::ops::softmax_last_dim(&scores)?;
+        let pattern = softmax_last_dim(&scores)?;
         /// What each head read: [batch, head, query, channel of the head].
         #[tap]
-        let z = pattern.matmul(&v)?;
-        merge_heads(&z)?.apply(&self.proj)
+        let z = attention_output(&pattern, &values)?;
+        self.proj.forward(&merge_heads(&z)?)
     }
-}
-
-/// [batch, token, 3 × channel] to queries, keys and values, each [batch, head, token, channel of the head].
-fn split_heads(qkv: &Tensor, heads: usize) -> Result<(Tensor, Tensor, Tensor)> {
-    let (batch, token, width) = qkv.dims3()?;
-    let split = qkv.reshape((batch, token, 3, heads, width / (3 * heads)))?;
-    // `matmul` takes no strides over the heads that are not in order.
-    let part = |i: usize| split.narrow(2, i, 1)?.squeeze(2)?.transpose(1, 2)?.contiguous();
-    Ok((part(0)?, part(1)?, part(2)?))
-}
-
-/// [batch, head, token, channel of the head] to [batch, token, channel].
-fn merge_heads(z: &Tensor) -> Result<Tensor> {
-    z.transpose(1, 2)?.flatten_from(2)
 }
 
 /// Two layers with an activation between them, for each token by itself.
@@ -166,23 +149,24 @@ pub struct Mlp {
     /// Before the activation: [batch, token, inner].
     #[load(conv1d_linear(cfg.n_embd, cfg.inner()))]
     #[prefix("c_fc")]
-    pub fc: Linear,
-    /// After the activation: [batch, token, inner].
-    #[load(value = cfg.activation_function)]
-    pub act: Activation,
+    pub up: Linear,
     /// Back to the stream: [batch, token, channel].
     #[load(conv1d_linear(cfg.inner(), cfg.n_embd))]
     #[prefix("c_proj")]
-    pub proj: Linear,
+    pub down: Linear,
+    /// What `act` is by.
+    #[load(value = cfg.activation_function)]
+    pub activation: Activation,
 }
 
 #[forward]
 impl Mlp {
     /// `x`: [batch, token, channel] to the same.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let pre = self.fc.forward(x)?;
-        let act = self.act.forward(&pre)?;
-        self.proj.forward(&act)
+        /// After the activation: [batch, token, inner].
+        #[tap]
+        let act = self.activation.of(&self.up.forward(x)?)?;
+        self.down.forward(&act)
     }
 }
 
@@ -205,10 +189,10 @@ pub struct Block {
 #[forward]
 impl Block {
     /// `x`: the stream, [batch, token, channel], to the same.
-    pub fn forward(&self, x: &Tensor, mask: &Tensor) -> Result<Tensor> {
+    pub fn forward(&self, x: &Tensor, mask: &Tensor, past: Option<&KeysValues>) -> Result<Tensor> {
         /// The stream after the attention: [batch, token, channel].
         #[tap]
-        let after_attn = (x + self.attn.forward(&self.ln_1.forward(x)?, mask)?)?;
+        let after_attn = (x + self.attn.forward(&self.ln_1.forward(x)?, mask, past)?)?;
         &after_attn + self.mlp.forward(&self.ln_2.forward(&after_attn)?)?
     }
 }
@@ -226,7 +210,7 @@ pub struct Gpt2 {
     #[prefix("transformer.wpe")]
     pub wpe: Embedding,
     /// The blocks, in order.
-    #[load(each(cfg.n_layer))]
+    #[load(each(cfg.n_layer, |i| block(i, cfg)))]
     #[prefix("transformer.h")]
     pub blocks: Vec<Block>,
     /// The normalized stream after the last block: [batch, token, channel].
@@ -240,38 +224,59 @@ pub struct Gpt2 {
 
 #[forward]
 impl Gpt2 {
-    /// `ids`: [batch, token], to the logits of the token after each: [batch, token, vocabulary].
-    pub fn forward(&self, ids: &Tensor) -> Result<Tensor> {
-        let (_, len) = ids.dims2()?;
-        let positions = Tensor::arange(0, len as u32, ids.device())?.unsqueeze(0)?;
+    /// `ids`: [batch, token], which follow those of the `past`, to the logits of the token after each: [batch, token,
+    /// vocabulary].
+    pub fn forward(&self, ids: &Tensor, past: Option<&Past>) -> Result<Tensor> {
+        Past::check(past, self.blocks.len())?;
+        let ((_, len), start, most) = (ids.dims2()?, Past::tokens(past), self.wpe.embeddings().dim(0)?);
+        if start + len > most {
+            bail!("a text of {} tokens is longer than the {most} positions that the model has", start + len);
+        }
+        let positions = Tensor::arange(start as u32, (start + len) as u32, ids.device())?.unsqueeze(0)?;
         /// The stream before the first block: [batch, token, channel].
         #[tap]
         let embed = self.wte.forward(ids)?.broadcast_add(&self.wpe.forward(&positions)?)?;
-        let mask = causal_mask(len, embed.dtype(), embed.device())?;
+        let mask = causal_mask(len, start, None, embed.dtype(), embed.device())?;
         let mut x = embed;
-        for block in &self.blocks {
-            x = block.forward(&x, &mask)?;
+        for (i, block) in self.blocks.iter().enumerate() {
+            x = block.forward(&x, &mask, past.map(|past| &past.blocks()[i]))?;
         }
-        self.lm_head.forward(&self.ln_f.forward(&x)?)
+        self.unembed(&x)
+    }
+
+    /// The logits of a stream: the last norm and the head. [batch, token, channel] to [batch, token, vocabulary].
+    ///
+    /// # Errors
+    /// A stream of another width.
+    pub fn unembed(&self, stream: &Tensor) -> Result<Tensor> {
+        self.lm_head.forward(&self.ln_f.forward(stream)?)
     }
 }
 
-impl Gpt2 {
-    /// The model of one of Hugging Face's checkpoints, loaded strictly.
-    ///
+language_model!(Gpt2, Gpt2Sites);
+
+impl Pretrained for Gpt2 {
+    type Config = Config;
+    const MODEL_TYPES: &'static [&'static str] = &["gpt2"];
+
     /// Beside what [`load`](Self::load) asks for there may be what some of these files have and the model does not need:
     /// causal masks, and a copy of the tied head. Names may lack `transformer.`, as in OpenAI's own files.
-    ///
-    /// # Errors
-    /// Tensors that are missing, misshapen or unused, and a configuration that is not supported.
-    pub fn from_weights(weights: Weights, config: &Config) -> Result<Self> {
-        let weights = if weights.contains("wte.weight") { weights.prefixed("transformer") } else { weights };
+    fn from_weights(weights: Weights, config: &Config) -> Result<Self> {
         let tied = config.tie_word_embeddings;
         let mask = |name: &str| name.ends_with(".attn.bias") || name.ends_with(".attn.masked_bias");
-        weights
+        checkpoint_names(weights, "transformer")
             .allow_unused(move |name| mask(name) || (tied && name == "lm_head.weight"))
             .load(|vb| Self::load(vb, config))
     }
+}
+
+/// Block `i`, counted from zero.
+fn block(i: usize, cfg: &Config, vb: VarBuilder) -> Result<Block> {
+    let mut block = Block::load(vb, cfg)?;
+    if cfg.scale_attn_by_inverse_layer_idx {
+        block.attn.scale /= (i + 1) as f64;
+    }
+    Ok(block)
 }
 
 /// A layer whose weight is stored as [in, out], transposed against that of `Linear`.
@@ -289,16 +294,11 @@ fn unembedding(wte: &Embedding, cfg: &Config, vb: VarBuilder) -> Result<Linear> 
     linear_no_bias(cfg.n_embd, cfg.vocab_size, vb)
 }
 
-/// [query, key]: −∞ where the key is later than the query, so that nothing of it is read, else 0.
-fn causal_mask(len: usize, dtype: DType, device: &Device) -> Result<Tensor> {
-    let entry = |at: usize| if at % len > at / len { f32::NEG_INFINITY } else { 0.0 };
-    Tensor::from_vec((0..len * len).map(entry).collect(), (len, len), device)?.to_dtype(dtype)
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::HashMap;
 
+    use candle_core::{DType, Device};
     use candle_nn::VarMap;
 
     use super::*;
@@ -325,7 +325,7 @@ mod tests {
     #[test]
     fn older_files_mean_what_there_was_then() {
         let config = config();
-        assert_eq!(config.activation_function, Activation::NewGelu);
+        assert_eq!(config.activation_function, Activation::GeluTanh);
         assert_eq!((config.layer_norm_epsilon, config.inner()), (1e-5, 16));
         assert!(config.scale_attn_weights && config.tie_word_embeddings);
     }
@@ -362,14 +362,17 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_supported_is_refused() {
-        let refused = [
-            (Config { scale_attn_by_inverse_layer_idx: true, ..config() }, "scale_attn_by_inverse_layer_idx"),
-            (Config { n_head: 3, ..config() }, "3 heads"),
-        ];
-        for (config, part) in refused {
-            let error = Gpt2::load(VarBuilder::zeros(DType::F32, &Device::Cpu), &config).map(|_| ()).unwrap_err();
-            assert!(error.to_string().contains(part), "{error}");
-        }
+    fn heads_that_do_not_divide_the_width_are_refused() {
+        let config = Config { n_head: 3, ..config() };
+        let error = Gpt2::load(VarBuilder::zeros(DType::F32, &Device::Cpu), &config).map(|_| ()).unwrap_err();
+        assert!(error.to_string().contains("3 heads"), "{error}");
+    }
+
+    #[test]
+    fn a_text_that_is_too_long_is_refused() {
+        let model = Gpt2::load(VarBuilder::zeros(DType::F32, &Device::Cpu), &config()).unwrap();
+        let ids = Tensor::zeros((1, 9), DType::U32, &Device::Cpu).unwrap();
+        let error = model.forward(&ids, None).unwrap_err().to_string();
+        assert!(error.contains("9 tokens") && error.contains("8 positions"), "{error}");
     }
 }

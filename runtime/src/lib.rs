@@ -80,12 +80,12 @@ pub use load::{Load, Weights};
 pub use model::Model;
 pub use names::{NamedSite, SiteTable};
 pub use run::{
-    EditedSite, Gradients, IntegratedGradients, IntoArgs, Loss, Metric, Recording, Run, RunOn, Sweep, SweepTable,
-    Values,
+    EditedSite, Gradients, Input, IntegratedGradients, IntoArgs, Loss, LossOn, Metric, Recording, Run, RunOn, Seen,
+    Sweep, SweepTable, Values,
 };
 pub use select::{Selection, Targets};
 pub use site::{Each, Maybe, Site, Visits};
-pub use tapped::{Elem, Layer, Sites, Tapped, Taps};
+pub use tapped::{Elem, Layer, Sites, Stateless, Tapped, Taps};
 pub use taps::SavedTaps;
 
 pub(crate) use candle_core::{Error, Result};

@@ -63,6 +63,9 @@ pub trait Layer: Module + Tapped {
 }
 
 /// A layer whose runs have no effects beside their values, so that a run can be recorded.
+///
+/// It is implemented for what no `&mut` argument and no `#[model(stateful)]` rules out. Code that is generic over models and
+/// records them asks for it as `M: Model + for<'a> Stateless<'a>`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has effects beside its values, so that a run of it can't be recorded",
     label = "this model, or a layer in it, has a `&mut` argument or is marked `#[model(stateful)]`",

@@ -3,13 +3,32 @@
 use std::fs;
 use std::marker::PhantomData;
 
-use candle_core::{DType, Device, Result};
+use candle_core::{DType, Device, Error, Result, Tensor};
 use serde_json::Value;
-use taper::Weights;
-use taper_models::gpt2::{self, Gpt2};
+use taper::{Model, Weights};
+use taper_models::gpt2::Gpt2;
+use taper_models::pretrained::{Pretrained, read_config};
 use taper_models::resnet::{BasicBlock, Config, ResNet};
 
 use crate::parity::Golden;
+
+/// A model of which there are references.
+pub trait Original: Model<Output = Tensor, Error = Error> {
+    /// The inputs of the references.
+    fn args(golden: &Golden) -> Self::Args<'_>;
+}
+
+impl Original for Gpt2 {
+    fn args(golden: &Golden) -> Self::Args<'_> {
+        (golden.tensor("input.input_ids"), None)
+    }
+}
+
+impl Original for ResNet<BasicBlock> {
+    fn args(golden: &Golden) -> Self::Args<'_> {
+        (golden.tensor("input.x"),)
+    }
+}
 
 fn weights(golden: &Golden) -> Result<Weights> {
     Weights::safetensors([golden.file("model.safetensors")], DType::F32, &Device::Cpu)
@@ -17,7 +36,7 @@ fn weights(golden: &Golden) -> Result<Weights> {
 
 /// The model of the reference `gpt2`.
 pub fn gpt2(golden: &Golden) -> Result<Gpt2> {
-    Gpt2::from_weights(weights(golden)?, &gpt2::Config::from_file(golden.file("config.json"))?)
+    Gpt2::from_weights(weights(golden)?, &read_config(golden.file("config.json"))?)
 }
 
 /// The model of the reference `resnet`.

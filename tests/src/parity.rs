@@ -130,7 +130,8 @@ pub fn max_error(value: &Tensor, reference: &Tensor) -> Result<f64> {
     }
     let values = |tensor: &Tensor| tensor.to_dtype(DType::F64)?.flatten_all()?.to_vec1::<f64>();
     let error = |(value, reference): (f64, f64)| {
-        let error = (value - reference).abs() / (1.0 + reference.abs());
+        // Infinities that are equal differ by NaN.
+        let error = if value == reference { 0.0 } else { (value - reference).abs() / (1.0 + reference.abs()) };
         // `max` below would pass over a NaN.
         if error.is_nan() { f64::INFINITY } else { error }
     };
@@ -169,6 +170,7 @@ mod tests {
     #[test]
     fn errors_are_relative_above_one_and_absolute_below() {
         assert_eq!(error(&[1.0, 2.0], &[1.0, 2.0]), 0.0);
+        assert_eq!(error(&[f32::NEG_INFINITY], &[f32::NEG_INFINITY]), 0.0);
         assert_eq!(error(&[0.5], &[0.0]), 0.5);
         assert_eq!(error(&[0.0, 6.0], &[0.0, 3.0]), 0.75);
     }
@@ -177,6 +179,7 @@ mod tests {
     fn what_is_not_a_number_or_not_of_the_shape_is_infinitely_wrong() {
         assert_eq!(error(&[f32::NAN, 0.0], &[0.0, 0.0]), f64::INFINITY);
         assert_eq!(error(&[f32::INFINITY], &[0.0]), f64::INFINITY);
+        assert_eq!(error(&[f32::NEG_INFINITY], &[f32::INFINITY]), f64::INFINITY);
         assert_eq!(error(&[1.0, 1.0], &[1.0]), f64::INFINITY);
     }
 

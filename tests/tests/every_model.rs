@@ -21,7 +21,7 @@ fn sound(report: Result<Report>) {
 #[test]
 fn gpt2() -> Result<()> {
     let golden = Golden::open("gpt2")?;
-    sound(taper::check(&originals::gpt2(&golden)?, golden.tensor("input.input_ids")));
+    sound(taper::check(&originals::gpt2(&golden)?, (golden.tensor("input.input_ids"), None)));
     Ok(())
 }
 

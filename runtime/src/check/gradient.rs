@@ -57,7 +57,7 @@ impl<M: Model> Checked<'_, '_, M> {
     fn gradients_of(&mut self, output: &NamedSite, of: Vec<NamedSite>) -> Result<Vec<Vec<Tensor>>> {
         let (model, seed) = (self.check.model, self.check.seed);
         let loss = run(model).loss(|_| output.clone(), move |output: &Vec<Tensor>| combination(output, seed));
-        Ok(self.once(|args| loss.on_args(args, |_| of))?.gradients)
+        Ok(self.once(|args| loss.on_args(args).gradients(|_| of))?.gradients)
     }
 
     pub(super) fn compare_gradient(

@@ -6,8 +6,8 @@ pub mod sizes;
 mod weights;
 
 pub use construct::Load;
-pub(crate) use mmap::map as map_file;
 pub use weights::Weights;
+pub(crate) use weights::{File, Holds, Kind};
 
 /// What generated loaders call.
 pub(crate) mod private {

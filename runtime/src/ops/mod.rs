@@ -1,9 +1,9 @@
 //! Operations that models are written with, and whose gradients are there.
 //!
-//! candle computes these by fused kernels, and **drops the gradient without a word**: behind one, `backward()` finds nothing,
-//! or, where another way leads around it, only the part of that way, which is wrong. The functions here have the same
-//! values, bit for bit and on every device, because candle computes them; where no input is on the autograd graph they are
-//! candle's call and nothing else.
+//! candle computes most of these by fused kernels, and **drops the gradient without a word**: behind one, `backward()` finds
+//! nothing, or, where another way leads around it, only the part of that way, which is wrong. The functions here have the
+//! same values, bit for bit and on every device, because candle computes them; where no input is on the autograd graph
+//! they are candle's call and nothing else.
 //!
 //! | here | bitwise | PyTorch |
 //! |---|---|---|
@@ -13,6 +13,23 @@
 //! | [`rope`](rope()) | [`candle_nn::rotary_emb::rope`] | `apply_rotary_pos_emb` of Hugging Face's Llama |
 //! | [`rope_i`](rope_i()) | [`candle_nn::rotary_emb::rope_i`] | the same of its GPT-J |
 //! | [`attention`] | matrix products and [`softmax_last_dim`] | `F.scaled_dot_product_attention`, and the pattern |
+//!
+//! Of each element by itself there are functions that are **faster** than candle's on the CPU, whose kernels take one number
+//! after the other on one thread. For `f32` these compute in vectors, of whatever width the CPU has, and on candle's
+//! threads; for half precision by way of `f32`, rounded once. Their values are not candle's bits, and differ from the exact
+//! ones by what the docs of each say. They are the same for any number of threads, and on all CPUs that multiply and add in
+//! one instruction. Elsewhere, and for `f64`, the values are candle's own. `x` may have any layout; the result is
+//! contiguous.
+//!
+//! | here | on other devices | PyTorch |
+//! |---|---|---|
+//! | [`gelu`] | [`Tensor::gelu_erf`](candle_core::Tensor::gelu_erf) | `F.gelu` |
+//! | [`gelu_tanh`] | [`Tensor::gelu`](candle_core::Tensor::gelu) | `F.gelu(approximate="tanh")` |
+//! | [`quick_gelu`] | `x * sigmoid(1.702 * x)` | Hugging Face's `quick_gelu` |
+//! | [`silu`] | [`Tensor::silu`](candle_core::Tensor::silu) | `F.silu` |
+//! | [`sigmoid`] | [`candle_nn::ops::sigmoid`] | `sigmoid` |
+//! | [`exp`] | [`Tensor::exp`](candle_core::Tensor::exp) | `exp` |
+//! | [`tanh`] | [`Tensor::tanh`](candle_core::Tensor::tanh) | `tanh` |
 //!
 //! Gradients flow to every input that is tracked, also where `x` is not and a weight is. They are exact, not those of the
 //! kernel's roundings; in half precision they are computed in single precision and rounded once, except that `rope`
@@ -40,6 +57,7 @@
 
 mod attention;
 mod check;
+mod elementwise;
 mod graft;
 mod layer_norm;
 mod rms_norm;
@@ -51,6 +69,7 @@ mod softmax;
 mod tests;
 
 pub use attention::{Attention, Mask, attention, attention_output, attention_scores};
+pub use elementwise::{exp, gelu, gelu_tanh, quick_gelu, sigmoid, silu, tanh};
 pub use layer_norm::layer_norm;
 pub use rms_norm::rms_norm;
 pub use rope::rope;

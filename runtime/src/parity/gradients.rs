@@ -56,16 +56,17 @@ impl<M: Model> Parity<'_, M> {
                 }
             }
         }
-        if wanted.is_empty() {
+        let is_wanted = |site: &NamedSite| wanted.iter().any(|(.., index, _)| *index == site.index());
+        let table = SiteTable::of(model);
+        let (sites, others): (Vec<_>, Vec<_>) =
+            table.iter().filter(is_wanted).partition(|site| site.is_tensor().is_ok());
+        if sites.is_empty() {
             return Err(Error::Msg(format!(
                 "no gradient was compared: no tap of `{}` is mapped to a `module.PATH` with a `grad.PATH` beside it in {}",
                 model.type_name(),
                 self.reference
             )));
         }
-        let is_wanted = |site: &NamedSite| wanted.iter().any(|(.., index, _)| *index == site.index());
-        let sites: Vec<NamedSite> = SiteTable::of(model).iter().filter(is_wanted).collect();
-        sites.iter().try_for_each(NamedSite::is_tensor)?;
 
         let loss = Loss::of(Setup::new(model), of, f);
         let inputs = setup.inputs(|| M::__taper_seen(&args));
@@ -74,13 +75,16 @@ impl<M: Model> Parity<'_, M> {
 
         let mut report = self.report("gradients", self.tolerance.unwrap_or(TOLERANCE));
         for (name, found, reference, index, visit) in wanted.iter().rev() {
-            let site = sites.iter().position(|site| site.index() == *index);
-            let gradient = site.and_then(|site| gradients[site].get(*visit));
-            let Some(value) = gradient else { bail!("`{name}` has no gradient of its own") };
+            let Some(site) = sites.iter().position(|site| site.index() == *index) else { continue };
+            let Some(value) = gradients[site].get(*visit) else { bail!("`{name}` has no gradient of its own") };
             let compared = Compared { name, value, reference };
             report.rows.push(self.row(compared, found.rule, Measure::Largest, report.tolerance)?);
         }
         report.left_over = self.left_over(&report.rows, |name| name.starts_with("grad."));
+        let of_several = |site: &NamedSite| {
+            format!("`{}` is a `{}`, whose gradients are not compared", site.name(), site.type_name())
+        };
+        report.notes = others.iter().map(of_several).collect();
         Ok(report)
     }
 }

@@ -2,14 +2,12 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use candle_core::safetensors::{Load, MmapedSafetensors};
 use candle_core::{DType, Device, Tensor, bail};
-use safetensors::Dtype;
 
 use crate::Result;
-use crate::load::map_file;
+use crate::load::{File, Holds, Kind};
 
 /// The tensors that the original model computed, by name: a safetensors file such as `tools/dump_reference.py` writes.
 ///
@@ -31,7 +29,7 @@ pub struct Reference {
 }
 
 enum Source {
-    File(PathBuf, MmapedSafetensors),
+    File(File),
     Memory(HashMap<String, Tensor>),
 }
 
@@ -41,10 +39,13 @@ impl Reference {
     /// # Errors
     /// A file that can't be read or is not whole.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
-        let path = path.as_ref();
-        let file = map_file(path)?;
-        let shapes = file.tensors().into_iter().map(|(name, view)| (name, view.shape().to_vec())).collect();
-        Ok(Reference { source: Source::File(path.to_owned(), file), shapes })
+        let mut file = File::open(path.as_ref(), Kind::Safetensors)?;
+        // candle has no truth values: as bytes they are 0 and 1.
+        for at in file.tensors.values_mut().filter(|at| at.holds == Holds::Unknown("BOOL".to_owned())) {
+            at.holds = Holds::Known(DType::U8);
+        }
+        let shapes = file.tensors.iter().map(|(name, at)| (name.clone(), at.shape.dims().to_vec())).collect();
+        Ok(Reference { source: Source::File(file), shapes })
     }
 
     /// Tensors in memory by their names.
@@ -71,14 +72,11 @@ impl Reference {
         let Some(name) = self.key(name) else { bail!("there is no `{name}` in {self}{}", self.near(name)) };
         match &self.source {
             Source::Memory(tensors) => tensors[name].to_device(&Device::Cpu),
-            Source::File(path, file) => {
-                let view = file.get(name)?;
-                let read = match view.dtype() {
-                    Dtype::BOOL => Tensor::from_slice(view.data(), view.shape(), &Device::Cpu),
-                    _ => view.load(&Device::Cpu),
-                };
-                read.map_err(|error| error.context(format!("can't read `{name}`")).with_path(path))
-            }
+            Source::File(file) => match file.tensors[name].holds {
+                Holds::Known(dtype) => file.read(name, dtype, &Device::Cpu),
+                // The error says what it holds.
+                Holds::Unknown(_) => file.read(name, DType::F32, &Device::Cpu),
+            },
         }
     }
 
@@ -130,7 +128,7 @@ pub(super) fn near<'n>(name: &str, among: impl Iterator<Item = &'n str>) -> Stri
 impl fmt::Display for Reference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.source {
-            Source::File(path, _) => write!(f, "`{}`", path.display()),
+            Source::File(file) => write!(f, "`{}`", file.path.display()),
             Source::Memory(_) => f.write_str("the given tensors"),
         }
     }

@@ -13,8 +13,10 @@ use crate::{Error, Result, bundle};
 #[derive(Default)]
 pub struct Inputs(Option<Vec<(&'static str, Seen)>>);
 
-/// An argument as it was.
-pub enum Seen {
+/// An argument as it was when it was looked at, by [`Input::see`].
+pub struct Seen(As);
+
+enum As {
     /// A tensor, and its content: it may be written to, and stay the same tensor.
     Tensor(Tensor, Option<Fingerprint>),
     /// Several parts: elements, fields, or the content of an `Option`.
@@ -26,7 +28,7 @@ pub enum Seen {
 }
 
 /// A value that can be compared.
-pub trait Value: Any + Send + Sync {
+pub(super) trait Value: Any + Send + Sync {
     /// Whether the other is equal.
     fn equals(&self, other: &dyn Any) -> bool;
     /// Itself.
@@ -55,8 +57,8 @@ impl Inputs {
             if let Some(ty) = seen.opaque() {
                 return Err(Error::Msg(format!(
                     "the argument `{name}` can't be recorded: a `{ty}` can't be compared with that of a later run; it can if it \
-                     is a tensor, a number, or an `Option`, `Vec`, array or tuple of such, or a type of its own with `PartialEq`, \
-                     `Clone`, `Send` and `Sync`"
+                     is a tensor, a number, or an `Option`, `Vec`, array or tuple of such, or a type of its own that implements \
+                     `taper::Input`, or `PartialEq`, `Clone`, `Send` and `Sync`"
                 )));
             }
         }
@@ -68,8 +70,8 @@ impl Inputs {
         let (now, then) = (self.0.as_deref().unwrap_or_default(), recorded.0.as_deref().unwrap_or_default());
         for ((name, now), (_, then)) in now.iter().zip(then) {
             if !now.same(then)? {
-                let forms = match (now, then) {
-                    (Seen::Tensor(now, _), Seen::Tensor(then, _)) if !bundle::same_form(now, then) => {
+                let forms = match (&now.0, &then.0) {
+                    (As::Tensor(now, _), As::Tensor(then, _)) if !bundle::same_form(now, then) => {
                         let [now, then] = [now, then].map(|t| bundle::form(t).unwrap_or_default());
                         format!(" (it is {now}, and was {then})")
                     }
@@ -87,30 +89,30 @@ impl Inputs {
 
 impl Seen {
     fn tensor(tensor: &Tensor) -> Self {
-        Seen::Tensor(tensor.clone(), Fingerprint::of(tensor).ok())
+        Seen(As::Tensor(tensor.clone(), Fingerprint::of(tensor).ok()))
     }
 
     /// The tensors in it.
     pub(crate) fn tensors(&self, found: &mut Vec<Tensor>) {
-        match self {
-            Seen::Tensor(tensor, ..) => found.push(tensor.clone()),
-            Seen::Parts(parts) => parts.iter().for_each(|part| part.tensors(found)),
-            Seen::Value(_) | Seen::Opaque(_) => {}
+        match &self.0 {
+            As::Tensor(tensor, ..) => found.push(tensor.clone()),
+            As::Parts(parts) => parts.iter().for_each(|part| part.tensors(found)),
+            As::Value(_) | As::Opaque(_) => {}
         }
     }
 
     fn opaque(&self) -> Option<&'static str> {
-        match self {
-            Seen::Opaque(ty) => Some(ty),
-            Seen::Parts(parts) => parts.iter().find_map(Seen::opaque),
-            Seen::Tensor(..) | Seen::Value(_) => None,
+        match &self.0 {
+            As::Opaque(ty) => Some(ty),
+            As::Parts(parts) => parts.iter().find_map(Seen::opaque),
+            As::Tensor(..) | As::Value(_) => None,
         }
     }
 
     fn same(&self, other: &Seen) -> Result<bool> {
-        Ok(match (self, other) {
-            (Seen::Tensor(a, None), Seen::Tensor(b, None)) if a.id() == b.id() => true,
-            (Seen::Tensor(a, now), Seen::Tensor(b, then)) => {
+        Ok(match (&self.0, &other.0) {
+            (As::Tensor(a, None), As::Tensor(b, None)) if a.id() == b.id() => true,
+            (As::Tensor(a, now), As::Tensor(b, then)) => {
                 if a.dims() != b.dims() || a.dtype() != b.dtype() {
                     return Ok(false);
                 }
@@ -119,14 +121,14 @@ impl Seen {
                 };
                 of(now, a)? == of(then, b)?
             }
-            (Seen::Parts(a), Seen::Parts(b)) => {
+            (As::Parts(a), As::Parts(b)) => {
                 let mut same = a.len() == b.len();
                 for (a, b) in a.iter().zip(b) {
                     same = same && a.same(b)?;
                 }
                 same
             }
-            (Seen::Value(a), Seen::Value(b)) => a.equals((**b).any()),
+            (As::Value(a), As::Value(b)) => a.equals((**b).any()),
             _ => false,
         })
     }
@@ -135,9 +137,28 @@ impl Seen {
 /// An argument, to be looked at: first as what tensors are made of, then as a value that can be compared.
 pub struct Argument<'a, T: ?Sized>(pub &'a T);
 
-/// Tensors and what holds them.
+/// What can be an argument of a recorded run: tensors, numbers, and what holds them.
+///
+/// A replay is refused if its arguments are not those of the recording, so they must be comparable. Tensors, numbers,
+/// strings and `Option`s, `Vec`s, slices, arrays and tuples of them are, and a type of yours with `PartialEq`, `Clone`, `Send` and
+/// `Sync`. A type of yours that holds tensors implements this trait, by what its fields are as a tuple:
+///
+/// ```
+/// use taper::{Input, Seen, candle_core::Tensor};
+///
+/// pub struct Batch {
+///     pub ids: Tensor,
+///     pub mask: Option<Tensor>,
+/// }
+///
+/// impl Input for Batch {
+///     fn see(&self) -> Seen {
+///         (&self.ids, &self.mask).see()
+///     }
+/// }
+/// ```
 pub trait Input {
-    #[doc(hidden)]
+    /// What it is now.
     fn see(&self) -> Seen;
 }
 
@@ -156,7 +177,7 @@ pub trait Comparable {
 
 impl<T: PartialEq + Clone + Any + Send + Sync> Comparable for Argument<'_, T> {
     fn see(&self) -> Seen {
-        Seen::Value(Arc::new(self.0.clone()))
+        Seen(As::Value(Arc::new(self.0.clone())))
     }
 }
 
@@ -168,7 +189,7 @@ pub trait Incomparable {
 
 impl<T: ?Sized> Incomparable for &Argument<'_, T> {
     fn see(&self) -> Seen {
-        Seen::Opaque(std::any::type_name::<T>())
+        Seen(As::Opaque(std::any::type_name::<T>()))
     }
 }
 
@@ -186,13 +207,13 @@ impl<T: Input + ?Sized> Input for &T {
 
 impl<T: Input> Input for Option<T> {
     fn see(&self) -> Seen {
-        Seen::Parts(self.iter().map(Input::see).collect())
+        Seen(As::Parts(self.iter().map(Input::see).collect()))
     }
 }
 
 impl<T: Input> Input for [T] {
     fn see(&self) -> Seen {
-        Seen::Parts(self.iter().map(Input::see).collect())
+        Seen(As::Parts(self.iter().map(Input::see).collect()))
     }
 }
 
@@ -210,7 +231,7 @@ impl<T: Input, const N: usize> Input for [T; N] {
 
 impl<T: ?Sized> Input for PhantomData<T> {
     fn see(&self) -> Seen {
-        Seen::Parts(Vec::new())
+        Seen(As::Parts(Vec::new()))
     }
 }
 
@@ -218,7 +239,7 @@ macro_rules! plain {
     ($($ty:ty)*) => {$(
         impl Input for $ty {
             fn see(&self) -> Seen {
-                Seen::Value(Arc::new(self.to_owned()))
+                Seen(As::Value(Arc::new(self.to_owned())))
             }
         }
     )*};
@@ -231,7 +252,7 @@ macro_rules! tuples {
             #[allow(non_snake_case, reason = "a tuple's parts are named after their types")]
             fn see(&self) -> Seen {
                 let ($($name,)*) = self;
-                Seen::Parts(vec![$($name.see()),*])
+                Seen(As::Parts(vec![$($name.see()),*]))
             }
         }
     )+};

@@ -17,10 +17,10 @@ use std::fmt;
 use std::ops::Deref;
 
 pub use attribution::IntegratedGradients;
-pub use inputs::{Argument, Comparable, Incomparable, Seen};
+pub use inputs::{Argument, Comparable, Incomparable, Input, Seen};
 pub use job::{Capture, Differentiate, Forward, Job, Record, Running, WithTaps};
 pub use loss::{Gradients, Loss, LossSetup};
-pub use on::{IntoArgs, RunOn};
+pub use on::{IntoArgs, LossOn, RunOn};
 pub use plain::{capture, forward_with_taps, site_table};
 pub use recording::Recording;
 pub use setup::Setup;

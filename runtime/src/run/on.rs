@@ -2,7 +2,7 @@
 
 use super::inputs::Inputs;
 use super::setup::Setup;
-use super::{Gradients, Loss, Recording, Run};
+use super::{Gradients, Loss, Recording, Run, Runnable};
 use crate::model::Model;
 use crate::select::Selection;
 use crate::tapped::{Stateless, Tapped};
@@ -70,16 +70,46 @@ impl<'m, 'e, M: Model> Run<'m, 'e, M> {
     }
 }
 
-impl<M: Model> Loss<'_, '_, M> {
-    /// The gradients with respect to what the closure selects, of any model.
-    pub(crate) fn on_args<S: Selection>(
-        &self,
-        args: M::Args<'_>,
-        select: impl FnOnce(M::Sites) -> S,
-    ) -> Result<Gradients<S::Value>, M::Error> {
-        let setup = self.setup();
-        let (inputs, model) = (setup.inputs(|| M::__taper_seen(&args)), setup.model());
-        setup.gradients(inputs, select, |at| model.__taper_call(args, at))
+/// A loss with the arguments of its run, for code that is generic over models: what [`Loss::on`] gives.
+#[derive(Debug)]
+pub struct LossOn<'r, 'm, 'e, A, M: Runnable> {
+    loss: &'r Loss<'m, 'e, M>,
+    args: A,
+}
+
+impl<'m, 'e, M: Model> Loss<'m, 'e, M> {
+    /// The loss of a run on arguments that are given as a tuple, or as the one argument that the model has: for code that is
+    /// generic over models.
+    ///
+    /// ```
+    /// # use taper::{Model, candle_core::{Error, Result, Tensor}};
+    /// fn saliency<M>(model: &M, name: &str, x: &Tensor) -> Result<Tensor>
+    /// where
+    ///     M: for<'a> Model<Args<'a> = (&'a Tensor,), Output = Tensor, Error = Error>,
+    /// {
+    ///     let sites = Model::sites(model);
+    ///     let loss = Model::run(model).loss(|_| sites.find("output"), |y| y.sqr()?.sum_all());
+    ///     Ok(loss.on(x).gradients(|_| sites.find(name))?.gradients)
+    /// }
+    /// ```
+    pub fn on<'r, 'a>(&'r self, args: impl IntoArgs<M::Args<'a>>) -> LossOn<'r, 'm, 'e, M::Args<'a>, M> {
+        self.on_args(args.into_args())
+    }
+
+    pub(crate) fn on_args<'r, 'a>(&'r self, args: M::Args<'a>) -> LossOn<'r, 'm, 'e, M::Args<'a>, M> {
+        LossOn { loss: self, args }
+    }
+}
+
+impl<M: Model> LossOn<'_, '_, '_, M::Args<'_>, M> {
+    /// The loss, and the values and gradients of what the closure selects, in the shape in which it is selected.
+    ///
+    /// # Errors
+    /// Those of the model, of the changes and of the loss, and a gradient that is lost on the way.
+    pub fn gradients<S: Selection>(self, select: impl FnOnce(M::Sites) -> S) -> Result<Gradients<S::Value>, M::Error> {
+        let setup = self.loss.setup();
+        let (inputs, model) = (setup.inputs(|| M::__taper_seen(&self.args)), setup.model());
+        setup.gradients(inputs, select, |at| model.__taper_call(self.args, at))
     }
 }
 

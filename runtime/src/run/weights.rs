@@ -11,7 +11,7 @@ use crate::tapped::Tapped;
 
 /// A digest of a tensor's content.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Fingerprint(u64, u64);
+pub(crate) struct Fingerprint(u64, u64);
 
 /// The content of every variable that a recorded run depends on.
 pub(crate) struct Weights {

@@ -6,14 +6,11 @@ mod resnet;
 
 use std::collections::BTreeSet;
 
-use candle_core::{Error, Result, Tensor};
-use taper::{Model, Site};
+use candle_core::{Result, Tensor};
+use taper::{Model, Site, Stateless};
 use taper_tests::fixtures::assert_same;
+use taper_tests::originals::Original;
 use taper_tests::parity::{Golden, TOLERANCE, max_error, relative_error};
-
-/// A model of one tensor.
-trait OfOne: for<'a> Model<Args<'a> = (&'a Tensor,), Output = Tensor, Error = Error> {}
-impl<M> OfOne for M where M: for<'a> Model<Args<'a> = (&'a Tensor,), Output = Tensor, Error = Error> {}
 
 /// An intervention of which the references have the output, as `edited.LABEL`.
 struct Edit<S> {
@@ -32,17 +29,17 @@ fn double(value: &Tensor) -> Result<Tensor> {
 
 /// Every intervention as an edit and as a replacement. An intervention is found to be in force by its output not being
 /// that of the plain model.
-fn compare_edits<M: OfOne>(model: &M, x: &Tensor, golden: &Golden, edits: &[Edit<M::Sites>]) -> Result<()> {
+fn compare_edits<M: Original>(model: &M, golden: &Golden, edits: &[Edit<M::Sites>]) -> Result<()> {
     let labels: BTreeSet<&str> = edits.iter().map(|edit| edit.label).collect();
     assert_eq!(labels, golden.names("edited."));
     for Edit { label, at, to } in edits {
         let reference = golden.tensor(&format!("edited.{label}"));
-        let edited = Model::run(model).edit(at, to).on((x,)).forward()?;
+        let edited = Model::run(model).edit(at, to).on(M::args(golden)).forward()?;
         let error = max_error(&edited, reference)?;
         assert!(error <= TOLERANCE, "`{label}`: largest error {error:.1e} of {TOLERANCE:.0e} allowed");
 
-        let value = to(&Model::capture(model, (x,), at)?)?;
-        let replaced = Model::run(model).replace(at, &value).on((x,)).forward()?;
+        let value = to(&Model::capture(model, M::args(golden), at)?)?;
+        let replaced = Model::run(model).replace(at, &value).on(M::args(golden)).forward()?;
         assert_same(&replaced, &edited);
 
         let plain = max_error(golden.tensor("output"), reference)?;
@@ -51,12 +48,41 @@ fn compare_edits<M: OfOne>(model: &M, x: &Tensor, golden: &Golden, edits: &[Edit
     Ok(())
 }
 
-/// Compares gradients with the references `grad.NAME`, one a name.
-fn compare_gradients(names: &BTreeSet<&str>, gradients: &[Tensor], golden: &Golden) -> Result<()> {
-    assert_eq!(gradients.len(), names.len());
-    for (name, gradient) in names.iter().zip(gradients) {
-        let error = relative_error(gradient, golden.tensor(&format!("grad.{name}")))?;
-        assert!(error <= TOLERANCE, "gradient at `{name}`: largest error {error:.1e} of {TOLERANCE:.0e} allowed");
+/// What is recorded and then changed is what is changed at once, bit for bit.
+fn compare_replays<M>(model: &M, golden: &Golden, edits: &[Edit<M::Sites>]) -> Result<()>
+where
+    M: Original + for<'r> Stateless<'r>,
+{
+    let recording = Model::run(model).on(M::args(golden)).record()?;
+    for Edit { at, to, .. } in edits {
+        let replayed = recording.replay().edit(at, to).on(M::args(golden)).forward()?;
+        assert_same(&replayed, &Model::run(model).edit(at, to).on(M::args(golden)).forward()?);
+    }
+    Ok(())
+}
+
+/// The gradients of the references' loss, which is the sum of the squares of the output, with respect to the taps that
+/// `tap` names for the modules of the references.
+fn compare_gradients<M: Original>(
+    model: &M,
+    golden: &Golden,
+    output: fn(M::Sites) -> Site<Tensor>,
+    tap: fn(&str) -> String,
+) -> Result<()> {
+    let (modules, sites) = (golden.names("grad."), Model::sites(model));
+    let taps = modules.iter().map(|module| sites.find(&tap(module))).collect::<Result<Vec<_>>>()?;
+    let loss = Model::run(model).loss(output, sum_of_squares);
+    let all = loss.on(M::args(golden)).gradients(|_| taps.clone())?;
+    assert!(relative_error(&all.loss, &sum_of_squares(golden.tensor("output"))?)? <= TOLERANCE);
+    assert_eq!(all.gradients.len(), modules.len());
+    for ((module, &tap), (value, gradient)) in modules.iter().zip(&taps).zip(all.values.iter().zip(&all.gradients)) {
+        assert!(max_error(value, golden.tensor(&format!("module.{module}")))? <= TOLERANCE, "`{module}`");
+        // One by one too, so that none leans on another's being asked for.
+        let single = loss.on(M::args(golden)).gradients(|_| tap)?.gradients;
+        for gradient in [gradient, &single] {
+            let error = relative_error(gradient, golden.tensor(&format!("grad.{module}")))?;
+            assert!(error <= TOLERANCE, "gradient at `{module}`: largest error {error:.1e} of {TOLERANCE:.0e} allowed");
+        }
     }
     Ok(())
 }

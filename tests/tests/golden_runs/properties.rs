@@ -3,17 +3,15 @@
 use candle_core::{Result, Tensor};
 use taper::Model;
 use taper_tests::fixtures::assert_same;
-use taper_tests::originals;
+use taper_tests::originals::{self, Original};
 use taper_tests::parity::{Golden, max_error};
 
-use super::OfOne;
-
 /// Putting back at a tap what was there changes no bit of the output, at each tap in turn.
-fn put_back<M: OfOne>(model: &M, x: &Tensor) -> Result<()> {
-    let (plain, _) = Model::forward_with_taps(model, (x,))?;
+fn put_back<M: Original>(model: &M, golden: &Golden) -> Result<()> {
+    let (plain, _) = Model::forward_with_taps(model, M::args(golden))?;
     let (sites, mut reached) = (Model::sites(model), 0);
     for tap in sites.iter() {
-        let values = Model::capture(model, (x,), |_| tap.clone())?;
+        let values = Model::capture(model, M::args(golden), |_| tap.clone())?;
         let edited = Model::run(model).edit(|_| tap.clone(), |value| Ok(value.clone()));
         let replaced = Model::run(model).replace(|_| tap.clone(), &values);
         // What the model has not, no run reaches.
@@ -21,8 +19,8 @@ fn put_back<M: OfOne>(model: &M, x: &Tensor) -> Result<()> {
             true => (edited.if_reached(), replaced.if_reached()),
             false => (edited, replaced),
         };
-        assert_same(&edited.on((x,)).forward()?, &plain);
-        assert_same(&replaced.on((x,)).forward()?, &plain);
+        assert_same(&edited.on(M::args(golden)).forward()?, &plain);
+        assert_same(&replaced.on(M::args(golden)).forward()?, &plain);
         reached += values.len();
     }
     assert!(reached > 30, "{reached} taps are no model");
@@ -31,13 +29,13 @@ fn put_back<M: OfOne>(model: &M, x: &Tensor) -> Result<()> {
 
 /// An edit of the first row of the batch, at each tap in turn, leaves the other rows of the output as they are, bit for
 /// bit; and somewhere it changes the first.
-fn rows<M: OfOne>(model: &M, x: &Tensor) -> Result<()> {
-    let batch = x.dim(0)?;
+fn rows<M: Original>(model: &M, golden: &Golden) -> Result<()> {
+    let batch = golden.tensor("output").dim(0)?;
     let rest = |value: &Tensor| value.narrow(0, 1, batch - 1)?.contiguous();
-    let (plain, _) = Model::forward_with_taps(model, (x,))?;
+    let (plain, _) = Model::forward_with_taps(model, M::args(golden))?;
     let mut changed = 0;
     for tap in Model::sites(model).iter() {
-        let values = Model::capture(model, (x,), |_| tap.clone())?;
+        let values = Model::capture(model, M::args(golden), |_| tap.clone())?;
         // Nothing there, or something that has no row for each of the batch.
         if values.first().is_none_or(|value| value.dims()[0] != batch) {
             continue;
@@ -46,7 +44,7 @@ fn rows<M: OfOne>(model: &M, x: &Tensor) -> Result<()> {
             let first = (value.narrow(0, 0, 1)? * 1.5)?;
             Tensor::cat(&[&first, &value.narrow(0, 1, batch - 1)?], 0)
         };
-        let edited = Model::run(model).edit(|_| tap.clone(), first_row).on((x,)).forward()?;
+        let edited = Model::run(model).edit(|_| tap.clone(), first_row).on(M::args(golden)).forward()?;
         assert_same(&rest(&edited)?, &rest(&plain)?);
         changed += usize::from(max_error(&edited, &plain)? > 1e-3);
     }
@@ -60,15 +58,15 @@ fn bits(value: &Tensor) -> Result<Vec<u32>> {
 
 /// An edit at `edited` leaves every tap that `before` matches as it is, bit for bit, and reaches every one that `after`
 /// matches.
-fn in_order<M: OfOne>(model: &M, x: &Tensor, edited: &str, before: &[String], after: &[String]) -> Result<()> {
+fn in_order<M: Original>(model: &M, golden: &Golden, edited: &str, before: &[String], after: &[String]) -> Result<()> {
     let sites = Model::sites(model);
     let site = sites.find(edited)?;
     // No norm takes it back, as it would a factor or a shift.
     let run = Model::run(model).edit(|_| site, Tensor::sin);
     let both = |pattern: &str| -> Result<Vec<(String, Tensor, Tensor)>> {
         let taps = sites.matching_any(pattern)?;
-        let plain = Model::capture(model, (x,), |_| taps.clone())?;
-        let changed = run.on((x,)).capture(|_| taps.clone())?;
+        let plain = Model::capture(model, M::args(golden), |_| taps.clone())?;
+        let changed = run.on(M::args(golden)).capture(|_| taps.clone())?;
         // What lies in the downsampling of a block that has none has no value.
         let values = taps.iter().zip(plain.into_iter().zip(changed)).flat_map(|(tap, (plain, changed))| {
             assert_eq!(plain.len(), changed.len(), "{}", tap.name());
@@ -92,23 +90,23 @@ fn in_order<M: OfOne>(model: &M, x: &Tensor, edited: &str, before: &[String], af
 #[test]
 fn what_is_put_back_changes_no_bit() -> Result<()> {
     let golden = Golden::open("gpt2")?;
-    put_back(&originals::gpt2(&golden)?, golden.tensor("input.input_ids"))?;
+    put_back(&originals::gpt2(&golden)?, &golden)?;
     let golden = Golden::open("resnet")?;
-    put_back(&originals::resnet(&golden)?, golden.tensor("input.x"))
+    put_back(&originals::resnet(&golden)?, &golden)
 }
 
 #[test]
 fn rows_that_an_edit_leaves_alone_keep_their_bits() -> Result<()> {
     let golden = Golden::open("gpt2")?;
-    rows(&originals::gpt2(&golden)?, golden.tensor("input.input_ids"))?;
+    rows(&originals::gpt2(&golden)?, &golden)?;
     let golden = Golden::open("resnet")?;
-    rows(&originals::resnet(&golden)?, golden.tensor("input.x"))
+    rows(&originals::resnet(&golden)?, &golden)
 }
 
 #[test]
 fn what_comes_before_an_edit_keeps_its_bits_in_gpt2() -> Result<()> {
     let golden = Golden::open("gpt2")?;
-    let (model, ids) = (originals::gpt2(&golden)?, golden.tensor("input.input_ids"));
+    let model = originals::gpt2(&golden)?;
     let blocks = model.blocks.len();
     for k in 0..blocks {
         let mut before = ["wte", "wpe", "embed"].map(str::to_owned).to_vec();
@@ -116,7 +114,7 @@ fn what_comes_before_an_edit_keeps_its_bits_in_gpt2() -> Result<()> {
         before.extend(["ln_1", "attn.**", "after_attn", "ln_2", "mlp.**"].map(|part| format!("blocks.{k}.{part}")));
         let mut after: Vec<_> = (k + 1..blocks).map(|i| format!("blocks.{i}.**")).collect();
         after.extend(["ln_f", "lm_head", "output"].map(str::to_owned));
-        in_order(&model, ids, &format!("blocks.{k}.output"), &before, &after)?;
+        in_order(&model, &golden, &format!("blocks.{k}.output"), &before, &after)?;
     }
     Ok(())
 }
@@ -124,7 +122,7 @@ fn what_comes_before_an_edit_keeps_its_bits_in_gpt2() -> Result<()> {
 #[test]
 fn what_comes_before_an_edit_keeps_its_bits_in_resnet() -> Result<()> {
     let golden = Golden::open("resnet")?;
-    let (model, images) = (originals::resnet(&golden)?, golden.tensor("input.x"));
+    let model = originals::resnet(&golden)?;
     for k in 1..=4 {
         let mut before = ["conv1", "bn1", "relu", "maxpool"].map(str::to_owned).to_vec();
         before.extend((1..k).map(|i| format!("layer{i}.**")));
@@ -132,7 +130,7 @@ fn what_comes_before_an_edit_keeps_its_bits_in_resnet() -> Result<()> {
         let mut after: Vec<_> = (k + 1..=4).map(|i| format!("layer{i}.**")).collect();
         after.extend(["sum", "output"].map(|part| format!("layer{k}.0.{part}")));
         after.extend(["avgpool", "fc", "output"].map(str::to_owned));
-        in_order(&model, images, &format!("layer{k}.0.bn2"), &before, &after)?;
+        in_order(&model, &golden, &format!("layer{k}.0.bn2"), &before, &after)?;
     }
     Ok(())
 }

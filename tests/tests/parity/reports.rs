@@ -104,7 +104,7 @@ fn other_shapes_diverge() -> Result<()> {
         assert_eq!((first.tap.as_str(), first.difference.as_ref()), ("up", None));
         let text = report.to_string();
         assert!(
-            text.contains(&dims) && text.contains("`up` is the first of 2 taps to diverge: it is [1, 2]"),
+            text.contains(&dims) && text.contains("`up` is the first of 2 taps to diverge (1 does): it is [1, 2]"),
             "{text}"
         );
     }

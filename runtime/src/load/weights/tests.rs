@@ -259,5 +259,5 @@ fn a_file_that_is_not_whole_is_named() {
         contains(&load(&whole), &["torn.safetensors"]);
     }
     let text = message(Weights::safetensors([] as [&str; 0], DType::F32, &Device::Cpu));
-    contains(&text, &["no safetensors file"]);
+    contains(&text, &["no file of weights"]);
 }

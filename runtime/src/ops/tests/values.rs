@@ -4,6 +4,9 @@ const DTYPES: [DType; 4] = [DType::F32, DType::F64, DType::F16, DType::BF16];
 
 /// The same numbers, not at the start of their memory.
 fn at_an_offset(x: &Tensor) -> Result<Tensor> {
+    if x.rank() == 0 {
+        return at_an_offset(&x.reshape(1)?)?.squeeze(0);
+    }
     let shifted = Tensor::cat(&[&x.zeros_like()?, x], 0)?.narrow(0, x.dim(0)?, x.dim(0)?)?;
     assert!(shifted.is_contiguous() && shifted.layout().start_offset() > 0);
     Ok(shifted)
@@ -29,21 +32,41 @@ fn expected(case: &Case, inputs: &[Tensor]) -> Result<Tensor> {
     }
 }
 
+/// candle's on the same numbers: its bits, or, where they are not the same, nearly those of its double precision.
+#[track_caller]
+fn assert_candles(case: &Case, actual: &Tensor, inputs: &[Tensor], what: &str) -> Result<()> {
+    let dtype = inputs[0].dtype();
+    let tolerance = match dtype {
+        _ if case.same => 0.,
+        DType::F32 => 4e-7,
+        DType::F16 => 6e-4,
+        DType::BF16 => 4e-3,
+        _ => 0.,
+    };
+    if tolerance == 0. {
+        assert_same(actual, &expected(case, inputs)?, what);
+        return Ok(());
+    }
+    assert_eq!(actual.dtype(), dtype, "{what}");
+    let exact = inputs.iter().map(|input| input.to_dtype(DType::F64)).collect::<Result<Vec<_>>>()?;
+    assert_close(actual, &expected(case, &exact)?, tolerance, what);
+    Ok(())
+}
+
 #[test]
-fn are_candles_bit_for_bit_tracked_or_not() -> Result<()> {
+fn are_candles_tracked_or_not() -> Result<()> {
     for case in cases() {
         for dtype in DTYPES {
             let inputs = case.inputs(dtype)?;
             let what = format!("{} of {:?} in {dtype:?}", case.name, inputs[0].shape());
             let shifted = inputs.iter().map(at_an_offset).collect::<Result<Vec<_>>>()?;
             for inputs in [inputs, shifted] {
-                let expected = expected(&case, &inputs)?;
                 let plain = (case.ours)(&inputs)?;
                 assert!(!plain.track_op());
-                assert_same(&plain, &expected, &what);
+                assert_candles(&case, &plain, &inputs, &what)?;
                 let tracked = (case.ours)(&tracked_alike(&inputs)?)?;
                 assert!(tracked.track_op() && tracked.is_contiguous());
-                assert_same(&tracked, &expected, &what);
+                assert_same(&tracked, &plain, &what);
             }
         }
     }
@@ -86,6 +109,7 @@ fn of_no_rows_are_empty_with_a_gradient() -> Result<()> {
     let mut cases = vec![Case::softmax((0, 3)), Case::layer_norm((0, 3)), Case::rms_norm((2, 0, 3))];
     cases.extend([Case::rope((0, 2, 3, 4), (3, 2)), Case::rope_i((2, 0, 3, 4), (5, 2))]);
     cases.push(Case::rope((2, 0, 3, 4), (2, 3, 2)));
+    cases.extend(ELEMENTWISE.map(|(name, ops)| Case::elementwise(name, ops, (0, 3))));
     for case in cases {
         let inputs = case.inputs(DType::F32)?;
         assert_same(&(case.ours)(&inputs)?, &(case.fused)(&inputs)?, case.name);

@@ -1,0 +1,93 @@
+//! What decoders have in common, so that a logit lens or a search for heads is written once for all of them.
+
+use candle_core::{Error, Result, Tensor};
+use taper::{Model, Site};
+
+use crate::past::Past;
+
+/// A stack of blocks over a stream of tokens, with a head that gives the logits of the token after each.
+///
+/// ```
+/// use candle_core::{Result, Tensor};
+/// use taper::Model;
+/// use taper_models::Decoder;
+///
+/// /// The logits that each block's stream would have if it were the last: [block][batch, token, vocabulary].
+/// fn logit_lens<D: Decoder<Source = ()>>(model: &D, ids: &Tensor) -> Result<Vec<Tensor>> {
+///     let streams = Model::capture(model, D::args(ids, &(), None), |t| D::streams(&t))?;
+///     streams.iter().map(|stream| model.unembed(stream)).collect()
+/// }
+/// ```
+pub trait Decoder: Model<Output = Tensor, Error = Error> {
+    /// What it reads beside the tokens: `()` for a language model, what an encoder made for a decoder with
+    /// cross-attention.
+    type Source;
+
+    /// The arguments of its `forward`. `ids`: [batch, token].
+    fn args<'a>(ids: &'a Tensor, source: &'a Self::Source, past: Option<&'a Past>) -> Self::Args<'a>;
+
+    /// The stream before the first block: [batch, token, channel].
+    fn embed(sites: &Self::Sites) -> Site<Tensor>;
+
+    /// The stream after each block: [batch, token, channel].
+    fn streams(sites: &Self::Sites) -> Vec<Site<Tensor>>;
+
+    /// What each block's self-attention reads of each token, after the softmax: [batch, head, query, key].
+    fn patterns(sites: &Self::Sites) -> Vec<Site<Tensor>>;
+
+    /// The keys and values of each block's self-attention, those of the past with them, of which the next [`Past`] is made:
+    /// each [batch, key head, token, channel of the head].
+    fn keys_values(sites: &Self::Sites) -> Vec<(Site<Tensor>, Site<Tensor>)>;
+
+    /// The logits, which `forward` returns: [batch, token, vocabulary].
+    fn logits(sites: &Self::Sites) -> Site<Tensor>;
+
+    /// The logits of a stream: the last norm and the head. `stream`: [batch, token, channel], to [batch, token,
+    /// vocabulary].
+    ///
+    /// # Errors
+    /// A stream of another width.
+    fn unembed(&self, stream: &Tensor) -> Result<Tensor>;
+}
+
+/// The trait of a language model whose fields are named as they are in all of them.
+macro_rules! language_model {
+    ($model:ident, $sites:ident) => {
+        impl $crate::Decoder for $model {
+            type Source = ();
+
+            fn args<'a>(
+                ids: &'a Tensor,
+                _: &'a (),
+                past: Option<&'a $crate::Past>,
+            ) -> (&'a Tensor, Option<&'a $crate::Past>) {
+                (ids, past)
+            }
+
+            fn embed(sites: &$sites) -> taper::Site<Tensor> {
+                sites.embed
+            }
+
+            fn streams(sites: &$sites) -> Vec<taper::Site<Tensor>> {
+                sites.blocks.iter().map(|block| block.output).collect()
+            }
+
+            fn patterns(sites: &$sites) -> Vec<taper::Site<Tensor>> {
+                sites.blocks.iter().map(|block| block.attn.pattern).collect()
+            }
+
+            fn keys_values(sites: &$sites) -> Vec<(taper::Site<Tensor>, taper::Site<Tensor>)> {
+                sites.blocks.iter().map(|block| (block.attn.keys, block.attn.values)).collect()
+            }
+
+            fn logits(sites: &$sites) -> taper::Site<Tensor> {
+                sites.output
+            }
+
+            fn unembed(&self, stream: &Tensor) -> Result<Tensor> {
+                $model::unembed(self, stream)
+            }
+        }
+    };
+}
+pub(crate) use language_model;

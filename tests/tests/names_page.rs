@@ -1,0 +1,49 @@
+//! The page that maps taps to Hugging Face's modules: both sides of every row are there, and have the same value.
+
+use candle_core::Result;
+use taper::Model;
+use taper_tests::originals::{self, Original};
+use taper_tests::parity::{Golden, TOLERANCE, max_error};
+
+const PAGE: &str = include_str!("../../models/docs/names.md");
+
+/// The rows of a section, as (tap, module), `N` standing for a number.
+fn rows(section: &str) -> Vec<(&'static str, &'static str)> {
+    let (_, text) = PAGE.split_once(&format!("\n## {section}\n")).unwrap_or_else(|| panic!("no section `{section}`"));
+    let text = text.split("\n#").next().unwrap_or(text);
+    let cells = |line: &'static str| {
+        let mut cells = line.trim_matches('|').split('|').map(|cell| cell.trim().trim_matches('`'));
+        Some((cells.next()?, cells.next()?))
+    };
+    // The head of the table and the line below it are no rows.
+    let rows: Vec<_> = text.lines().filter(|line| line.starts_with('|')).skip(2).filter_map(cells).collect();
+    assert!(!rows.is_empty(), "no rows in `{section}`");
+    rows
+}
+
+/// Compares every row with the references, for each number that the model has.
+fn compare<M: Original>(section: &str, model: &M, golden: &Golden) -> Result<()> {
+    let sites = Model::sites(model);
+    for (tap, module) in rows(section) {
+        let of =
+            |n: usize| (tap.replace('N', &n.to_string()), format!("module.{}", module.replace('N', &n.to_string())));
+        let pairs: Vec<_> = match tap.contains(".N.") {
+            true => (0..).map(of).take_while(|(tap, _)| sites.find_any(tap).is_ok()).collect(),
+            false => vec![of(0)],
+        };
+        assert!(!pairs.is_empty(), "the model has no `{tap}`");
+        for (tap, module) in pairs {
+            let site = sites.find(&tap)?;
+            let value = Model::capture(model, M::args(golden), |_| site)?;
+            let error = max_error(&value, golden.tensor(&module))?;
+            assert!(error <= TOLERANCE, "`{tap}` is not `{module}`: {error:.1e}");
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn gpt2() -> Result<()> {
+    let golden = Golden::open("gpt2")?;
+    compare("GPT-2", &originals::gpt2(&golden)?, &golden)
+}
