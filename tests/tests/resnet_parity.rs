@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use candle_core::{DType, Device, Result, Tensor, safetensors};
 use taper::Weights;
 use taper::parity::{Parity, Reference, Report, TOLERANCE};
+use taper_models::Pretrained;
 use taper_models::pretrained::read_config;
 use taper_models::resnet::{BasicBlock, BasicBlockTaps, Config, Downsample, DownsampleTaps, ResNet};
 use taper_tests::fixtures::assert_same;
