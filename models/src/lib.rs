@@ -5,6 +5,7 @@ pub mod decoder;
 pub mod generate;
 pub mod gpt2;
 pub mod llama;
+pub mod neox;
 pub mod past;
 #[doc = include_str!("../docs/names.md")]
 pub mod names {}

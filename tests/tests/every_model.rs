@@ -2,7 +2,7 @@
 
 use candle_core::Result;
 use taper::check::{Report, Verdict};
-use taper_tests::originals::{self, LLAMAS};
+use taper_tests::originals::{self, LLAMAS, NEOXES};
 use taper_tests::parity::Golden;
 
 /// Nothing is wrong, and hardly anything could not be told.
@@ -30,6 +30,15 @@ fn llamas() -> Result<()> {
     for reference in LLAMAS {
         let golden = Golden::open(reference)?;
         sound(taper::check(&originals::llama(&golden)?, (golden.tensor("input.input_ids"), None)));
+    }
+    Ok(())
+}
+
+#[test]
+fn neoxes() -> Result<()> {
+    for reference in NEOXES {
+        let golden = Golden::open(reference)?;
+        sound(taper::check(&originals::neox(&golden)?, (golden.tensor("input.input_ids"), None)));
     }
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 mod gpt2;
 mod llama;
+mod neox;
 mod properties;
 mod resnet;
 
