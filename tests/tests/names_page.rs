@@ -2,7 +2,7 @@
 
 use candle_core::Result;
 use taper::Model;
-use taper_tests::originals::{self, Original};
+use taper_tests::originals::{self, LLAMAS, NEOXES, Original};
 use taper_tests::parity::{Golden, TOLERANCE, max_error};
 
 const PAGE: &str = include_str!("../../models/docs/names.md");
@@ -33,9 +33,10 @@ fn compare<M: Original>(section: &str, model: &M, golden: &Golden) -> Result<()>
         };
         assert!(!pairs.is_empty(), "the model has no `{tap}`");
         for (tap, module) in pairs {
-            let site = sites.find(&tap)?;
-            let value = Model::capture(model, M::args(golden), |_| site)?;
-            let error = max_error(&value, golden.tensor(&module))?;
+            let site = sites.find_any(&tap)?;
+            let values = Model::capture(model, M::args(golden), |_| site)?;
+            assert_eq!(values.len(), 1, "the model has no `{tap}`");
+            let error = max_error(&values[0], golden.tensor(&module))?;
             assert!(error <= TOLERANCE, "`{tap}` is not `{module}`: {error:.1e}");
         }
     }
@@ -46,4 +47,26 @@ fn compare<M: Original>(section: &str, model: &M, golden: &Golden) -> Result<()>
 fn gpt2() -> Result<()> {
     let golden = Golden::open("gpt2")?;
     compare("GPT-2", &originals::gpt2(&golden)?, &golden)
+}
+
+#[test]
+fn llamas() -> Result<()> {
+    for reference in LLAMAS.into_iter().filter(|&reference| reference != "gemma2") {
+        let golden = Golden::open(reference)?;
+        compare("Llama, Mistral, Qwen2, Qwen3, Gemma", &originals::llama(&golden)?, &golden)?;
+    }
+    for (section, reference) in [("Qwen3", "qwen3"), ("Gemma 2", "gemma2")] {
+        let golden = Golden::open(reference)?;
+        compare(section, &originals::llama(&golden)?, &golden)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn neoxes() -> Result<()> {
+    for reference in NEOXES {
+        let golden = Golden::open(reference)?;
+        compare("GPT-NeoX", &originals::neox(&golden)?, &golden)?;
+    }
+    Ok(())
 }
