@@ -7,6 +7,7 @@ mod config;
 pub mod decoder;
 pub mod generate;
 pub mod gpt2;
+pub mod llama;
 pub mod mobilenet_v2;
 pub mod past;
 #[doc = include_str!("../docs/names.md")]

@@ -4,6 +4,7 @@ use candle_core::{DType, Device, Error, Result, Tensor};
 use taper::{Model, Weights};
 use taper_models::clip::Clip;
 use taper_models::gpt2::Gpt2;
+use taper_models::llama::Llama;
 use taper_models::mobilenet_v2::MobileNetV2;
 use taper_models::pretrained::{Pretrained, read_config};
 use taper_models::resnet::{BasicBlock, Block, ResNet};
@@ -18,6 +19,12 @@ pub trait Original: Model<Output = Tensor, Error = Error> {
 }
 
 impl Original for Gpt2 {
+    fn args(golden: &Golden) -> Self::Args<'_> {
+        (golden.tensor("input.input_ids"), None)
+    }
+}
+
+impl Original for Llama {
     fn args(golden: &Golden) -> Self::Args<'_> {
         (golden.tensor("input.input_ids"), None)
     }
@@ -70,6 +77,27 @@ pub fn pretrained<M: Pretrained>(golden: &Golden, change: impl FnOnce(&mut M::Co
 /// The model of the reference `gpt2`.
 pub fn gpt2(golden: &Golden) -> Result<Gpt2> {
     Gpt2::from_weights(weights(golden)?, &read_config(golden.file("config.json"))?)
+}
+
+/// The references of the Llama family.
+pub const LLAMAS: [&str; 12] = [
+    "llama",
+    "llama_tied",
+    "llama_heads",
+    "llama_multi_query",
+    "llama_rope_linear",
+    "llama_rope_llama3",
+    "mistral",
+    "qwen2",
+    "qwen2_window",
+    "qwen3",
+    "gemma",
+    "gemma2",
+];
+
+/// The model of one of [`LLAMAS`].
+pub fn llama(golden: &Golden) -> Result<Llama> {
+    Llama::from_weights(weights(golden)?, &read_config(golden.file("config.json"))?)
 }
 
 /// The model of the reference `resnet`.

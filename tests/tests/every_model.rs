@@ -5,7 +5,7 @@ use taper::check::{Report, Verdict};
 use taper_models::clip::Clip;
 use taper_models::mobilenet_v2::MobileNetV2;
 use taper_models::vit::VitClassifier;
-use taper_tests::originals;
+use taper_tests::originals::{self, LLAMAS};
 use taper_tests::parity::Golden;
 
 /// Nothing is wrong, and hardly anything could not be told.
@@ -25,6 +25,15 @@ fn sound(report: Result<Report>) {
 fn gpt2() -> Result<()> {
     let golden = Golden::open("gpt2")?;
     sound(taper::check(&originals::gpt2(&golden)?, (golden.tensor("input.input_ids"), None)));
+    Ok(())
+}
+
+#[test]
+fn llamas() -> Result<()> {
+    for reference in LLAMAS {
+        let golden = Golden::open(reference)?;
+        sound(taper::check(&originals::llama(&golden)?, (golden.tensor("input.input_ids"), None)));
+    }
     Ok(())
 }
 

@@ -2,6 +2,10 @@
 
 use candle_core::Result;
 use taper::Model;
+use taper_models::clip::Clip;
+use taper_models::mobilenet_v2::MobileNetV2;
+use taper_models::resnet::{Bottleneck, ResNet};
+use taper_models::vit::VitClassifier;
 use taper_tests::originals::{self, Original};
 use taper_tests::parity::{Golden, TOLERANCE, max_error};
 
@@ -33,9 +37,10 @@ fn compare<M: Original>(section: &str, model: &M, golden: &Golden) -> Result<()>
         };
         assert!(!pairs.is_empty(), "the model has no `{tap}`");
         for (tap, module) in pairs {
-            let site = sites.find(&tap)?;
+            let site = sites.find_any(&tap)?;
             let value = Model::capture(model, M::args(golden), |_| site)?;
-            let error = max_error(&value, golden.tensor(&module))?;
+            let [value] = &value[..] else { panic!("`{tap}` is not one value") };
+            let error = max_error(value, golden.tensor(&module))?;
             assert!(error <= TOLERANCE, "`{tap}` is not `{module}`: {error:.1e}");
         }
     }
@@ -46,4 +51,28 @@ fn compare<M: Original>(section: &str, model: &M, golden: &Golden) -> Result<()>
 fn gpt2() -> Result<()> {
     let golden = Golden::open("gpt2")?;
     compare("GPT-2", &originals::gpt2(&golden)?, &golden)
+}
+
+#[test]
+fn vit() -> Result<()> {
+    let golden = Golden::open("vit")?;
+    compare("ViT", &originals::pretrained::<VitClassifier>(&golden, |_| ())?, &golden)
+}
+
+#[test]
+fn clip() -> Result<()> {
+    let golden = Golden::open("clip")?;
+    compare("CLIP", &originals::pretrained::<Clip>(&golden, |_| ())?, &golden)
+}
+
+#[test]
+fn resnet() -> Result<()> {
+    let golden = Golden::open("resnet_bottleneck")?;
+    compare("ResNet", &originals::pretrained::<ResNet<Bottleneck>>(&golden, |_| ())?, &golden)
+}
+
+#[test]
+fn mobilenet_v2() -> Result<()> {
+    let golden = Golden::open("mobilenet_v2")?;
+    compare("MobileNetV2", &originals::pretrained::<MobileNetV2>(&golden, |_| ())?, &golden)
 }
