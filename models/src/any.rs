@@ -127,6 +127,10 @@ macro_rules! architectures {
 architectures! {
     /// GPT-2.
     Gpt2(crate::gpt2::Gpt2) decoder;
+    /// BERT or RoBERTa.
+    Bert(crate::bert::Bert) other;
+    /// Llama and its relatives.
+    Llama(crate::llama::Llama) decoder;
     /// ViT with a classifier.
     VitClassifier(crate::vit::VitClassifier) other;
     /// ViT without one.
@@ -145,7 +149,7 @@ impl Architecture {
     /// # Errors
     /// A file that can't be read, and one of no architecture of this crate.
     pub fn of(folder: impl AsRef<Path>) -> Result<Self> {
-        let config = Json::read(folder.as_ref().join("config.json"))?;
+        let mut config = Json::read(folder.as_ref().join("config.json"))?;
         let supported = || LOADERS.iter().flat_map(|loader| loader.model_types.iter().copied());
         let found = match (config.model_type()?, config.class()) {
             (Some(model_type), _) => supported().find(|name| *name == model_type),
@@ -163,7 +167,10 @@ impl Architecture {
             }
         };
         match found {
-            Some(model_type) => Ok(Self { config, model_type }),
+            Some(model_type) => {
+                config.set_model_type(model_type);
+                Ok(Self { config, model_type })
+            }
             None => Err(unknown(&config, &supported().collect::<Vec<_>>())?),
         }
     }

@@ -23,7 +23,7 @@ use taper::{Model, Weights, forward};
 
 use crate::decoder::language_model;
 use crate::past::{self, KeysValues, Past};
-use crate::pretrained::Pretrained;
+use crate::pretrained::{Pretrained, checkpoint_names};
 use crate::shared::{Activation, Rotary, causal_mask, merge_heads, rotate, unembedding};
 
 pub use config::Config;
@@ -290,9 +290,8 @@ impl Pretrained for Llama {
     /// Beside what [`load`](Self::load) asks for there may be what some of these files have and the model does not need:
     /// the rotary frequencies, and a copy of the tied head. Names may lack `model.`.
     fn from_weights(weights: Weights, config: &Config) -> Result<Self> {
-        let weights = if weights.contains("embed_tokens.weight") { weights.prefixed("model") } else { weights };
         let tied = config.tie_word_embeddings;
-        weights
+        checkpoint_names(weights, "model")
             .allow_unused(move |name| name.ends_with("rotary_emb.inv_freq") || (tied && name == "lm_head.weight"))
             .load(|vb| Self::load(vb, config))
     }

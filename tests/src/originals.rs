@@ -2,6 +2,7 @@
 
 use candle_core::{DType, Device, Error, Result, Tensor};
 use taper::{Model, Weights};
+use taper_models::bert::Bert;
 use taper_models::clip::Clip;
 use taper_models::gpt2::Gpt2;
 use taper_models::llama::Llama;
@@ -27,6 +28,12 @@ impl Original for Gpt2 {
 impl Original for Llama {
     fn args(golden: &Golden) -> Self::Args<'_> {
         (golden.tensor("input.input_ids"), None)
+    }
+}
+
+impl Original for Bert {
+    fn args(golden: &Golden) -> Self::Args<'_> {
+        (golden.tensor("input.input_ids"), golden.find("input.token_type_ids"), golden.find("input.attention_mask"))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use candle_core::Result;
 use taper::Model;
+use taper_models::bert::Bert;
 use taper_models::clip::Clip;
 use taper_models::mobilenet_v2::MobileNetV2;
 use taper_models::resnet::{Bottleneck, ResNet};
@@ -75,4 +76,13 @@ fn resnet() -> Result<()> {
 fn mobilenet_v2() -> Result<()> {
     let golden = Golden::open("mobilenet_v2")?;
     compare("MobileNetV2", &originals::pretrained::<MobileNetV2>(&golden, |_| ())?, &golden)
+}
+
+#[test]
+fn bert() -> Result<()> {
+    for reference in ["bert", "roberta"] {
+        let golden = Golden::open(reference)?;
+        compare("BERT and RoBERTa", &originals::pretrained::<Bert>(&golden, |_| ())?, &golden)?;
+    }
+    Ok(())
 }

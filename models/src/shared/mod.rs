@@ -13,6 +13,6 @@ pub use rotary::{Rotary, RotaryScaling};
 
 pub(crate) use head::unembedding;
 pub(crate) use heads::{head_width, merge_heads, split_heads};
-pub(crate) use mask::causal_mask;
+pub(crate) use mask::{causal_mask, is_padding, padding_mask};
 pub(crate) use patches::{Patches, as_tokens, height_and_width, with_class};
 pub(crate) use rotary::{RotaryFields, rotate};

@@ -1,5 +1,6 @@
 //! Changed and differentiated runs of real models against PyTorch's, and what every run of one promises.
 
+mod bert;
 mod clip;
 mod gpt2;
 mod llama;
