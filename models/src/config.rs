@@ -31,6 +31,10 @@ impl Json {
         Ok(Self { path, fields })
     }
 
+    pub(crate) fn fields(&self) -> &Map<String, Value> {
+        &self.fields
+    }
+
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }

@@ -4,6 +4,7 @@ use candle_core::Result;
 use taper::Model;
 use taper_models::bert::Bert;
 use taper_models::clip::Clip;
+use taper_models::mobilenet_v2::MobileNetV2;
 use taper_models::vit::VitClassifier;
 use taper_tests::originals::{self, LLAMAS, NEOXES, Original};
 use taper_tests::parity::{Golden, TOLERANCE, max_error};
@@ -108,4 +109,10 @@ fn clip() -> Result<()> {
 fn resnet() -> Result<()> {
     let golden = Golden::open("resnet")?;
     compare("ResNet", &originals::resnet(&golden)?, &golden)
+}
+
+#[test]
+fn mobilenet_v2() -> Result<()> {
+    let golden = Golden::open("mobilenet_v2")?;
+    compare("MobileNetV2", &originals::pretrained::<MobileNetV2>(&golden, |_| ())?, &golden)
 }
