@@ -26,8 +26,8 @@ fn load(name: &str, file: &str) -> Result<Run> {
             let model = weights.load(|vb| gpt2::Gpt2::load(vb, &config))?;
             let input = input.to_dtype(DType::U32)?;
             Box::new(move |taps| match taps {
-                true => model.forward_with_taps(&input).map(|(y, _)| y),
-                false => model.forward(&input),
+                true => model.forward_with_taps(&input, None).map(|(y, _)| y),
+                false => model.forward(&input, None),
             })
         }
         "resnet50" => {

@@ -116,6 +116,10 @@ macro_rules! architectures {
 architectures! {
     /// GPT-2.
     Gpt2(crate::gpt2::Gpt2) decoder;
+    /// BERT or RoBERTa.
+    Bert(crate::bert::Bert) other;
+    /// Llama and its relatives.
+    Llama(crate::llama::Llama) decoder;
 }
 
 impl Architecture {
@@ -124,7 +128,7 @@ impl Architecture {
     /// # Errors
     /// A file that can't be read, and one of no architecture of this crate.
     pub fn of(folder: impl AsRef<Path>) -> Result<Self> {
-        let config = Json::read(folder.as_ref().join("config.json"))?;
+        let mut config = Json::read(folder.as_ref().join("config.json"))?;
         let supported = || LOADERS.iter().flat_map(|(model_types, load)| model_types.iter().map(|name| (*name, *load)));
         let found = match (config.model_type()?, config.class()) {
             (Some(model_type), _) => supported().find(|(name, _)| *name == model_type),
@@ -142,7 +146,10 @@ impl Architecture {
             }
         };
         match found {
-            Some((model_type, load)) => Ok(Self { config, load, model_type }),
+            Some((model_type, load)) => {
+                config.set_model_type(model_type);
+                Ok(Self { config, load, model_type })
+            }
             None => Err(unknown(&config, &supported().map(|(name, _)| name).collect::<Vec<_>>())?),
         }
     }

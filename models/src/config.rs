@@ -44,6 +44,11 @@ impl Json {
         }
     }
 
+    /// For those who know it from elsewhere.
+    pub(crate) fn set_model_type(&mut self, model_type: &str) {
+        self.fields.insert("model_type".to_owned(), model_type.into());
+    }
+
     /// The name of the original's class, which older files have in place of `model_type`.
     pub(crate) fn class(&self) -> Option<&str> {
         self.fields.get("architectures")?.get(0)?.as_str()

@@ -15,7 +15,7 @@
 //! ```
 
 use candle_core::{Module, Result, Tensor, bail};
-use candle_nn::{Embedding, LayerNorm, Linear, VarBuilder, embedding, layer_norm, linear_no_bias};
+use candle_nn::{Embedding, LayerNorm, Linear, VarBuilder, embedding, layer_norm};
 use serde::Deserialize;
 use taper::ops::{Mask, attention_output, attention_scores, softmax_last_dim};
 use taper::{Model, Weights, forward};
@@ -23,7 +23,7 @@ use taper::{Model, Weights, forward};
 use crate::decoder::language_model;
 use crate::past::{self, KeysValues, Past};
 use crate::pretrained::{Pretrained, checkpoint_names};
-use crate::shared::{Activation, causal_mask, merge_heads, split_heads};
+use crate::shared::{Activation, causal_mask, merge_heads, split_heads, unembedding};
 
 /// The part of Hugging Face's `config.json` that the forward pass depends on.
 #[derive(Clone, Debug, Deserialize)]
@@ -218,7 +218,7 @@ pub struct Gpt2 {
     #[prefix("transformer.ln_f")]
     pub ln_f: LayerNorm,
     /// The logits: [batch, token, vocabulary].
-    #[load(expr = unembedding(wte, cfg, vb.pp("lm_head"))?)]
+    #[load(expr = unembedding(wte, cfg.tie_word_embeddings, vb.pp("lm_head"))?)]
     pub lm_head: Linear,
 }
 
@@ -284,14 +284,6 @@ fn conv1d_linear(in_dim: usize, out_dim: usize, vb: VarBuilder) -> Result<Linear
     let weight = vb.get((in_dim, out_dim), "weight")?.t()?;
     let bias = vb.get(out_dim, "bias")?;
     Ok(Linear::new(weight, Some(bias)))
-}
-
-/// The head: the token embedding's own weight, unless it has one.
-fn unembedding(wte: &Embedding, cfg: &Config, vb: VarBuilder) -> Result<Linear> {
-    if cfg.tie_word_embeddings {
-        return Ok(Linear::new(wte.embeddings().clone(), None));
-    }
-    linear_no_bias(cfg.n_embd, cfg.vocab_size, vb)
 }
 
 #[cfg(test)]

@@ -41,6 +41,16 @@ pub trait Pretrained: Sized {
         }
         from_parts(&config, Weights::folder(folder, dtype, device)?)
     }
+
+    /// The model of a repository of the Hugging Face hub, fetched into the cache if it is not there.
+    /// [`open_hub`](crate::open_hub) picks the architecture by the configuration.
+    ///
+    /// # Errors
+    /// Those of [`Repository::folder`](crate::hub::Repository::folder) and of [`from_folder`](Self::from_folder).
+    #[cfg(feature = "hub")]
+    fn from_hub(repository: impl Into<crate::hub::Repository>, dtype: DType, device: &Device) -> Result<Self> {
+        Self::from_folder(repository.into().folder()?, dtype, device)
+    }
 }
 
 /// The model of a configuration and weights. An error names the configuration's file, whose value it may be about.

@@ -53,7 +53,10 @@ mod model;
 mod names;
 mod numeric;
 pub mod ops;
+pub mod parity;
 mod pass;
+#[doc = include_str!("../docs/porting.md")]
+pub mod porting {}
 mod run;
 pub mod select;
 pub mod site;

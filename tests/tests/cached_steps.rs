@@ -4,7 +4,7 @@
 use candle_core::{DType, Device, Result, Tensor};
 use taper::{Model, NamedSite};
 use taper_models::{Decoder, Generation, Past};
-use taper_tests::originals;
+use taper_tests::originals::{self, LLAMAS, NEOXES};
 use taper_tests::parity::{Golden, max_error};
 
 /// How far a tap of a cached step may be from that of the whole pass `r`, times `1 + |r|`.
@@ -102,6 +102,31 @@ fn gpt2() -> Result<()> {
     for reference in ["gpt2_untied", "gpt2_odd", "gpt2_by_layer"] {
         let golden = Golden::open(reference)?;
         let model = originals::gpt2(&golden)?;
+        check(&model, &golden)?;
+        compare_generated(&model, &golden)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn llamas() -> Result<()> {
+    for reference in LLAMAS {
+        let golden = Golden::open(reference)?;
+        let model = originals::llama(&golden)?;
+        check(&model, &golden)?;
+        // The first of them is older than what it would be compared with.
+        if reference != "llama" {
+            compare_generated(&model, &golden)?;
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn neoxes() -> Result<()> {
+    for reference in NEOXES {
+        let golden = Golden::open(reference)?;
+        let model = originals::neox(&golden)?;
         check(&model, &golden)?;
         compare_generated(&model, &golden)?;
     }

@@ -7,6 +7,7 @@ mod weights;
 
 pub use construct::Load;
 pub use weights::Weights;
+pub(crate) use weights::{File, Holds, Kind};
 
 /// What generated loaders call.
 pub(crate) mod private {

@@ -2,8 +2,9 @@
 
 use candle_core::{Result, Tensor};
 use taper::Model;
+use taper_models::bert::Bert;
 use taper_tests::fixtures::assert_same;
-use taper_tests::originals::{self, Original};
+use taper_tests::originals::{self, LLAMAS, NEOXES, Original};
 use taper_tests::parity::{Golden, max_error};
 
 /// Putting back at a tap what was there changes no bit of the output, at each tap in turn.
@@ -91,16 +92,36 @@ fn in_order<M: Original>(model: &M, golden: &Golden, edited: &str, before: &[Str
 fn what_is_put_back_changes_no_bit() -> Result<()> {
     let golden = Golden::open("gpt2")?;
     put_back(&originals::gpt2(&golden)?, &golden)?;
+    for reference in LLAMAS {
+        let golden = Golden::open(reference)?;
+        put_back(&originals::llama(&golden)?, &golden)?;
+    }
+    for reference in NEOXES {
+        let golden = Golden::open(reference)?;
+        put_back(&originals::neox(&golden)?, &golden)?;
+    }
     let golden = Golden::open("resnet")?;
-    put_back(&originals::resnet(&golden)?, &golden)
+    put_back(&originals::resnet(&golden)?, &golden)?;
+    let golden = Golden::open("bert_types")?;
+    put_back(&originals::pretrained::<Bert>(&golden, |_| ())?, &golden)
 }
 
 #[test]
 fn rows_that_an_edit_leaves_alone_keep_their_bits() -> Result<()> {
     let golden = Golden::open("gpt2")?;
     rows(&originals::gpt2(&golden)?, &golden)?;
+    for reference in LLAMAS {
+        let golden = Golden::open(reference)?;
+        rows(&originals::llama(&golden)?, &golden)?;
+    }
+    for reference in NEOXES {
+        let golden = Golden::open(reference)?;
+        rows(&originals::neox(&golden)?, &golden)?;
+    }
     let golden = Golden::open("resnet")?;
-    rows(&originals::resnet(&golden)?, &golden)
+    rows(&originals::resnet(&golden)?, &golden)?;
+    let golden = Golden::open("bert_types")?;
+    rows(&originals::pretrained::<Bert>(&golden, |_| ())?, &golden)
 }
 
 #[test]
@@ -115,6 +136,24 @@ fn what_comes_before_an_edit_keeps_its_bits_in_gpt2() -> Result<()> {
         let mut after: Vec<_> = (k + 1..blocks).map(|i| format!("blocks.{i}.**")).collect();
         after.extend(["ln_f", "lm_head", "output"].map(str::to_owned));
         in_order(&model, &golden, &format!("blocks.{k}.output"), &before, &after)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn what_comes_before_an_edit_keeps_its_bits_in_llamas() -> Result<()> {
+    for reference in LLAMAS {
+        let golden = Golden::open(reference)?;
+        let model = originals::llama(&golden)?;
+        let blocks = model.blocks.len();
+        for k in 0..blocks {
+            let mut before = ["wte", "embed", "cos", "sin"].map(str::to_owned).to_vec();
+            before.extend((0..k).map(|i| format!("blocks.{i}.**")));
+            before.extend(["ln_1", "attn.**", "after_attn", "ln_2", "mlp.**"].map(|part| format!("blocks.{k}.{part}")));
+            let mut after: Vec<_> = (k + 1..blocks).map(|i| format!("blocks.{i}.**")).collect();
+            after.extend(["ln_f", "lm_head", "output"].map(str::to_owned));
+            in_order(&model, &golden, &format!("blocks.{k}.output"), &before, &after)?;
+        }
     }
     Ok(())
 }

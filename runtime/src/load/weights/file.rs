@@ -13,21 +13,21 @@ use crate::{Error, Result};
 
 /// The kinds of files whose tensors lie in them as they lie in memory.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     Safetensors,
     PyTorch,
 }
 
-pub(super) struct File {
-    pub(super) path: PathBuf,
-    pub(super) tensors: BTreeMap<String, Located>,
+pub(crate) struct File {
+    pub(crate) path: PathBuf,
+    pub(crate) tensors: BTreeMap<String, Located>,
     bytes: Mmap,
 }
 
 /// A tensor in a file.
-pub(super) struct Located {
-    pub(super) holds: Holds,
-    pub(super) shape: Shape,
+pub(crate) struct Located {
+    pub(crate) holds: Holds,
+    pub(crate) shape: Shape,
     /// In elements; none where they are in order.
     pub(super) stride: Option<Vec<usize>>,
     /// The byte at which its first element begins.
@@ -36,7 +36,7 @@ pub(super) struct Located {
 
 /// What the elements are.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Holds {
+pub(crate) enum Holds {
     Known(DType),
     /// By the name that the file has for it: candle has none.
     Unknown(String),
@@ -60,7 +60,7 @@ impl fmt::Display for Holds {
 
 impl File {
     /// Maps a file and reads where its tensors are.
-    pub(super) fn open(path: &Path, kind: Kind) -> Result<Self> {
+    pub(crate) fn open(path: &Path, kind: Kind) -> Result<Self> {
         let bytes = mmap::map(path)?;
         let tensors = match kind {
             _ if bytes.starts_with(b"version https://git-lfs") => {
@@ -74,7 +74,7 @@ impl File {
     }
 
     /// The tensor called `name` as `dtype` on `device`.
-    pub(super) fn read(&self, name: &str, dtype: DType, device: &Device) -> Result<Tensor> {
+    pub(crate) fn read(&self, name: &str, dtype: DType, device: &Device) -> Result<Tensor> {
         let named = |error: Error| error.context(format!("cannot load `{name}` of `{}`", self.path.display()));
         decode::tensor(&self.bytes, &self.tensors[name], dtype, device).map_err(named)
     }
