@@ -7,10 +7,12 @@ use taper::Weights;
 
 use crate::config::Json;
 use crate::decoder::Decoder;
+use crate::llama::Llama;
 use crate::pretrained::{Pretrained, from_parts};
 
 /// The model of a folder as Hugging Face has it, of the architecture that its `config.json` says: by `model_type`, or
-/// where there is none by `architectures`. The weights are read by [`Weights::folder`], as `dtype`, onto `device`.
+/// where there is none by `architectures`. The weights are read by [`Weights::folder`], as `dtype`, onto `device`. In place
+/// of a folder there may be a GGUF file of the Llama family, which [`Llama::from_gguf`] reads.
 ///
 /// ```no_run
 /// use candle_core::{DType, Device};
@@ -28,6 +30,9 @@ use crate::pretrained::{Pretrained, from_parts};
 /// [`Pretrained::from_weights`]. All name the file, and the field or the tensors.
 pub fn open(folder: impl AsRef<Path>, dtype: DType, device: &Device) -> Result<AnyModel> {
     let folder = folder.as_ref();
+    if folder.is_file() {
+        return Llama::from_gguf(folder, dtype, device).map(|model| AnyModel::Llama(Box::new(model)));
+    }
     let architecture = Architecture::of(folder)?;
     architecture.load(Weights::folder(folder, dtype, device)?)
 }
@@ -117,7 +122,7 @@ architectures! {
     /// GPT-2.
     Gpt2(crate::gpt2::Gpt2) decoder;
     /// Llama and its relatives.
-    Llama(crate::llama::Llama) decoder;
+    Llama(Llama) decoder;
 }
 
 impl Architecture {
@@ -145,7 +150,7 @@ impl Architecture {
         };
         match found {
             Some((model_type, load)) => {
-                config.set_model_type(model_type);
+                config.set("model_type", model_type.into());
                 Ok(Self { config, load, model_type })
             }
             None => Err(unknown(&config, &supported().map(|(name, _)| name).collect::<Vec<_>>())?),

@@ -53,6 +53,7 @@ mod names;
 mod numeric;
 pub mod ops;
 mod pass;
+pub mod quantized;
 mod run;
 pub mod select;
 pub mod site;
@@ -73,7 +74,7 @@ struct Readme;
 
 pub use check::{Check, check};
 pub use leaf::{SeqSites, SeqTaps, StepSites, StepTaps};
-pub use load::{Load, Weights};
+pub use load::{Gguf, Load, Weights};
 pub use model::Model;
 pub use names::{NamedSite, SiteTable};
 pub use run::{
