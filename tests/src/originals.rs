@@ -9,6 +9,7 @@ use taper_models::llama::Llama;
 use taper_models::mobilenet_v2::MobileNetV2;
 use taper_models::pretrained::{Pretrained, read_config};
 use taper_models::resnet::{BasicBlock, Block, ResNet};
+use taper_models::t5::T5;
 use taper_models::vit::{Vit, VitClassifier};
 
 use crate::parity::Golden;
@@ -34,6 +35,13 @@ impl Original for Llama {
 impl Original for Bert {
     fn args(golden: &Golden) -> Self::Args<'_> {
         (golden.tensor("input.input_ids"), golden.find("input.token_type_ids"), golden.find("input.attention_mask"))
+    }
+}
+
+impl Original for T5 {
+    fn args(golden: &Golden) -> Self::Args<'_> {
+        let answer = golden.tensor("input.decoder_input_ids");
+        (golden.tensor("input.input_ids"), golden.find("input.attention_mask"), answer)
     }
 }
 

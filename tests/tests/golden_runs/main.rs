@@ -7,6 +7,7 @@ mod llama;
 mod mobilenet_v2;
 mod properties;
 mod resnet;
+mod t5;
 mod vit;
 
 use std::collections::BTreeSet;
