@@ -134,6 +134,8 @@ architectures! {
     Gpt2(crate::gpt2::Gpt2) decoder;
     /// BERT or RoBERTa.
     Bert(crate::bert::Bert) other;
+    /// T5, whose decoder is one that reads what its encoder made.
+    T5(crate::t5::T5) other;
     /// Llama and its relatives.
     Llama(Llama) decoder;
     /// GPT-NeoX, of which Pythia is.
