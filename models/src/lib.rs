@@ -60,6 +60,11 @@ pub mod source;
 pub mod t5;
 pub mod vit;
 
+// Here, because it speaks of the models too.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
+
 pub use any::{AnyModel, Architecture, open};
 pub use decoder::Decoder;
 pub use generate::Generation;
