@@ -5,7 +5,6 @@ use taper::Model;
 use taper_models::bert::Bert;
 use taper_models::clip::Clip;
 use taper_models::mobilenet_v2::MobileNetV2;
-use taper_models::resnet::{Bottleneck, ResNet};
 use taper_models::vit::VitClassifier;
 use taper_tests::originals::{self, Original};
 use taper_tests::parity::{Golden, TOLERANCE, max_error};
@@ -26,18 +25,32 @@ fn rows(section: &str) -> Vec<(&'static str, &'static str)> {
     rows
 }
 
+/// The name with the number for its `N`.
+fn numbered(name: &str, n: usize) -> String {
+    let parts = name.split('.').map(|part| if part == "N" { n.to_string() } else { part.to_owned() });
+    parts.collect::<Vec<_>>().join(".")
+}
+
+/// The name of the reference: of a module's output, or of a pattern.
+fn reference(module: &str, n: usize) -> String {
+    match module {
+        "attentions[N]" => format!("attention.{n}"),
+        module => format!("module.{}", numbered(module, n)),
+    }
+}
+
 /// Compares every row with the references, for each number that the model has.
 fn compare<M: Original>(section: &str, model: &M, golden: &Golden) -> Result<()> {
     let sites = Model::sites(model);
     for (tap, module) in rows(section) {
-        let of =
-            |n: usize| (tap.replace('N', &n.to_string()), format!("module.{}", module.replace('N', &n.to_string())));
+        let of = |n| (numbered(tap, n), reference(module, n));
         let pairs: Vec<_> = match tap.contains(".N.") {
             true => (0..).map(of).take_while(|(tap, _)| sites.find_any(tap).is_ok()).collect(),
             false => vec![of(0)],
         };
         assert!(!pairs.is_empty(), "the model has no `{tap}`");
         for (tap, module) in pairs {
+            // What lies in an `Option` is found by `find_any`.
             let site = sites.find_any(&tap)?;
             let value = Model::capture(model, M::args(golden), |_| site)?;
             let [value] = &value[..] else { panic!("`{tap}` is not one value") };
@@ -55,6 +68,24 @@ fn gpt2() -> Result<()> {
 }
 
 #[test]
+fn llama() -> Result<()> {
+    for reference in ["llama", "mistral", "qwen2", "qwen3", "gemma"] {
+        let golden = Golden::open(reference)?;
+        compare("Llama, Mistral, Qwen2, Qwen3, Gemma", &originals::llama(&golden)?, &golden)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn bert() -> Result<()> {
+    for reference in ["bert", "roberta"] {
+        let golden = Golden::open(reference)?;
+        compare("BERT and RoBERTa", &originals::pretrained::<Bert>(&golden, |_| ())?, &golden)?;
+    }
+    Ok(())
+}
+
+#[test]
 fn vit() -> Result<()> {
     let golden = Golden::open("vit")?;
     compare("ViT", &originals::pretrained::<VitClassifier>(&golden, |_| ())?, &golden)
@@ -68,21 +99,12 @@ fn clip() -> Result<()> {
 
 #[test]
 fn resnet() -> Result<()> {
-    let golden = Golden::open("resnet_bottleneck")?;
-    compare("ResNet", &originals::pretrained::<ResNet<Bottleneck>>(&golden, |_| ())?, &golden)
+    let golden = Golden::open("resnet")?;
+    compare("ResNet", &originals::resnet(&golden)?, &golden)
 }
 
 #[test]
 fn mobilenet_v2() -> Result<()> {
     let golden = Golden::open("mobilenet_v2")?;
     compare("MobileNetV2", &originals::pretrained::<MobileNetV2>(&golden, |_| ())?, &golden)
-}
-
-#[test]
-fn bert() -> Result<()> {
-    for reference in ["bert", "roberta"] {
-        let golden = Golden::open(reference)?;
-        compare("BERT and RoBERTa", &originals::pretrained::<Bert>(&golden, |_| ())?, &golden)?;
-    }
-    Ok(())
 }
