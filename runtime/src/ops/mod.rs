@@ -31,6 +31,9 @@
 //! | [`exp`] | [`Tensor::exp`](candle_core::Tensor::exp) | `exp` |
 //! | [`tanh`] | [`Tensor::tanh`](candle_core::Tensor::tanh) | `tanh` |
 //!
+//! [`conv2d`] is `F.conv2d` by matrix products, and, where every channel has a kernel of its own, in vectors: many times as
+//! fast on the CPU as candle's, which takes the groups one after the other.
+//!
 //! Gradients flow to every input that is tracked, also where `x` is not and a weight is. They are exact, not those of the
 //! kernel's roundings; in half precision they are computed in single precision and rounded once, except that `rope`
 //! rotates back in the type of `x`, as it rotated. Second derivatives are right where candle keeps them, in a process with
@@ -57,6 +60,7 @@
 
 mod attention;
 mod check;
+mod conv2d;
 mod elementwise;
 mod graft;
 mod layer_norm;
@@ -69,6 +73,7 @@ mod softmax;
 mod tests;
 
 pub use attention::{Attention, Mask, attention, attention_output, attention_scores};
+pub use conv2d::{Conv2dOptions, Padding, conv2d};
 pub use elementwise::{exp, gelu, gelu_tanh, quick_gelu, sigmoid, silu, tanh};
 pub use layer_norm::layer_norm;
 pub use rms_norm::rms_norm;

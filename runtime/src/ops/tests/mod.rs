@@ -2,6 +2,7 @@
 //! those of the same operations composed of simpler ones.
 
 mod attention;
+mod conv2d;
 mod elementwise;
 mod errors;
 mod gradients;
