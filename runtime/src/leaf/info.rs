@@ -59,10 +59,10 @@ impl LeafInfo for Linear {
 }
 
 macro_rules! convolutions {
-    ($($leaf:ident $transposed:literal)+) => {$(
+    ($($leaf:ty: $name:literal $transposed:literal)+) => {$(
         impl LeafInfo for $leaf {
             fn shown(&self) -> String {
-                convolution(stringify!($leaf), self.weight(), $transposed, self.config().groups)
+                convolution($name, self.weight(), $transposed, self.config().groups)
             }
 
             fn weights(&self) -> Vec<Option<&Tensor>> {
@@ -73,9 +73,10 @@ macro_rules! convolutions {
 }
 
 convolutions! {
-    Conv1d false
-    Conv2d false
-    ConvTranspose1d true
+    Conv1d: "Conv1d" false
+    Conv2d: "Conv2d" false
+    crate::layers::Conv2d: "Conv2d" false
+    ConvTranspose1d: "ConvTranspose1d" true
 }
 
 impl LeafInfo for ConvTranspose2d {

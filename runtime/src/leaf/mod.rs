@@ -1,4 +1,4 @@
-//! Leaves: layers whose inside has no taps. All of candle-nn's.
+//! Leaves: layers whose inside has no taps. All of candle-nn's, and taper's own.
 
 mod conv;
 mod info;
@@ -103,6 +103,7 @@ macro_rules! modules {
 modules! {
     [] Linear;
     [] Conv1d;
+    [] crate::layers::Conv2d;
     [] ConvTranspose1d;
     [] ConvTranspose2d;
     [] Embedding;
