@@ -253,7 +253,10 @@ impl TextTower {
     /// `ids`: [batch, token], texts with the token that ends them, and anything behind it, which nobody reads; to what
     /// stands at that token: [batch, channel].
     pub fn forward(&self, ids: &Tensor) -> Result<Tensor> {
-        let (batch, len) = ids.dims2()?;
+        let ((batch, len), most) = (ids.dims2()?, self.config.max_position_embeddings);
+        if len > most {
+            bail!("a text of {len} tokens is longer than the {most} positions that the model has");
+        }
         let positions = Tensor::arange(0, len as u32, ids.device())?.unsqueeze(0)?;
         /// The stream before the first block: [batch, token, channel].
         #[tap]
