@@ -6,7 +6,7 @@ use taper_models::bert::Bert;
 use taper_models::clip::Clip;
 use taper_models::mobilenet_v2::MobileNetV2;
 use taper_models::vit::VitClassifier;
-use taper_tests::originals::{self, Original};
+use taper_tests::originals::{self, LLAMAS, NEOXES, Original};
 use taper_tests::parity::{Golden, TOLERANCE, max_error};
 
 const PAGE: &str = include_str!("../../models/docs/names.md");
@@ -31,30 +31,25 @@ fn numbered(name: &str, n: usize) -> String {
     parts.collect::<Vec<_>>().join(".")
 }
 
-/// The name of the reference: of a module's output, or of a pattern.
-fn reference(module: &str, n: usize) -> String {
-    match module {
-        "attentions[N]" => format!("attention.{n}"),
-        module => format!("module.{}", numbered(module, n)),
-    }
-}
-
 /// Compares every row with the references, for each number that the model has.
 fn compare<M: Original>(section: &str, model: &M, golden: &Golden) -> Result<()> {
     let sites = Model::sites(model);
     for (tap, module) in rows(section) {
-        let of = |n| (numbered(tap, n), reference(module, n));
+        let module = match module {
+            "attentions[N]" => "attention.N".to_owned(),
+            module => format!("module.{module}"),
+        };
+        let of = |n: usize| (numbered(tap, n), numbered(&module, n));
         let pairs: Vec<_> = match tap.contains(".N.") {
             true => (0..).map(of).take_while(|(tap, _)| sites.find_any(tap).is_ok()).collect(),
             false => vec![of(0)],
         };
         assert!(!pairs.is_empty(), "the model has no `{tap}`");
         for (tap, module) in pairs {
-            // What lies in an `Option` is found by `find_any`.
             let site = sites.find_any(&tap)?;
-            let value = Model::capture(model, M::args(golden), |_| site)?;
-            let [value] = &value[..] else { panic!("`{tap}` is not one value") };
-            let error = max_error(value, golden.tensor(&module))?;
+            let values = Model::capture(model, M::args(golden), |_| site)?;
+            assert_eq!(values.len(), 1, "the model has no `{tap}`");
+            let error = max_error(&values[0], golden.tensor(&module))?;
             assert!(error <= TOLERANCE, "`{tap}` is not `{module}`: {error:.1e}");
         }
     }
@@ -68,10 +63,23 @@ fn gpt2() -> Result<()> {
 }
 
 #[test]
-fn llama() -> Result<()> {
-    for reference in ["llama", "mistral", "qwen2", "qwen3", "gemma"] {
+fn llamas() -> Result<()> {
+    for reference in LLAMAS.into_iter().filter(|&reference| reference != "gemma2") {
         let golden = Golden::open(reference)?;
         compare("Llama, Mistral, Qwen2, Qwen3, Gemma", &originals::llama(&golden)?, &golden)?;
+    }
+    for (section, reference) in [("Qwen3", "qwen3"), ("Gemma 2", "gemma2")] {
+        let golden = Golden::open(reference)?;
+        compare(section, &originals::llama(&golden)?, &golden)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn neoxes() -> Result<()> {
+    for reference in NEOXES {
+        let golden = Golden::open(reference)?;
+        compare("GPT-NeoX", &originals::neox(&golden)?, &golden)?;
     }
     Ok(())
 }

@@ -135,7 +135,7 @@ fn mistakes_diverge_where_they_are() -> Result<()> {
         let block = &mut model.layer3[0];
         let with_stride = |conv: &Conv2d, stride| {
             let config = candle_nn::Conv2dConfig { stride, ..*conv.config() };
-            Conv2d::new(conv.weight().clone(), None, config)
+            Conv2d::from(candle_nn::Conv2d::new(conv.weight().clone(), None, config))
         };
         (block.conv1, block.conv2) = (with_stride(&block.conv1, 2), with_stride(&block.conv2, 1));
     })?;

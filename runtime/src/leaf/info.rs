@@ -8,6 +8,8 @@ use candle_nn::{
     GroupNorm, LSTM, LayerNorm, Linear, PReLU, RmsNorm, Sequential,
 };
 
+use crate::layers;
+
 /// A leaf, as errors name it, and its weights.
 pub trait LeafInfo {
     /// Such as `Linear 768→3072`.
@@ -59,10 +61,10 @@ impl LeafInfo for Linear {
 }
 
 macro_rules! convolutions {
-    ($($leaf:ty: $name:literal $transposed:literal)+) => {$(
+    ($($leaf:ident $transposed:literal)+) => {$(
         impl LeafInfo for $leaf {
             fn shown(&self) -> String {
-                convolution($name, self.weight(), $transposed, self.config().groups)
+                convolution(stringify!($leaf), self.weight(), $transposed, self.config().groups)
             }
 
             fn weights(&self) -> Vec<Option<&Tensor>> {
@@ -73,10 +75,9 @@ macro_rules! convolutions {
 }
 
 convolutions! {
-    Conv1d: "Conv1d" false
-    Conv2d: "Conv2d" false
-    crate::layers::Conv2d: "Conv2d" false
-    ConvTranspose1d: "ConvTranspose1d" true
+    Conv1d false
+    Conv2d false
+    ConvTranspose1d true
 }
 
 impl LeafInfo for ConvTranspose2d {
@@ -169,6 +170,31 @@ impl LeafInfo for Activation {
     fn shown(&self) -> String {
         format!("{self:?}")
     }
+}
+
+macro_rules! of_candles {
+    ($($leaf:ident)+) => {$(
+        impl LeafInfo for layers::$leaf {
+            fn gives(&self, x: &Tensor) -> Option<Vec<usize>> {
+                LeafInfo::gives(&**self, x)
+            }
+
+            fn shown(&self) -> String {
+                LeafInfo::shown(&**self)
+            }
+
+            fn weights(&self) -> Vec<Option<&Tensor>> {
+                LeafInfo::weights(&**self)
+            }
+        }
+    )+};
+}
+
+of_candles! {
+    Conv2d
+    BatchNorm
+    LayerNorm
+    RmsNorm
 }
 
 macro_rules! named {

@@ -59,6 +59,7 @@
 //! comparisons, `round`, `floor`, `ceil` and `sign` have no gradient, in candle as anywhere.
 
 mod attention;
+mod batch_norm;
 mod check;
 mod conv2d;
 mod elementwise;
@@ -71,8 +72,10 @@ mod rotary;
 mod softmax;
 #[cfg(test)]
 mod tests;
+mod vectors;
 
 pub use attention::{Attention, Mask, attention, attention_output, attention_scores};
+pub use batch_norm::batch_norm;
 pub use conv2d::{Conv2dOptions, Padding, conv2d};
 pub use elementwise::{exp, gelu, gelu_tanh, quick_gelu, sigmoid, silu, tanh};
 pub use layer_norm::layer_norm;

@@ -1,10 +1,11 @@
-use candle_core::{CpuStorage, CustomOp2, D, DType, Layout, Result, Shape, Tensor, bail};
+use candle_core::{CpuStorage, CustomOp2, D, DType, Layout, Result, Shape, Tensor};
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::Shapes;
 use super::unfold::{fold, unfold};
 use crate::ops::graft::wanted;
+use crate::ops::vectors::in_order;
 
 /// The convolution of every channel with kernels of its own: `[batch, channel, height, width]` and `[output channel, 1,
 /// height, width]`, both contiguous and on the CPU.
@@ -51,11 +52,7 @@ impl CustomOp2 for Depthwise {
         kernel_at: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
         let Shapes { batch, outputs, image, kernel: sizes, output: [rows, columns], .. } = self.0;
-        let (Some((x_start, x_end)), Some((start, end))) = (at.contiguous_offsets(), kernel_at.contiguous_offsets())
-        else {
-            bail!("`conv2d`: an input is not contiguous");
-        };
-        let (x, kernel) = (&x.as_slice::<f32>()?[x_start..x_end], &kernel.as_slice::<f32>()?[start..end]);
+        let (x, kernel) = (in_order(self.name(), x, at)?, in_order(self.name(), kernel, kernel_at)?);
         let mut y = vec![0.; batch * outputs * rows * columns];
         if !y.is_empty() {
             let (arch, geometry) = (Arch::new(), Phases::of(&self.0));
