@@ -17,7 +17,8 @@
 mod config;
 
 use candle_core::{Result, Tensor};
-use candle_nn::{Embedding, Linear, Module, RmsNorm, VarBuilder, embedding, linear_b};
+use candle_nn::{Embedding, Linear, Module, VarBuilder, embedding, linear_b};
+use taper::layers::RmsNorm;
 use taper::ops::{Mask, attention_output, attention_scores, softmax_last_dim};
 use taper::{Model, Weights, forward};
 
@@ -306,7 +307,7 @@ fn softcap(x: &Tensor, cap: f64) -> Result<Tensor> {
 fn norm(width: usize, cfg: &Config, vb: VarBuilder) -> Result<RmsNorm> {
     let weight = vb.get(width, "weight")?;
     let weight = if cfg.norm_plus_one { (weight + 1.0)? } else { weight };
-    Ok(RmsNorm::new(weight, cfg.rms_norm_eps))
+    Ok(candle_nn::RmsNorm::new(weight, cfg.rms_norm_eps).into())
 }
 
 /// What checkpoints call the norm before the MLP: Gemma 2 has the same name for one after the attention.
