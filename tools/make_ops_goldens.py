@@ -8,6 +8,7 @@ import os, sys
 import torch
 import torch.nn.functional as F
 from safetensors.torch import save_file
+from transformers.activations import QuickGELUActivation
 from transformers.models.gptj import modeling_gptj as gptj
 from transformers.models.llama import modeling_llama as llama
 
@@ -22,7 +23,7 @@ def rand(*shape):
 def record(name, f, **inputs):
     """`f` of the inputs: them, the output, and the gradients with respect to all that are floats."""
     inputs = {k: v.clone().requires_grad_(v.is_floating_point()) for k, v in inputs.items()}
-    y = f(**inputs)
+    y = f(**inputs) if len(inputs) > 1 else f(*inputs.values())
     loss = rand(*y.shape)
     (y * loss).sum().backward()
     golden[f"{name}.loss"], golden[f"{name}.output"] = loss, y
@@ -60,6 +61,14 @@ record("attention_grouped", sdpa(is_causal=True, enable_gqa=True), **qkv(6, 2, 5
 record("attention_added", sdpa(), **qkv(3, 3, 4, 6), attn_mask=rand(3, 4, 6))
 allowed = (rand(2, 1, 4, 6) > 0).logical_or(torch.eye(4, 6, dtype=torch.bool))
 record("attention_allowed", sdpa(), **qkv(3, 3, 4, 6), attn_mask=allowed)
+numbers = lambda: torch.cat([4 * rand(40), torch.tensor([0.0, -0.0, 30, -30, 87, -87, 1e-30])]).reshape(1, 47)
+record("exp", torch.exp, x=rand(1, 47))
+record("tanh", torch.tanh, x=numbers())
+record("sigmoid", torch.sigmoid, x=numbers())
+record("silu", F.silu, x=numbers())
+record("gelu", F.gelu, x=numbers())
+record("gelu_tanh", lambda x: F.gelu(x, approximate="tanh"), x=numbers())
+record("quick_gelu", QuickGELUActivation(), x=numbers())
 
 d = os.path.join(sys.argv[1], "ops")
 os.makedirs(d, exist_ok=True)

@@ -121,6 +121,8 @@ macro_rules! architectures {
 architectures! {
     /// GPT-2.
     Gpt2(crate::gpt2::Gpt2) decoder;
+    /// BERT or RoBERTa.
+    Bert(crate::bert::Bert) other;
     /// Llama and its relatives.
     Llama(Llama) decoder;
 }

@@ -2,6 +2,8 @@
 //! original, and gives every tensor inside it by its field.
 
 pub mod any;
+pub mod bert;
+pub mod clip;
 mod config;
 pub mod decoder;
 pub mod generate;
@@ -9,12 +11,15 @@ pub mod gpt2;
 #[cfg(feature = "hub")]
 pub mod hub;
 pub mod llama;
+pub mod mobilenet_v2;
 pub mod past;
+pub mod pooling;
 #[doc = include_str!("../docs/names.md")]
 pub mod names {}
 pub mod pretrained;
 pub mod resnet;
 pub mod shared;
+pub mod vit;
 
 pub use any::{AnyModel, Architecture, open};
 pub use decoder::Decoder;
@@ -22,4 +27,5 @@ pub use generate::Generation;
 #[cfg(feature = "hub")]
 pub use hub::open_hub;
 pub use past::Past;
+pub use pooling::Pooling;
 pub use pretrained::Pretrained;

@@ -52,7 +52,10 @@ mod model;
 mod names;
 mod numeric;
 pub mod ops;
+pub mod parity;
 mod pass;
+#[doc = include_str!("../docs/porting.md")]
+pub mod porting {}
 pub mod quantized;
 mod run;
 pub mod select;

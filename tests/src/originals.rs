@@ -1,15 +1,15 @@
 //! The models whose references are in `tests/data`, with the weights of the original.
 
-use std::fs;
-use std::marker::PhantomData;
-
 use candle_core::{DType, Device, Error, Result, Tensor};
-use serde_json::Value;
 use taper::{Model, Weights};
+use taper_models::bert::Bert;
+use taper_models::clip::Clip;
 use taper_models::gpt2::Gpt2;
 use taper_models::llama::Llama;
+use taper_models::mobilenet_v2::MobileNetV2;
 use taper_models::pretrained::{Pretrained, read_config};
-use taper_models::resnet::{BasicBlock, Config, ResNet};
+use taper_models::resnet::{BasicBlock, Block, ResNet};
+use taper_models::vit::{Vit, VitClassifier};
 
 use crate::parity::Golden;
 
@@ -31,14 +31,54 @@ impl Original for Llama {
     }
 }
 
-impl Original for ResNet<BasicBlock> {
+impl Original for Bert {
+    fn args(golden: &Golden) -> Self::Args<'_> {
+        (golden.tensor("input.input_ids"), golden.find("input.token_type_ids"), golden.find("input.attention_mask"))
+    }
+}
+
+impl<B: Block> Original for ResNet<B>
+where
+    Self: for<'a> Model<Output = Tensor, Error = Error, Args<'a> = (&'a Tensor,)>,
+{
     fn args(golden: &Golden) -> Self::Args<'_> {
         (golden.tensor("input.x"),)
     }
 }
 
+impl Original for MobileNetV2 {
+    fn args(golden: &Golden) -> Self::Args<'_> {
+        (golden.tensor("input.x"),)
+    }
+}
+
+impl Original for Vit {
+    fn args(golden: &Golden) -> Self::Args<'_> {
+        (golden.tensor("input.pixel_values"),)
+    }
+}
+
+impl Original for VitClassifier {
+    fn args(golden: &Golden) -> Self::Args<'_> {
+        (golden.tensor("input.pixel_values"),)
+    }
+}
+
+impl Original for Clip {
+    fn args(golden: &Golden) -> Self::Args<'_> {
+        (golden.tensor("input.pixel_values"), golden.tensor("input.input_ids"))
+    }
+}
+
 fn weights(golden: &Golden) -> Result<Weights> {
     Weights::safetensors([golden.file("model.safetensors")], DType::F32, &Device::Cpu)
+}
+
+/// The model of references that came with a configuration, as the configuration changed by `change` makes it.
+pub fn pretrained<M: Pretrained>(golden: &Golden, change: impl FnOnce(&mut M::Config)) -> Result<M> {
+    let mut config = read_config(golden.file("config.json"))?;
+    change(&mut config);
+    M::from_weights(weights(golden)?, &config)
 }
 
 /// The model of the reference `gpt2`.
@@ -69,21 +109,5 @@ pub fn llama(golden: &Golden) -> Result<Llama> {
 
 /// The model of the reference `resnet`.
 pub fn resnet(golden: &Golden) -> Result<ResNet<BasicBlock>> {
-    weights(golden)?.load(|vb| ResNet::load(vb, &resnet_config(golden)))
-}
-
-/// The configuration of the reference `resnet`.
-pub fn resnet_config(golden: &Golden) -> Config<BasicBlock> {
-    let text = fs::read_to_string(golden.file("config.json")).expect("the configuration");
-    let json: Value = serde_json::from_str(&text).expect("a configuration");
-    let number = |value: &Value| usize::try_from(value.as_u64().expect("a number")).expect("a size");
-    let four = |value: &Value| std::array::from_fn(|i| number(&value[i]));
-    Config {
-        stem: number(&json["stem"]),
-        widths: four(&json["widths"]),
-        blocks: four(&json["blocks"]),
-        num_classes: number(&json["num_classes"]),
-        bn_eps: json["bn_eps"].as_f64().expect("a number"),
-        block: PhantomData,
-    }
+    pretrained(golden, |_| ())
 }

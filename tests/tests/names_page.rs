@@ -2,6 +2,9 @@
 
 use candle_core::Result;
 use taper::Model;
+use taper_models::bert::Bert;
+use taper_models::clip::Clip;
+use taper_models::vit::VitClassifier;
 use taper_tests::originals::{self, Original};
 use taper_tests::parity::{Golden, TOLERANCE, max_error};
 
@@ -19,6 +22,12 @@ fn rows(section: &str) -> Vec<(&'static str, &'static str)> {
     let rows: Vec<_> = text.lines().filter(|line| line.starts_with('|')).skip(2).filter_map(cells).collect();
     assert!(!rows.is_empty(), "no rows in `{section}`");
     rows
+}
+
+/// The name with the number for its `N`.
+fn numbered(name: &str, n: usize) -> String {
+    let parts = name.split('.').map(|part| if part == "N" { n.to_string() } else { part.to_owned() });
+    parts.collect::<Vec<_>>().join(".")
 }
 
 /// Compares every row with the references, for each number that the model has.
@@ -46,4 +55,40 @@ fn compare<M: Original>(section: &str, model: &M, golden: &Golden) -> Result<()>
 fn gpt2() -> Result<()> {
     let golden = Golden::open("gpt2")?;
     compare("GPT-2", &originals::gpt2(&golden)?, &golden)
+}
+
+#[test]
+fn llama() -> Result<()> {
+    for reference in ["llama", "mistral", "qwen2", "qwen3", "gemma"] {
+        let golden = Golden::open(reference)?;
+        compare("Llama, Mistral, Qwen2, Qwen3, Gemma", &originals::llama(&golden)?, &golden)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn bert() -> Result<()> {
+    for reference in ["bert", "roberta"] {
+        let golden = Golden::open(reference)?;
+        compare("BERT and RoBERTa", &originals::pretrained::<Bert>(&golden, |_| ())?, &golden)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn vit() -> Result<()> {
+    let golden = Golden::open("vit")?;
+    compare("ViT", &originals::pretrained::<VitClassifier>(&golden, |_| ())?, &golden)
+}
+
+#[test]
+fn clip() -> Result<()> {
+    let golden = Golden::open("clip")?;
+    compare("CLIP", &originals::pretrained::<Clip>(&golden, |_| ())?, &golden)
+}
+
+#[test]
+fn resnet() -> Result<()> {
+    let golden = Golden::open("resnet")?;
+    compare("ResNet", &originals::resnet(&golden)?, &golden)
 }

@@ -1,5 +1,6 @@
 //! Leaves: layers whose inside has no taps. All of candle-nn's.
 
+mod conv;
 mod info;
 mod norm;
 mod recurrent;
@@ -9,7 +10,7 @@ use candle_core::quantized::QMatMul;
 use candle_core::{Module, Result, Tensor};
 use candle_nn::ops::Identity;
 use candle_nn::{
-    Activation, Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d, Embedding, Func, GroupNorm, Linear, PReLU, Sequential,
+    Activation, Conv1d, ConvTranspose1d, ConvTranspose2d, Embedding, Func, GroupNorm, Linear, PReLU, Sequential,
 };
 
 pub use recurrent::{Recurrent, SeqSites, SeqTaps, StepSites, StepTaps};
@@ -102,7 +103,6 @@ macro_rules! modules {
 modules! {
     [] Linear;
     [] Conv1d;
-    [] Conv2d;
     [] ConvTranspose1d;
     [] ConvTranspose2d;
     [] Embedding;

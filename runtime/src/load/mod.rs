@@ -9,6 +9,7 @@ mod weights;
 pub use construct::Load;
 pub use gguf::Gguf;
 pub use weights::Weights;
+pub(crate) use weights::{File, Holds, Kind};
 
 pub(crate) use weights::quantized_tensor;
 

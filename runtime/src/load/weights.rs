@@ -22,7 +22,7 @@ use candle_core::{DType, Device, Shape, Tensor, bail};
 use candle_nn::VarBuilder;
 
 use self::backend::{Log, Strict, locked};
-use self::file::{File, Holds, Kind};
+pub(crate) use self::file::{File, Holds, Kind};
 pub(crate) use self::quantized::quantized_tensor;
 use self::report::Report;
 use crate::{Error, Result};

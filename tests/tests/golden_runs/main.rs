@@ -1,9 +1,13 @@
 //! Changed and differentiated runs of real models against PyTorch's, and what every run of one promises.
 
+mod bert;
+mod clip;
 mod gpt2;
 mod llama;
+mod mobilenet_v2;
 mod properties;
 mod resnet;
+mod vit;
 
 use std::collections::BTreeSet;
 

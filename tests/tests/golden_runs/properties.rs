@@ -2,6 +2,7 @@
 
 use candle_core::{Result, Tensor};
 use taper::Model;
+use taper_models::bert::Bert;
 use taper_tests::fixtures::assert_same;
 use taper_tests::originals::{self, LLAMAS, Original};
 use taper_tests::parity::{Golden, max_error};
@@ -96,7 +97,9 @@ fn what_is_put_back_changes_no_bit() -> Result<()> {
         put_back(&originals::llama(&golden)?, &golden)?;
     }
     let golden = Golden::open("resnet")?;
-    put_back(&originals::resnet(&golden)?, &golden)
+    put_back(&originals::resnet(&golden)?, &golden)?;
+    let golden = Golden::open("bert_types")?;
+    put_back(&originals::pretrained::<Bert>(&golden, |_| ())?, &golden)
 }
 
 #[test]
@@ -108,7 +111,9 @@ fn rows_that_an_edit_leaves_alone_keep_their_bits() -> Result<()> {
         rows(&originals::llama(&golden)?, &golden)?;
     }
     let golden = Golden::open("resnet")?;
-    rows(&originals::resnet(&golden)?, &golden)
+    rows(&originals::resnet(&golden)?, &golden)?;
+    let golden = Golden::open("bert_types")?;
+    rows(&originals::pretrained::<Bert>(&golden, |_| ())?, &golden)
 }
 
 #[test]

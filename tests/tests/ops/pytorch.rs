@@ -28,6 +28,17 @@ fn softmax() -> Result<()> {
 }
 
 #[test]
+fn elementwise() -> Result<()> {
+    check("exp", &["x"], |t| ops::exp(&t[0]))?;
+    check("tanh", &["x"], |t| ops::tanh(&t[0]))?;
+    check("sigmoid", &["x"], |t| ops::sigmoid(&t[0]))?;
+    check("silu", &["x"], |t| ops::silu(&t[0]))?;
+    check("gelu", &["x"], |t| ops::gelu(&t[0]))?;
+    check("gelu_tanh", &["x"], |t| ops::gelu_tanh(&t[0]))?;
+    check("quick_gelu", &["x"], |t| ops::quick_gelu(&t[0]))
+}
+
+#[test]
 fn norms() -> Result<()> {
     check("layer_norm", &["x", "weight", "bias"], |t| ops::layer_norm(&t[0], &t[1], &t[2], 1e-5))?;
     check("rms_norm", &["x", "weight"], |t| ops::rms_norm(&t[0], &t[1], 1e-5))

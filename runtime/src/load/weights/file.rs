@@ -15,21 +15,21 @@ use crate::{Error, Result};
 
 /// The kinds of files whose tensors lie in them as they lie in memory.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     Safetensors,
     PyTorch,
 }
 
-pub(super) struct File {
-    pub(super) path: PathBuf,
-    pub(super) tensors: BTreeMap<String, Located>,
+pub(crate) struct File {
+    pub(crate) path: PathBuf,
+    pub(crate) tensors: BTreeMap<String, Located>,
     bytes: Mmap,
 }
 
 /// A tensor in a file.
-pub(super) struct Located {
-    pub(super) holds: Holds,
-    pub(super) shape: Shape,
+pub(crate) struct Located {
+    pub(crate) holds: Holds,
+    pub(crate) shape: Shape,
     /// In elements; none where they are in order.
     pub(super) stride: Option<Vec<usize>>,
     /// The byte at which its first element begins.
@@ -38,7 +38,7 @@ pub(super) struct Located {
 
 /// What the elements are.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Holds {
+pub(crate) enum Holds {
     Known(DType),
     /// Quantized, many in a block.
     Blocks(GgmlDType),
@@ -69,7 +69,7 @@ impl fmt::Display for Holds {
 
 impl File {
     /// Maps a file and reads where its tensors are.
-    pub(super) fn open(path: &Path, kind: Kind) -> Result<Self> {
+    pub(crate) fn open(path: &Path, kind: Kind) -> Result<Self> {
         let read = match kind {
             Kind::Safetensors => safetensors::tensors,
             Kind::PyTorch => pytorch::tensors,
@@ -97,7 +97,7 @@ impl File {
     }
 
     /// The tensor called `name` as `dtype` on `device`, its rows in the order of `rows`.
-    pub(super) fn read(&self, name: &str, rows: Option<&[usize]>, dtype: DType, device: &Device) -> Result<Tensor> {
+    pub(crate) fn read(&self, name: &str, rows: Option<&[usize]>, dtype: DType, device: &Device) -> Result<Tensor> {
         let read = || decode::tensor(&self.bytes, &self.tensors[name], rows, dtype, device);
         read().map_err(|error| self.named(name, error))
     }
