@@ -36,6 +36,10 @@ impl Json {
         Self { path: path.to_path_buf(), fields }
     }
 
+    pub(crate) fn fields(&self) -> &Map<String, Value> {
+        &self.fields
+    }
+
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }

@@ -12,6 +12,7 @@ pub mod gpt2;
 pub mod hub;
 pub mod llama;
 pub mod mobilenet_v2;
+pub mod neox;
 pub mod past;
 pub mod pooling;
 #[doc = include_str!("../docs/names.md")]

@@ -46,6 +46,7 @@ pub mod changing {}
 pub mod check;
 mod glob;
 pub mod interventions;
+pub mod layers;
 mod leaf;
 mod load;
 mod model;

@@ -4,7 +4,7 @@
 use candle_core::{DType, Device, Result, Tensor};
 use taper::{Model, NamedSite};
 use taper_models::{Decoder, Generation, Past};
-use taper_tests::originals::{self, LLAMAS};
+use taper_tests::originals::{self, LLAMAS, NEOXES};
 use taper_tests::parity::{Golden, max_error};
 
 /// How far a tap of a cached step may be from that of the whole pass `r`, times `1 + |r|`.
@@ -118,6 +118,17 @@ fn llamas() -> Result<()> {
         if reference != "llama" {
             compare_generated(&model, &golden)?;
         }
+    }
+    Ok(())
+}
+
+#[test]
+fn neoxes() -> Result<()> {
+    for reference in NEOXES {
+        let golden = Golden::open(reference)?;
+        let model = originals::neox(&golden)?;
+        check(&model, &golden)?;
+        compare_generated(&model, &golden)?;
     }
     Ok(())
 }

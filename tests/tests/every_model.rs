@@ -7,7 +7,7 @@ use taper_models::bert::Bert;
 use taper_models::clip::Clip;
 use taper_models::mobilenet_v2::MobileNetV2;
 use taper_models::vit::VitClassifier;
-use taper_tests::originals::{self, LLAMAS, Original};
+use taper_tests::originals::{self, LLAMAS, NEOXES, Original};
 use taper_tests::parity::Golden;
 
 /// Nothing is wrong, and hardly anything could not be told.
@@ -35,6 +35,15 @@ fn llamas() -> Result<()> {
     for reference in LLAMAS {
         let golden = Golden::open(reference)?;
         sound(taper::check(&originals::llama(&golden)?, (golden.tensor("input.input_ids"), None)));
+    }
+    Ok(())
+}
+
+#[test]
+fn neoxes() -> Result<()> {
+    for reference in NEOXES {
+        let golden = Golden::open(reference)?;
+        sound(taper::check(&originals::neox(&golden)?, (golden.tensor("input.input_ids"), None)));
     }
     Ok(())
 }

@@ -4,8 +4,9 @@ use candle_core::Result;
 use taper::Model;
 use taper_models::bert::Bert;
 use taper_models::clip::Clip;
+use taper_models::mobilenet_v2::MobileNetV2;
 use taper_models::vit::VitClassifier;
-use taper_tests::originals::{self, Original};
+use taper_tests::originals::{self, LLAMAS, NEOXES, Original};
 use taper_tests::parity::{Golden, TOLERANCE, max_error};
 
 const PAGE: &str = include_str!("../../models/docs/names.md");
@@ -34,17 +35,21 @@ fn numbered(name: &str, n: usize) -> String {
 fn compare<M: Original>(section: &str, model: &M, golden: &Golden) -> Result<()> {
     let sites = Model::sites(model);
     for (tap, module) in rows(section) {
-        let of =
-            |n: usize| (tap.replace('N', &n.to_string()), format!("module.{}", module.replace('N', &n.to_string())));
+        let module = match module {
+            "attentions[N]" => "attention.N".to_owned(),
+            module => format!("module.{module}"),
+        };
+        let of = |n: usize| (numbered(tap, n), numbered(&module, n));
         let pairs: Vec<_> = match tap.contains(".N.") {
             true => (0..).map(of).take_while(|(tap, _)| sites.find_any(tap).is_ok()).collect(),
             false => vec![of(0)],
         };
         assert!(!pairs.is_empty(), "the model has no `{tap}`");
         for (tap, module) in pairs {
-            let site = sites.find(&tap)?;
-            let value = Model::capture(model, M::args(golden), |_| site)?;
-            let error = max_error(&value, golden.tensor(&module))?;
+            let site = sites.find_any(&tap)?;
+            let values = Model::capture(model, M::args(golden), |_| site)?;
+            assert_eq!(values.len(), 1, "the model has no `{tap}`");
+            let error = max_error(&values[0], golden.tensor(&module))?;
             assert!(error <= TOLERANCE, "`{tap}` is not `{module}`: {error:.1e}");
         }
     }
@@ -58,10 +63,23 @@ fn gpt2() -> Result<()> {
 }
 
 #[test]
-fn llama() -> Result<()> {
-    for reference in ["llama", "mistral", "qwen2", "qwen3", "gemma"] {
+fn llamas() -> Result<()> {
+    for reference in LLAMAS.into_iter().filter(|&reference| reference != "gemma2") {
         let golden = Golden::open(reference)?;
         compare("Llama, Mistral, Qwen2, Qwen3, Gemma", &originals::llama(&golden)?, &golden)?;
+    }
+    for (section, reference) in [("Qwen3", "qwen3"), ("Gemma 2", "gemma2")] {
+        let golden = Golden::open(reference)?;
+        compare(section, &originals::llama(&golden)?, &golden)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn neoxes() -> Result<()> {
+    for reference in NEOXES {
+        let golden = Golden::open(reference)?;
+        compare("GPT-NeoX", &originals::neox(&golden)?, &golden)?;
     }
     Ok(())
 }
@@ -91,4 +109,10 @@ fn clip() -> Result<()> {
 fn resnet() -> Result<()> {
     let golden = Golden::open("resnet")?;
     compare("ResNet", &originals::resnet(&golden)?, &golden)
+}
+
+#[test]
+fn mobilenet_v2() -> Result<()> {
+    let golden = Golden::open("mobilenet_v2")?;
+    compare("MobileNetV2", &originals::pretrained::<MobileNetV2>(&golden, |_| ())?, &golden)
 }

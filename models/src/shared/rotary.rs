@@ -174,6 +174,11 @@ impl RotaryFields {
         if channels == 0 || channels.next_multiple_of(2) > head_width {
             return Err(format!("{channels} of the {head_width} channels of a head cannot turn in pairs"));
         }
+        if channels < 3 && kind == "dynamic" {
+            return Err(format!(
+                "`dynamic` rotary positions are not defined for heads of which {channels} channels turn"
+            ));
+        }
         Ok(Rotary { channels, theta: self.rope_theta.unwrap_or(theta), scaling })
     }
 }
@@ -201,6 +206,8 @@ mod tests {
         assert!(error(r#"{"rope_type": "yarn", "factor": 2.0}"#).contains("`yarn` are not supported"));
         assert!(error(r#"{"rope_type": "linear"}"#).contains("need the field `factor`"));
         assert!(error(r#"{"rope_type": "dynamic", "factor": 2.0}"#).contains("`max_position_embeddings`"));
+        let two = fields(r#"{"rope_type": "dynamic", "factor": 2.0}"#).rotary(2, 1e4, 1.0, Some(9));
+        assert!(two.unwrap_err().contains("2 channels turn"));
         assert!(error(r#"{"full_attention": {"rope_theta": 1.0}}"#).contains("`full_attention` layers"));
         assert!(error(r#"{"partial_rotary_factor": 2.0}"#).contains("16 of the 8 channels"));
     }

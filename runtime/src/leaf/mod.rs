@@ -1,4 +1,4 @@
-//! Leaves: layers whose inside has no taps. All of candle-nn's.
+//! Leaves: layers whose inside has no taps. All of candle-nn's, and those of [`layers`].
 
 mod conv;
 mod info;
@@ -18,6 +18,7 @@ pub use train::{DropoutLeaf, TrainLeaf};
 
 pub(crate) use info::LeafInfo;
 
+use crate::layers;
 use crate::pass::At;
 use crate::site::{Builder, Site};
 use crate::tapped::{Layer, Tapped};
@@ -113,6 +114,9 @@ modules! {
     [] Sequential;
     ['a] Func<'a>;
     [] QMatMul;
+    [] layers::Conv2d;
+    [] layers::LayerNorm;
+    [] layers::RmsNorm;
     ['a] dyn Module + 'a;
     ['a] dyn Module + Send + 'a;
     ['a] dyn Module + Send + Sync + 'a;

@@ -1,5 +1,7 @@
 //! Folders of Hugging Face: which architecture is loaded, and what is wrong with a bad one.
 
+mod images;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
