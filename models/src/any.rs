@@ -136,6 +136,8 @@ architectures! {
     Bert(crate::bert::Bert) other;
     /// Llama and its relatives.
     Llama(Llama) decoder;
+    /// GPT-NeoX, as Pythia is.
+    NeoX(crate::neox::NeoX) decoder;
     /// ViT with a classifier.
     VitClassifier(crate::vit::VitClassifier) other;
     /// ViT without one.
