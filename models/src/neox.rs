@@ -22,7 +22,7 @@ use taper::{Model, Weights, forward};
 
 use crate::decoder::language_model;
 use crate::past::{self, KeysValues, Past};
-use crate::pretrained::Pretrained;
+use crate::pretrained::{Pretrained, checkpoint_names};
 use crate::shared::{Activation, Rotary, RotaryFields, causal_mask, merge_heads, rotate, unembedding};
 
 /// The part of Hugging Face's `config.json` that the forward pass depends on.
@@ -302,10 +302,9 @@ impl Pretrained for NeoX {
     /// `embed_out`.
     fn from_weights(weights: Weights, config: &Config) -> Result<Self> {
         const BUFFERS: [&str; 3] = [".attention.bias", ".attention.masked_bias", ".attention.rotary_emb.inv_freq"];
-        let weights = if weights.contains("embed_in.weight") { weights.prefixed("gpt_neox") } else { weights };
         let tied = config.tie_word_embeddings;
         let copy = move |name: &str| tied && (name == "lm_head.weight" || name == "embed_out.weight");
-        weights
+        checkpoint_names(weights, "gpt_neox")
             .allow_unused(move |name| BUFFERS.iter().any(|buffer| name.ends_with(buffer)) || copy(name))
             .load(|vb| Self::load(vb, config))
     }
