@@ -22,6 +22,7 @@ pub mod shared;
 pub mod source;
 pub mod t5;
 pub mod vit;
+pub mod whisper;
 
 pub use any::{AnyModel, Architecture, open};
 pub use decoder::Decoder;
