@@ -3,14 +3,18 @@
 use std::path::Path;
 
 use candle_core::{DType, Device, Error, Result};
+use serde_json::{Map, Value};
 use taper::Weights;
 
 use crate::config::Json;
 use crate::decoder::Decoder;
+use crate::llama::Llama;
 use crate::pretrained::{Pretrained, from_parts};
+use crate::resnet::{BasicBlock, Bottleneck, ResNet};
 
 /// The model of a folder as Hugging Face has it, of the architecture that its `config.json` says: by `model_type`, or
-/// where there is none by `architectures`. The weights are read by [`Weights::folder`], as `dtype`, onto `device`.
+/// where there is none by `architectures`. The weights are read by [`Weights::folder`], as `dtype`, onto `device`. In place
+/// of a folder there may be a GGUF file of the Llama family, which [`Llama::from_gguf`] reads.
 ///
 /// ```no_run
 /// use candle_core::{DType, Device};
@@ -28,6 +32,9 @@ use crate::pretrained::{Pretrained, from_parts};
 /// [`Pretrained::from_weights`]. All name the file, and the field or the tensors.
 pub fn open(folder: impl AsRef<Path>, dtype: DType, device: &Device) -> Result<AnyModel> {
     let folder = folder.as_ref();
+    if folder.is_file() {
+        return Llama::from_gguf(folder, dtype, device).map(|model| AnyModel::Llama(Box::new(model)));
+    }
     let architecture = Architecture::of(folder)?;
     architecture.load(Weights::folder(folder, dtype, device)?)
 }
@@ -47,7 +54,6 @@ pub fn open(folder: impl AsRef<Path>, dtype: DType, device: &Device) -> Result<A
 /// ```
 pub struct Architecture {
     config: Json,
-    load: fn(&Json, Weights) -> Result<AnyModel>,
     model_type: &'static str,
 }
 
@@ -77,6 +83,13 @@ pub trait WithDecoder {
     fn run<D: Decoder<Source = ()>>(self, model: &D) -> Self::Output;
 }
 
+/// One of the architectures.
+struct Loader {
+    model_types: &'static [&'static str],
+    accepts: fn(&Map<String, Value>, &Weights) -> bool,
+    load: fn(&Json, Weights) -> Result<AnyModel>,
+}
+
 /// Every architecture: the variant, the model, and whether it is a language model.
 macro_rules! architectures {
     ($($(#[$doc:meta])* $variant:ident($model:ty) $kind:ident;)*) => {
@@ -86,11 +99,14 @@ macro_rules! architectures {
             $($(#[$doc])* $variant(Box<$model>),)*
         }
 
-        /// The loaders by the names of the architectures.
-        const LOADERS: &[(&[&str], fn(&Json, Weights) -> Result<AnyModel>)] = &[
-            $((<$model>::MODEL_TYPES, |config, weights| {
-                from_parts::<$model>(config, weights).map(|model| AnyModel::$variant(Box::new(model)))
-            }),)*
+        const LOADERS: &[Loader] = &[
+            $(Loader {
+                model_types: <$model>::MODEL_TYPES,
+                accepts: <$model>::accepts,
+                load: |config, weights| {
+                    from_parts::<$model>(config, weights).map(|model| AnyModel::$variant(Box::new(model)))
+                },
+            },)*
         ];
 
         impl AnyModel {
@@ -123,7 +139,19 @@ architectures! {
     /// Whisper, whose decoder is one that reads what its encoder made.
     Whisper(crate::whisper::Whisper) other;
     /// Llama and its relatives.
-    Llama(crate::llama::Llama) decoder;
+    Llama(Llama) decoder;
+    /// GPT-NeoX, of which Pythia is.
+    NeoX(crate::neox::NeoX) decoder;
+    /// ViT with a classifier.
+    VitClassifier(crate::vit::VitClassifier) other;
+    /// ViT without one.
+    Vit(crate::vit::Vit) other;
+    /// CLIP, both towers.
+    Clip(crate::clip::Clip) other;
+    /// ResNet-50 and larger.
+    ResNetOfBottlenecks(ResNet<Bottleneck>) other;
+    /// ResNet-18 and 34.
+    ResNetOfBasicBlocks(ResNet<BasicBlock>) other;
 }
 
 impl Architecture {
@@ -133,14 +161,14 @@ impl Architecture {
     /// A file that can't be read, and one of no architecture of this crate.
     pub fn of(folder: impl AsRef<Path>) -> Result<Self> {
         let mut config = Json::read(folder.as_ref().join("config.json"))?;
-        let supported = || LOADERS.iter().flat_map(|(model_types, load)| model_types.iter().map(|name| (*name, *load)));
+        let supported = || LOADERS.iter().flat_map(|loader| loader.model_types.iter().copied());
         let found = match (config.model_type()?, config.class()) {
-            (Some(model_type), _) => supported().find(|(name, _)| *name == model_type),
+            (Some(model_type), _) => supported().find(|name| *name == model_type),
             // `GPT2LMHeadModel` is of `gpt2`: of all names that it begins with, the longest.
             (None, Some(class)) => {
                 let class = class.to_lowercase();
                 let begins = |name: &str| class.starts_with(&name.replace(['-', '_'], ""));
-                supported().filter(|(name, _)| begins(name)).max_by_key(|(name, _)| name.len())
+                supported().filter(|name| begins(name)).max_by_key(|name| name.len())
             }
             (None, None) => {
                 return Err(config.fault(
@@ -150,11 +178,11 @@ impl Architecture {
             }
         };
         match found {
-            Some((model_type, load)) => {
-                config.set_model_type(model_type);
-                Ok(Self { config, load, model_type })
+            Some(model_type) => {
+                config.set("model_type", model_type.into());
+                Ok(Self { config, model_type })
             }
-            None => Err(unknown(&config, &supported().map(|(name, _)| name).collect::<Vec<_>>())?),
+            None => Err(unknown(&config, &supported().collect::<Vec<_>>())?),
         }
     }
 
@@ -168,7 +196,11 @@ impl Architecture {
     /// # Errors
     /// Those of [`Pretrained::from_weights`], and a configuration that lacks what the architecture needs.
     pub fn load(&self, weights: Weights) -> Result<AnyModel> {
-        (self.load)(&self.config, weights)
+        let mut loaders = LOADERS.iter().filter(|loader| loader.model_types.contains(&self.model_type));
+        match loaders.find(|loader| (loader.accepts)(self.config.fields(), &weights)) {
+            Some(loader) => (loader.load)(&self.config, weights),
+            None => Err(self.config.fault(&format!("is of no kind of `{}` that is supported", self.model_type))),
+        }
     }
 }
 

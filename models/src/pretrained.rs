@@ -4,6 +4,7 @@ use std::path::Path;
 
 use candle_core::{DType, Device, Result};
 use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
 use taper::Weights;
 
 pub use crate::config::read_config;
@@ -16,6 +17,12 @@ pub trait Pretrained: Sized {
 
     /// The `model_type`s in a `config.json` that are this architecture.
     const MODEL_TYPES: &'static [&'static str];
+
+    /// Whether a `config.json` and weights are of this model, where several have a type in common.
+    /// [`open`](crate::open) takes the first that accepts.
+    fn accepts(_config: &Map<String, Value>, _weights: &Weights) -> bool {
+        true
+    }
 
     /// The model, loaded strictly: what is missing, misshapen or left over is an error, but for what these checkpoints are
     /// known to have beside it.

@@ -29,7 +29,9 @@ mod config;
 use std::marker::PhantomData;
 
 use candle_core::{Module, ModuleT, Result, Tensor, bail};
-use candle_nn::{BatchNorm, Conv2d, Conv2dConfig, Linear, VarBuilder, batch_norm, conv2d_no_bias, linear};
+use candle_nn::{Conv2dConfig, Linear, VarBuilder, linear};
+use serde_json::{Map, Value};
+use taper::layers::{BatchNorm, Conv2d, batch_norm, conv2d_no_bias};
 use taper::{Layer, Load, Model, Weights, forward};
 
 use crate::pretrained::Pretrained;
@@ -329,6 +331,10 @@ impl<B: Block> ResNet<B> {
 impl<B: Block> Pretrained for ResNet<B> {
     type Config = Config<B>;
     const MODEL_TYPES: &'static [&'static str] = &["resnet"];
+
+    fn accepts(config: &Map<String, Value>, _: &Weights) -> bool {
+        config.get("layer_type").and_then(Value::as_str) == Some(B::LAYER_TYPE)
+    }
 
     /// Names may be torchvision's or those of Hugging Face's ResNet.
     fn from_weights(weights: Weights, config: &Config<B>) -> Result<Self> {

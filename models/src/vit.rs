@@ -17,8 +17,10 @@
 use std::collections::BTreeMap;
 
 use candle_core::{Module, Result, Tensor};
-use candle_nn::{Conv2d, LayerNorm, Linear, conv2d, layer_norm, linear};
+use candle_nn::{Linear, linear};
 use serde::Deserialize;
+use serde_json::{Map, Value};
+use taper::layers::{Conv2d, LayerNorm, conv2d, layer_norm};
 use taper::{Model, Weights, forward};
 
 use crate::pretrained::Pretrained;
@@ -190,7 +192,7 @@ impl Pretrained for Vit {
     /// Names may be those of before and after version 5 of Hugging Face's library, and may begin with `vit.`. A classifier
     /// may be there.
     fn from_weights(weights: Weights, config: &Config) -> Result<Self> {
-        let weights = weights.renamed(|name| block_names(name.strip_prefix("vit.").unwrap_or(name)))?;
+        let weights = weights.renamed(block_names)?.with_or_without("vit");
         weights.allow_unused(|name| name.starts_with("classifier.")).load(|vb| Self::load(vb, config))
     }
 }
@@ -198,6 +200,10 @@ impl Pretrained for Vit {
 impl Pretrained for VitClassifier {
     type Config = Config;
     const MODEL_TYPES: &'static [&'static str] = &["vit"];
+
+    fn accepts(_: &Map<String, Value>, weights: &Weights) -> bool {
+        weights.contains("classifier.weight")
+    }
 
     /// Names may be those of before and after version 5 of Hugging Face's library.
     fn from_weights(weights: Weights, config: &Config) -> Result<Self> {

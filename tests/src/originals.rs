@@ -7,6 +7,7 @@ use taper_models::clip::Clip;
 use taper_models::gpt2::Gpt2;
 use taper_models::llama::Llama;
 use taper_models::mobilenet_v2::MobileNetV2;
+use taper_models::neox::NeoX;
 use taper_models::pretrained::{Pretrained, read_config};
 use taper_models::resnet::{BasicBlock, Block, ResNet};
 use taper_models::t5::T5;
@@ -36,6 +37,12 @@ impl Original for Llama {
 impl Original for Bert {
     fn args(golden: &Golden) -> Self::Args<'_> {
         (golden.tensor("input.input_ids"), golden.find("input.token_type_ids"), golden.find("input.attention_mask"))
+    }
+}
+
+impl Original for NeoX {
+    fn args(golden: &Golden) -> Self::Args<'_> {
+        (golden.tensor("input.input_ids"), None)
     }
 }
 
@@ -120,6 +127,14 @@ pub const LLAMAS: [&str; 12] = [
 /// The model of one of [`LLAMAS`].
 pub fn llama(golden: &Golden) -> Result<Llama> {
     Llama::from_weights(weights(golden)?, &read_config(golden.file("config.json"))?)
+}
+
+/// The references of GPT-NeoX: attention and MLP side by side, and one after the other.
+pub const NEOXES: [&str; 2] = ["neox", "neox_serial"];
+
+/// The model of one of [`NEOXES`].
+pub fn neox(golden: &Golden) -> Result<NeoX> {
+    NeoX::from_weights(weights(golden)?, &read_config(golden.file("config.json"))?)
 }
 
 /// The model of the reference `resnet`.

@@ -5,6 +5,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Device, Result, Tensor, safetensors};
+use taper::parity::Reference;
 
 /// How far a value may be from its reference `r`, times `1 + |r|`: the float noise of another order of summing.
 pub const TOLERANCE: f64 = 2e-5;
@@ -21,6 +22,11 @@ impl Golden {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("data").join(name);
         let tensors = safetensors::load(folder.join("golden.safetensors"), &Device::Cpu)?;
         Ok(Self { folder, tensors })
+    }
+
+    /// The same tensors, to be compared with a model's taps.
+    pub fn reference(&self) -> Result<Reference> {
+        Reference::open(self.file("golden.safetensors"))
     }
 
     /// A file of the folder.

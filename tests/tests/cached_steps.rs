@@ -7,7 +7,7 @@ use taper_models::t5::T5;
 use taper_models::whisper::Whisper;
 use taper_models::{Decoder, Generation, Past, Source};
 use taper_tests::fixtures::assert_same;
-use taper_tests::originals::{self, LLAMAS};
+use taper_tests::originals::{self, LLAMAS, NEOXES};
 use taper_tests::parity::{Golden, max_error};
 
 /// How far a tap of a cached step may be from that of the whole pass `r`, times `1 + |r|`.
@@ -160,6 +160,17 @@ fn llamas() -> Result<()> {
         if reference != "llama" {
             compare_generated(&model, &golden)?;
         }
+    }
+    Ok(())
+}
+
+#[test]
+fn neoxes() -> Result<()> {
+    for reference in NEOXES {
+        let golden = Golden::open(reference)?;
+        let model = originals::neox(&golden)?;
+        check(&model, &golden)?;
+        compare_generated(&model, &golden)?;
     }
     Ok(())
 }

@@ -4,7 +4,7 @@ use candle_core::{D as Dim, Result, Tensor};
 use taper::Model;
 use taper_models::Decoder;
 use taper_tests::fixtures::assert_same;
-use taper_tests::originals::{self, LLAMAS};
+use taper_tests::originals::{self, LLAMAS, NEOXES};
 use taper_tests::parity::{Golden, max_error};
 
 fn check<M: Decoder<Source = ()>>(model: &M, golden: &Golden) -> Result<()> {
@@ -50,6 +50,15 @@ fn llamas() -> Result<()> {
     for reference in LLAMAS {
         let golden = Golden::open(reference)?;
         check(&originals::llama(&golden)?, &golden)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn neoxes() -> Result<()> {
+    for reference in NEOXES {
+        let golden = Golden::open(reference)?;
+        check(&originals::neox(&golden)?, &golden)?;
     }
     Ok(())
 }

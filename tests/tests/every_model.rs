@@ -9,7 +9,7 @@ use taper_models::mobilenet_v2::MobileNetV2;
 use taper_models::t5::T5;
 use taper_models::vit::VitClassifier;
 use taper_models::whisper::Whisper;
-use taper_tests::originals::{self, LLAMAS, Original};
+use taper_tests::originals::{self, LLAMAS, NEOXES, Original};
 use taper_tests::parity::Golden;
 
 /// Nothing is wrong, and hardly anything could not be told.
@@ -37,6 +37,15 @@ fn llamas() -> Result<()> {
     for reference in LLAMAS {
         let golden = Golden::open(reference)?;
         sound(taper::check(&originals::llama(&golden)?, (golden.tensor("input.input_ids"), None)));
+    }
+    Ok(())
+}
+
+#[test]
+fn neoxes() -> Result<()> {
+    for reference in NEOXES {
+        let golden = Golden::open(reference)?;
+        sound(taper::check(&originals::neox(&golden)?, (golden.tensor("input.input_ids"), None)));
     }
     Ok(())
 }

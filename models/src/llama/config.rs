@@ -229,3 +229,107 @@ fn windows(fields: &Fields) -> Result<(Option<usize>, Vec<bool>), String> {
         _ => Ok((size, windowed)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::shared::RotaryScaling;
+
+    /// A small model with these fields too.
+    fn read(fields: Value) -> Result<Config, String> {
+        let mut config = json!({
+            "model_type": "llama",
+            "vocab_size": 11,
+            "hidden_size": 8,
+            "intermediate_size": 16,
+            "num_hidden_layers": 3,
+            "num_attention_heads": 4,
+            "num_key_value_heads": 2,
+            "max_position_embeddings": 32,
+        });
+        config.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        serde_json::from_value(config).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn what_is_absent_is_what_it_is_in_the_original() {
+        let llama = read(json!({})).unwrap();
+        assert_eq!((llama.head_dim, llama.rms_norm_eps, llama.hidden_act), (2, 1e-6, Activation::Silu));
+        assert_eq!((llama.rotary.theta, llama.rotary.scaling), (10000.0, RotaryScaling::None));
+        assert_eq!((llama.window, &llama.windowed[..]), (None, &[false; 3][..]));
+        assert!(!llama.tie_word_embeddings && !llama.qkv_bias && !llama.proj_bias && !llama.mlp_bias);
+        // As in the first files of Llama.
+        assert_eq!(read(json!({"num_key_value_heads": null})).unwrap().num_key_value_heads, 4);
+
+        let mistral = read(json!({"model_type": "mistral"})).unwrap();
+        assert_eq!((mistral.window, &mistral.windowed[..]), (Some(4096), &[true; 3][..]));
+        assert_eq!(read(json!({"model_type": "mistral", "sliding_window": null})).unwrap().windowed, [false; 3]);
+
+        let qwen2 = read(json!({"model_type": "qwen2"})).unwrap();
+        assert!(qwen2.qkv_bias && !qwen2.proj_bias && qwen2.window.is_none());
+        let qwen3 = read(json!({"model_type": "qwen3"})).unwrap();
+        assert!(!qwen3.qkv_bias && qwen3.qk_norm && qwen3.head_dim == 128);
+
+        let gemma = read(json!({"model_type": "gemma", "hidden_act": "gelu"})).unwrap();
+        assert_eq!((gemma.hidden_act, gemma.head_dim), (Activation::GeluTanh, 256));
+        assert!(gemma.tie_word_embeddings && gemma.attn_softcap.is_none() && gemma.final_softcap.is_none());
+        let gemma2 = read(json!({"model_type": "gemma2"})).unwrap();
+        assert_eq!((gemma2.attn_softcap, gemma2.final_softcap), (Some(50.0), Some(30.0)));
+        assert_eq!((gemma2.attn_scale, gemma2.window), (1.0 / 16.0, Some(4096)));
+        assert_eq!(gemma2.windowed, [true, false, true]);
+        let off = read(json!({"model_type": "gemma2", "attn_logit_softcapping": null})).unwrap();
+        assert_eq!((off.attn_softcap, off.final_softcap), (None, Some(30.0)));
+    }
+
+    #[test]
+    fn rotary_positions_have_two_spellings() {
+        let llama3 = json!({"factor": 8, "low_freq_factor": 1.0, "high_freq_factor": 4.0, "rope_type": "llama3"});
+        let old = read(json!({"rope_theta": 500000.0, "rope_scaling": llama3})).unwrap();
+        let mut both = llama3;
+        both["rope_theta"] = json!(500000.0);
+        assert_eq!(old.rotary, read(json!({"rope_parameters": both})).unwrap().rotary);
+        let scaling = RotaryScaling::Llama3 { factor: 8.0, low_freq_factor: 1.0, high_freq_factor: 4.0, tokens: 32 };
+        assert_eq!(old.rotary, Rotary { channels: 2, theta: 500000.0, scaling });
+        assert!(read(json!({"rope_theta": 1e6, "rope_scaling": null})).is_ok_and(|c| c.rotary.theta == 1e6));
+    }
+
+    #[test]
+    fn windows_are_of_the_blocks_that_say_so() {
+        let qwen2 = json!({"model_type": "qwen2", "use_sliding_window": true, "sliding_window": 4});
+        let with = |field: &str, value: Value| {
+            let mut fields = qwen2.clone();
+            fields[field] = value;
+            read(fields)
+        };
+        assert_eq!(with("max_window_layers", json!(1)).unwrap().windowed, [false, true, true]);
+        let types = json!(["sliding_attention", "full_attention", "full_attention"]);
+        assert_eq!(with("layer_types", types.clone()).unwrap().windowed, [true, false, false]);
+        assert!(with("layer_types", json!(["full_attention"])).unwrap_err().contains("`layer_types` is of 1 layers"));
+        assert!(with("sliding_window", json!(0)).unwrap_err().contains("`sliding_window` is 0"));
+        // Without a window to have.
+        let none = read(json!({"model_type": "qwen2", "layer_types": types})).unwrap_err();
+        assert!(none.contains("`sliding_window` does not say"), "{none}");
+        let mistral = read(json!({"model_type": "mistral", "layer_types": types})).unwrap_err();
+        assert!(mistral.contains("`layer_types` is not supported"), "{mistral}");
+    }
+
+    #[test]
+    fn what_is_not_supported_is_refused_by_name() {
+        let refused = |fields: Value, part: &str| {
+            let error = read(fields).unwrap_err();
+            assert!(error.contains(part), "{error}");
+        };
+        refused(json!({"model_type": "mixtral"}), "`mixtral`");
+        refused(json!({"hidden_act": "mish"}), "`mish`");
+        refused(json!({"rope_scaling": {"type": "yarn", "factor": 4.0}}), "`yarn` are not supported");
+        refused(json!({"rope_parameters": {"partial_rotary_factor": 0.5}, "head_dim": 8}), "only 4 of the 8 channels");
+        refused(json!({"num_key_value_heads": 3}), "4 heads cannot share 3");
+        refused(json!({"num_attention_heads": 3, "num_key_value_heads": 3}), "cannot be divided among 3 heads");
+        refused(json!({"head_dim": 5}), "5 of the 5 channels");
+        refused(json!({"layer_types": ["chunked_attention"]}), "`chunked_attention`");
+        refused(json!({"model_type": "gemma2", "use_bidirectional_attention": true}), "later tokens");
+        refused(json!({"hidden_size": "8"}), "invalid type: string");
+    }
+}

@@ -1,4 +1,4 @@
-//! Leaves: layers whose inside has no taps. All of candle-nn's.
+//! Leaves: layers whose inside has no taps. All of candle-nn's, and those of [`layers`].
 
 mod conv;
 mod info;
@@ -16,8 +16,9 @@ use candle_nn::{
 pub use recurrent::{Recurrent, SeqSites, SeqTaps, StepSites, StepTaps};
 pub use train::{DropoutLeaf, TrainLeaf};
 
-use info::LeafInfo;
+pub(crate) use info::LeafInfo;
 
+use crate::layers;
 use crate::pass::At;
 use crate::site::{Builder, Site};
 use crate::tapped::{Layer, Tapped};
@@ -113,6 +114,9 @@ modules! {
     [] Sequential;
     ['a] Func<'a>;
     [] QMatMul;
+    [] layers::Conv2d;
+    [] layers::LayerNorm;
+    [] layers::RmsNorm;
     ['a] dyn Module + 'a;
     ['a] dyn Module + Send + 'a;
     ['a] dyn Module + Send + Sync + 'a;

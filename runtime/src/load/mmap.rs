@@ -18,6 +18,6 @@ pub(super) fn map(path: &Path) -> Result<Mmap> {
     }
     // SAFETY: the map is read-only, it is owned by what is returned, and a tensor's bytes are copied out of it before the
     // tensor is handed on, so no reference outlives the map. What no code of this process can rule out is that another
-    // one writes to the file or truncates it meanwhile: `Weights` makes that its caller's condition.
+    // one writes to the file or truncates it meanwhile: `Weights` and `Reference` make that their caller's condition.
     unsafe { Mmap::map(&file) }.map_err(unreadable)
 }

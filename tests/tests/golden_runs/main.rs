@@ -5,6 +5,7 @@ mod clip;
 mod gpt2;
 mod llama;
 mod mobilenet_v2;
+mod neox;
 mod properties;
 mod resnet;
 mod t5;

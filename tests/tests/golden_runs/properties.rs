@@ -6,7 +6,7 @@ use taper_models::bert::Bert;
 use taper_models::t5::T5;
 use taper_models::whisper::Whisper;
 use taper_tests::fixtures::assert_same;
-use taper_tests::originals::{self, LLAMAS, Original};
+use taper_tests::originals::{self, LLAMAS, NEOXES, Original};
 use taper_tests::parity::{Golden, max_error};
 
 /// Putting back at a tap what was there changes no bit of the output, at each tap in turn.
@@ -98,6 +98,10 @@ fn what_is_put_back_changes_no_bit() -> Result<()> {
         let golden = Golden::open(reference)?;
         put_back(&originals::llama(&golden)?, &golden)?;
     }
+    for reference in NEOXES {
+        let golden = Golden::open(reference)?;
+        put_back(&originals::neox(&golden)?, &golden)?;
+    }
     let golden = Golden::open("resnet")?;
     put_back(&originals::resnet(&golden)?, &golden)?;
     let golden = Golden::open("bert_types")?;
@@ -115,6 +119,10 @@ fn rows_that_an_edit_leaves_alone_keep_their_bits() -> Result<()> {
     for reference in LLAMAS {
         let golden = Golden::open(reference)?;
         rows(&originals::llama(&golden)?, &golden)?;
+    }
+    for reference in NEOXES {
+        let golden = Golden::open(reference)?;
+        rows(&originals::neox(&golden)?, &golden)?;
     }
     let golden = Golden::open("resnet")?;
     rows(&originals::resnet(&golden)?, &golden)?;

@@ -2,7 +2,7 @@
 
 use candle_core::{Result, Tensor, Var};
 use candle_nn::ops::softmax_last_dim;
-use taper::ops::{self, Mask};
+use taper::ops::{self, Conv2dOptions, Mask, Padding};
 use taper_tests::parity::{Golden, TOLERANCE};
 
 use super::assert_close;
@@ -25,6 +25,17 @@ fn check(name: &str, inputs: &[&str], op: impl Fn(&[Tensor]) -> Result<Tensor>) 
 #[test]
 fn softmax() -> Result<()> {
     check("softmax", &["x"], |t| ops::softmax_last_dim(&t[0]))
+}
+
+#[test]
+fn elementwise() -> Result<()> {
+    check("exp", &["x"], |t| ops::exp(&t[0]))?;
+    check("tanh", &["x"], |t| ops::tanh(&t[0]))?;
+    check("sigmoid", &["x"], |t| ops::sigmoid(&t[0]))?;
+    check("silu", &["x"], |t| ops::silu(&t[0]))?;
+    check("gelu", &["x"], |t| ops::gelu(&t[0]))?;
+    check("gelu_tanh", &["x"], |t| ops::gelu_tanh(&t[0]))?;
+    check("quick_gelu", &["x"], |t| ops::quick_gelu(&t[0]))
 }
 
 #[test]
@@ -57,6 +68,20 @@ fn attention_with_every_mask() -> Result<()> {
     check("attention_grouped", qkv, |t| attention(t, Mask::Causal))?;
     check("attention_added", masked, |t| attention(t, Mask::Added(&t[3])))?;
     check("attention_allowed", masked, |t| attention(t, Mask::Allowed(&t[3])))
+}
+
+#[test]
+fn convolutions() -> Result<()> {
+    let check = |name: &str, options: Conv2dOptions| {
+        check(name, &["x", "kernel", "bias"], |t| ops::conv2d(&t[0], &t[1], Some(&t[2]), options))
+    };
+    let plain = Conv2dOptions::default();
+    let uneven = Padding { left: 0, right: 1, top: 2, bottom: 3 };
+    check("conv2d", Conv2dOptions { padding: Padding::all(1), ..plain })?;
+    check("conv2d_pointwise", plain)?;
+    check("conv2d_strided", Conv2dOptions { stride: 2, dilation: 2, groups: 2, padding: Padding::all(2) })?;
+    check("conv2d_depthwise", Conv2dOptions { stride: 2, groups: 4, padding: Padding::all(1), ..plain })?;
+    check("conv2d_uneven", Conv2dOptions { groups: 2, padding: uneven, ..plain })
 }
 
 /// The value is right and the gradient a thousandth off.

@@ -2,9 +2,8 @@ use std::f64::consts::{FRAC_2_SQRT_PI, SQRT_2};
 
 use candle_core::{Result, Tensor};
 
-use super::map::Function;
 use super::normal_cdf::normal_cdf;
-use super::{Elementwise, elementwise, exp, math};
+use super::{Elementwise, Function, elementwise, exp, math};
 
 /// The Gaussian error linear unit, x times the part of the standard normal distribution that lies below x, for each element:
 /// any shape to the same shape.

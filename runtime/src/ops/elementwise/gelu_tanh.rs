@@ -2,8 +2,7 @@ use std::f64::consts::{FRAC_2_SQRT_PI, SQRT_2};
 
 use candle_core::{Result, Tensor};
 
-use super::map::Function;
-use super::{Elementwise, elementwise, math, sigmoid};
+use super::{Elementwise, Function, elementwise, math, sigmoid};
 
 /// GELU by its tanh approximation, ½ x (1 + tanh(√(2/π) (x + 0.044715 x³))), for each element: any shape to the same shape.
 ///

@@ -6,19 +6,17 @@
 mod exp;
 mod gelu;
 mod gelu_tanh;
-mod map;
-mod math;
 mod normal_cdf;
 mod quick_gelu;
 mod sigmoid;
 mod silu;
 mod tanh;
 
-use candle_core::{CpuStorage, CustomOp1, DType, Layout, Result, Shape, Tensor, bail};
+use candle_core::{CpuStorage, CustomOp1, DType, Layout, Result, Shape, Tensor};
 
 use super::check::floats;
 use super::graft::{Backward, differentiable, wanted, widened};
-use map::{Function, map};
+use super::vectors::{Function, in_order, map, math};
 
 pub use exp::exp;
 pub use gelu::gelu;
@@ -64,9 +62,8 @@ impl<F: Elementwise> CustomOp1 for OfEach<F> {
     }
 
     fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let Some((start, end)) = layout.contiguous_offsets() else { bail!("`{}`: `x` is not contiguous", F::NAME) };
-        let xs = &storage.as_slice::<f32>()?[start..end];
-        Ok((CpuStorage::F32(map(self.0, xs)), layout.shape().clone()))
+        let ys = map(self.0, in_order(F::NAME, storage, layout)?);
+        Ok((CpuStorage::F32(ys), layout.shape().clone()))
     }
 }
 

@@ -3,8 +3,7 @@ use std::f64::consts::FRAC_1_SQRT_2;
 use candle_core::{Result, Tensor};
 
 use super::gelu::normal_density;
-use super::map::Function;
-use super::{Elementwise, elementwise, math};
+use super::{Elementwise, Function, elementwise, math};
 
 /// The part of the standard normal distribution that lies below each element.
 pub(super) fn normal_cdf(x: &Tensor) -> Result<Tensor> {

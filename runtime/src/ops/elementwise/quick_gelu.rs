@@ -1,7 +1,6 @@
 use candle_core::{Result, Tensor};
 
-use super::map::Function;
-use super::{Elementwise, elementwise, math, sigmoid};
+use super::{Elementwise, Function, elementwise, math, sigmoid};
 
 /// GELU by the sigmoid, x · σ(1.702 x), for each element: any shape to the same shape.
 ///

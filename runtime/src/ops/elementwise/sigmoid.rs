@@ -1,7 +1,6 @@
 use candle_core::{Result, Tensor};
 
-use super::map::Function;
-use super::{Elementwise, elementwise, math};
+use super::{Elementwise, Function, elementwise, math};
 
 /// The logistic function of each element, 1 / (1 + e⁻ˣ): any shape to the same shape.
 ///

@@ -1,7 +1,6 @@
 use candle_core::{Result, Tensor};
 
-use super::map::Function;
-use super::{Elementwise, elementwise, math, sigmoid};
+use super::{Elementwise, Function, elementwise, math, sigmoid};
 
 /// The sigmoid linear unit of each element, x / (1 + e⁻ˣ), also called swish: any shape to the same shape.
 ///

@@ -1,7 +1,6 @@
 use candle_core::{Result, Tensor};
 
-use super::map::Function;
-use super::{Elementwise, elementwise, math};
+use super::{Elementwise, Function, elementwise, math};
 
 /// The hyperbolic tangent of each element: any shape to the same shape.
 ///

@@ -2,6 +2,8 @@
 //! those of the same operations composed of simpler ones.
 
 mod attention;
+mod batch_norm;
+mod conv2d;
 mod elementwise;
 mod errors;
 mod gradients;
@@ -24,8 +26,8 @@ struct Case {
     ours: Op,
     /// candle's own.
     fused: Op,
-    /// Whether those two are the same bit for bit in every type; else in double precision only.
-    same: bool,
+    /// The types in which those two are not the same bit for bit.
+    differ: &'static [DType],
     /// The same of operations that have gradients; `None` where candle's does not take the shapes.
     composed: Option<Op>,
     /// Our gradients for a value in double precision, which the fused norms don't take.
@@ -39,7 +41,15 @@ impl Case {
     /// `composed` is of arithmetic and candle's exp, tanh and erf only.
     fn elementwise(name: &'static str, [ours, fused, composed]: [Op; 3], shape: impl Into<Shape>) -> Self {
         let inputs = vec![(numbers(shape, 3.) * 2.).unwrap()];
-        Case { name, ours, fused, same: false, composed: Some(composed), double: ours, inputs }
+        Case {
+            name,
+            ours,
+            fused,
+            differ: &[DType::F32, DType::F16, DType::BF16],
+            composed: Some(composed),
+            double: ours,
+            inputs,
+        }
     }
 
     fn softmax(shape: impl Into<Shape>) -> Self {
@@ -47,7 +57,7 @@ impl Case {
             name: "softmax",
             ours: |t| softmax_last_dim(&t[0]),
             fused: |t| candle_nn::ops::softmax_last_dim(&t[0]),
-            same: true,
+            differ: &[DType::F32],
             composed: Some(|t| candle_nn::ops::softmax(&t[0], D::Minus1)),
             double: |t| softmax_last_dim(&t[0]),
             inputs: vec![numbers(shape, 3.)],
@@ -61,7 +71,7 @@ impl Case {
             name: "layer_norm",
             ours: |t| layer_norm(&t[0], &t[1], &t[2], EPS),
             fused: |t| candle_nn::ops::layer_norm(&t[0], &t[1], &t[2], EPS),
-            same: true,
+            differ: &[DType::F32],
             composed: Some(|t| candle_nn::ops::layer_norm_slow(&t[0], &t[1], &t[2], EPS)),
             double: |t| {
                 let off_graph = || candle_nn::ops::layer_norm_slow(&t[0].detach(), &t[1].detach(), &t[2].detach(), EPS);
@@ -78,7 +88,7 @@ impl Case {
             name: "rms_norm",
             ours: |t| rms_norm(&t[0], &t[1], EPS),
             fused: |t| candle_nn::ops::rms_norm(&t[0], &t[1], EPS),
-            same: true,
+            differ: &[DType::F32],
             composed: Some(|t| candle_nn::ops::rms_norm_slow(&t[0], &t[1], EPS)),
             double: |t| {
                 let off_graph = || candle_nn::ops::rms_norm_slow(&t[0].detach(), &t[1].detach(), EPS);
@@ -95,7 +105,7 @@ impl Case {
             name: "rope",
             ours: |t| rope(&t[0], &t[1], &t[2]),
             fused: |t| candle_nn::rotary_emb::rope(&t[0], &t[1], &t[2]),
-            same: true,
+            differ: &[],
             composed: (table.rank() == 2).then_some(|t| candle_nn::rotary_emb::rope_slow(&t[0], &t[1], &t[2])),
             double: |t| rope(&t[0], &t[1], &t[2]),
             inputs: vec![numbers(shape, 3.), numbers(&table, 1.), numbers(table, 2.)],

@@ -1,11 +1,10 @@
-//! One function of every number of a slice: in vectors of the widest instructions that the CPU has, and on candle's
-//! threads.
-
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
+use super::{PARALLEL, SHARE};
+
 /// A function of one number.
-pub(super) trait Function: Copy + Send + Sync + 'static {
+pub(in crate::ops) trait Function: Copy + Send + Sync + 'static {
     /// Its value. For `FMA` see [`math`](super::math).
     fn at<const FMA: bool>(self, x: f32) -> f32;
 }
@@ -13,14 +12,8 @@ pub(super) trait Function: Copy + Send + Sync + 'static {
 /// So many numbers are computed at a time.
 const CHUNK: usize = 128;
 
-/// Below so many the threads would cost more than they save.
-const PARALLEL: usize = 32 << 10;
-
-/// So many numbers one thread takes at least.
-const SHARE: usize = 8 << 10;
-
 /// `function` of each of `xs`. Whatever the number of threads, the bits are the same.
-pub(super) fn map(function: impl Function, xs: &[f32]) -> Vec<f32> {
+pub(in crate::ops) fn map(function: impl Function, xs: &[f32]) -> Vec<f32> {
     let arch = Arch::new();
     let of = |xs: &[f32; CHUNK]| arch.dispatch(OfChunk { function, xs });
     let (whole, rest) = xs.as_chunks::<CHUNK>();

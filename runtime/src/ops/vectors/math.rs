@@ -7,13 +7,13 @@ use std::f32::consts::{FRAC_1_SQRT_2, LOG2_E};
 
 /// `a * b + c`.
 #[inline(always)]
-pub(super) fn mul_add<const FMA: bool>(a: f32, b: f32, c: f32) -> f32 {
+pub(in crate::ops) fn mul_add<const FMA: bool>(a: f32, b: f32, c: f32) -> f32 {
     if FMA { a.mul_add(b, c) } else { a * b + c }
 }
 
 /// e to the power of `x`: within 1 ulp.
 #[inline(always)]
-pub(super) fn exp<const FMA: bool>(x: f32) -> f32 {
+pub(in crate::ops) fn exp<const FMA: bool>(x: f32) -> f32 {
     // Beyond these it is 0 or ∞. `clamp` lets NaN pass.
     let (rest, power) = halvings::<FMA>(x.clamp(-104., 89.));
     // The power is that of two numbers, since 2 to the power of −149 has no exponent of its own.
@@ -23,7 +23,7 @@ pub(super) fn exp<const FMA: bool>(x: f32) -> f32 {
 
 /// The hyperbolic tangent: within 3 ulp.
 #[inline(always)]
-pub(super) fn tanh<const FMA: bool>(x: f32) -> f32 {
+pub(in crate::ops) fn tanh<const FMA: bool>(x: f32) -> f32 {
     // Of a larger number it is 1. Not `min`, which would lose NaN.
     let twice = x.abs() * 2.;
     let twice = if twice > 20. { 20. } else { twice };
@@ -37,7 +37,7 @@ pub(super) fn tanh<const FMA: bool>(x: f32) -> f32 {
 
 /// 1 / (1 + e⁻ˣ): within 3 ulp where it is no less than 1e-37.
 #[inline(always)]
-pub(super) fn sigmoid<const FMA: bool>(x: f32) -> f32 {
+pub(in crate::ops) fn sigmoid<const FMA: bool>(x: f32) -> f32 {
     1. / (1. + exp::<FMA>(-x))
 }
 
@@ -46,7 +46,7 @@ pub(super) fn sigmoid<const FMA: bool>(x: f32) -> f32 {
 ///
 /// The approximations are N. Juffa's of erf: near zero a polynomial, beyond the exponential of one.
 #[inline(always)]
-pub(super) fn normal_cdf<const FMA: bool>(x: f32) -> f32 {
+pub(in crate::ops) fn normal_cdf<const FMA: bool>(x: f32) -> f32 {
     let x = x * FRAC_1_SQRT_2;
     let (t, square) = (x.abs(), x * x);
     let high = mul_add::<FMA>(-1.728_534_7e-5, t, 3.831_972e-4);
