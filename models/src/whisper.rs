@@ -23,17 +23,18 @@
 //! ```
 
 use candle_core::{Module, Result, Tensor, bail};
-use candle_nn::{
-    Conv1d, Conv1dConfig, Embedding, LayerNorm, Linear, conv1d, embedding, layer_norm, linear, linear_no_bias,
-};
+use candle_nn::{Conv1d, Conv1dConfig, Embedding, Linear, conv1d, embedding};
 use serde::Deserialize;
-use taper::ops::{Mask, attention_output, attention_scores, gelu, softmax_last_dim};
+use taper::layers::{LayerNorm, layer_norm};
+use taper::ops::gelu;
 use taper::{Model, Weights, forward};
 
 use crate::decoder::reading_decoder;
-use crate::past::{self, KeysValues, Past};
+use crate::past::{KeysValues, Past};
 use crate::pretrained::{Pretrained, checkpoint_names};
-use crate::shared::{Activation, causal_mask, head_width, merge_heads, split_heads, unembedding};
+use crate::shared::attention::{Attention, AttentionConfig, CausalAttention, CrossAttention};
+use crate::shared::encoder::{BlockConfig, Mlp};
+use crate::shared::{Activation, causal_mask, unembedding};
 use crate::source::{Reads, Source};
 
 /// Added to the variance in every layer norm.
@@ -80,172 +81,24 @@ fn yes() -> bool {
     true
 }
 
-/// The sizes of a block.
-#[derive(Clone, Copy, Debug)]
-pub struct BlockConfig {
-    /// The width of the stream.
-    pub width: usize,
-    /// The number of attention heads.
-    pub heads: usize,
-    /// The width inside the MLP.
-    pub inner: usize,
-    /// The function inside the MLP.
-    pub activation: Activation,
-}
-
-impl BlockConfig {
-    /// What scores are multiplied by.
-    fn scale(&self) -> Result<f64> {
-        Ok((head_width(self.width, self.heads)? as f64).powf(-0.5))
-    }
-}
-
 impl Config {
     fn encoder_block(&self) -> BlockConfig {
-        let (heads, inner) = (self.encoder_attention_heads, self.encoder_ffn_dim);
-        BlockConfig { width: self.d_model, heads, inner, activation: self.activation_function }
+        self.block(self.encoder_attention_heads, self.encoder_ffn_dim)
     }
 
     fn decoder_block(&self) -> BlockConfig {
-        let (heads, inner) = (self.decoder_attention_heads, self.decoder_ffn_dim);
-        BlockConfig { width: self.d_model, heads, inner, activation: self.activation_function }
+        self.block(self.decoder_attention_heads, self.decoder_ffn_dim)
+    }
+
+    fn block(&self, heads: usize, inner: usize) -> BlockConfig {
+        let (width, activation) = (self.d_model, self.activation_function);
+        BlockConfig { width, inner, heads, qkv_bias: true, epsilon: EPSILON, activation }
     }
 }
 
-/// Self-attention with several heads.
-#[derive(Clone, Debug, Model)]
-#[model(config = BlockConfig)]
-pub struct Attention {
-    /// The queries of all heads side by side: [batch, token, channel].
-    #[load(linear(cfg.width, cfg.width))]
-    pub q_proj: Linear,
-    /// The keys of all heads side by side: [batch, token, channel].
-    #[load(linear_no_bias(cfg.width, cfg.width))]
-    pub k_proj: Linear,
-    /// The values of all heads side by side: [batch, token, channel].
-    #[load(linear(cfg.width, cfg.width))]
-    pub v_proj: Linear,
-    /// From the heads back to the stream: [batch, token, channel].
-    #[load(linear(cfg.width, cfg.width))]
-    #[prefix("out_proj")]
-    pub proj: Linear,
-    /// The number of heads.
-    #[load(value = cfg.heads)]
-    pub n_head: usize,
-    /// What scores are multiplied by: one over the square root of a head's width.
-    #[load(value = cfg.scale()?)]
-    pub scale: f64,
-}
-
-#[forward]
-impl Attention {
-    /// `x`: [batch, token, channel], `mask`: [query, key], added to the scores; to [batch, token, channel].
-    pub fn forward(&self, x: &Tensor, mask: Option<&Tensor>, past: Option<&KeysValues>) -> Result<Tensor> {
-        /// [batch, head, token, channel of the head]
-        #[tap]
-        let q = split_heads(&self.q_proj.forward(x)?, self.n_head)?;
-        /// [batch, head, token, channel of the head]
-        #[tap]
-        let k = split_heads(&self.k_proj.forward(x)?, self.n_head)?;
-        /// [batch, head, token, channel of the head]
-        #[tap]
-        let v = split_heads(&self.v_proj.forward(x)?, self.n_head)?;
-        /// `k` and `v` behind those of the past: [batch, head, key, channel of the head].
-        #[tap]
-        let (keys, values) = past::extend(past, &k, &v)?;
-        /// Before the softmax: [batch, head, query, key].
-        #[tap]
-        let scores = attention_scores(&q, &keys, self.scale, mask.map_or(Mask::None, Mask::Added))?;
-        /// After the softmax: [batch, head, query, key].
-        #[tap]
-        let pattern = softmax_last_dim(&scores)?;
-        /// What each head read: [batch, head, query, channel of the head].
-        #[tap]
-        let z = attention_output(&pattern, &values)?;
-        self.proj.forward(&merge_heads(&z)?)
-    }
-}
-
-/// Attention of the text to the sound.
-#[derive(Clone, Debug, Model)]
-#[model(config = BlockConfig)]
-pub struct CrossAttention {
-    /// The queries of all heads side by side: [batch, query, channel].
-    #[load(linear(cfg.width, cfg.width))]
-    pub q_proj: Linear,
-    /// The keys of all heads side by side, unless they are prepared: [batch, key, channel].
-    #[load(linear_no_bias(cfg.width, cfg.width))]
-    pub k_proj: Linear,
-    /// The values of all heads side by side, unless they are prepared: [batch, key, channel].
-    #[load(linear(cfg.width, cfg.width))]
-    pub v_proj: Linear,
-    /// From the heads back to the stream: [batch, query, channel].
-    #[load(linear(cfg.width, cfg.width))]
-    #[prefix("out_proj")]
-    pub proj: Linear,
-    /// The number of heads.
-    #[load(value = cfg.heads)]
-    pub n_head: usize,
-    /// What scores are multiplied by: one over the square root of a head's width.
-    #[load(value = cfg.scale()?)]
-    pub scale: f64,
-}
-
-#[forward]
-impl CrossAttention {
-    /// `x`: [batch, query, channel], `mask`: [batch, 1, 1, key], added to the scores; to [batch, query, channel].
-    pub fn forward(&self, x: &Tensor, source: Reads<'_>, mask: Option<&Tensor>) -> Result<Tensor> {
-        /// [batch, head, query, channel of the head]
-        #[tap]
-        let q = split_heads(&self.q_proj.forward(x)?, self.n_head)?;
-        /// What the encoder made: [batch, head, key, channel of the head].
-        #[tap]
-        let (k, v) = match source {
-            Reads::Prepared((k, v)) => (k.clone(), v.clone()),
-            Reads::Encoded(encoded) => (
-                split_heads(&self.k_proj.forward(encoded)?, self.n_head)?,
-                split_heads(&self.v_proj.forward(encoded)?, self.n_head)?,
-            ),
-        };
-        /// Before the softmax: [batch, head, query, key].
-        #[tap]
-        let scores = attention_scores(&q, &k, self.scale, mask.map_or(Mask::None, Mask::Added))?;
-        /// After the softmax: [batch, head, query, key].
-        #[tap]
-        let pattern = softmax_last_dim(&scores)?;
-        /// What each head read: [batch, head, query, channel of the head].
-        #[tap]
-        let z = attention_output(&pattern, &v)?;
-        self.proj.forward(&merge_heads(&z)?)
-    }
-}
-
-/// Two layers with an activation between them, for each token by itself.
-#[derive(Clone, Debug, Model)]
-#[model(config = BlockConfig)]
-pub struct Mlp {
-    /// Before the activation: [batch, token, inner].
-    #[load(linear(cfg.width, cfg.inner))]
-    #[prefix("fc1")]
-    pub up: Linear,
-    /// Back to the stream: [batch, token, channel].
-    #[load(linear(cfg.inner, cfg.width))]
-    #[prefix("fc2")]
-    pub down: Linear,
-    /// What `act` is by.
-    #[load(value = cfg.activation)]
-    pub activation: Activation,
-}
-
-#[forward]
-impl Mlp {
-    /// `x`: [batch, token, channel] to the same.
-    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        /// After the activation: [batch, token, inner].
-        #[tap]
-        let act = self.activation.of(&self.up.forward(x)?)?;
-        self.down.forward(&act)
-    }
+/// The keys alone have no bias.
+fn attention(cfg: &BlockConfig) -> Result<AttentionConfig> {
+    Ok(AttentionConfig { biases: [true, false, true, true], ..cfg.attention()? })
 }
 
 /// Attention and an MLP, each reading the normalized stream and adding to it. Its output is the stream after the MLP.
@@ -253,14 +106,15 @@ impl Mlp {
 #[model(config = BlockConfig)]
 pub struct EncoderBlock {
     /// What the attention reads: [batch, token, channel].
-    #[load(layer_norm(cfg.width, EPSILON))]
+    #[load(layer_norm(cfg.width, cfg.epsilon))]
     #[prefix("self_attn_layer_norm")]
     pub ln_1: LayerNorm,
     /// Reads other tokens.
+    #[load(config = &attention(cfg)?)]
     #[prefix("self_attn")]
     pub attn: Attention,
     /// What the MLP reads: [batch, token, channel].
-    #[load(layer_norm(cfg.width, EPSILON))]
+    #[load(layer_norm(cfg.width, cfg.epsilon))]
     #[prefix("final_layer_norm")]
     pub ln_2: LayerNorm,
     /// Reads the token itself.
@@ -274,7 +128,7 @@ impl EncoderBlock {
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
         /// The stream after the attention: [batch, token, channel].
         #[tap]
-        let after_attn = (x + self.attn.forward(&self.ln_1.forward(x)?, None, None)?)?;
+        let after_attn = (x + self.attn.forward(&self.ln_1.forward(x)?, None)?)?;
         &after_attn + self.mlp.forward(&self.ln_2.forward(&after_attn)?)?
     }
 }
@@ -285,21 +139,23 @@ impl EncoderBlock {
 #[model(config = BlockConfig)]
 pub struct DecoderBlock {
     /// What the attention reads: [batch, token, channel].
-    #[load(layer_norm(cfg.width, EPSILON))]
+    #[load(layer_norm(cfg.width, cfg.epsilon))]
     #[prefix("self_attn_layer_norm")]
     pub ln_1: LayerNorm,
     /// Reads other tokens.
+    #[load(config = &attention(cfg)?)]
     #[prefix("self_attn")]
-    pub attn: Attention,
+    pub attn: CausalAttention,
     /// What the queries of the cross-attention are made of: [batch, token, channel].
-    #[load(layer_norm(cfg.width, EPSILON))]
+    #[load(layer_norm(cfg.width, cfg.epsilon))]
     #[prefix("encoder_attn_layer_norm")]
     pub ln_cross: LayerNorm,
     /// Reads the sound.
+    #[load(config = &attention(cfg)?)]
     #[prefix("encoder_attn")]
     pub cross_attn: CrossAttention,
     /// What the MLP reads: [batch, token, channel].
-    #[load(layer_norm(cfg.width, EPSILON))]
+    #[load(layer_norm(cfg.width, cfg.epsilon))]
     #[prefix("final_layer_norm")]
     pub ln_2: LayerNorm,
     /// Reads the token itself.
@@ -321,7 +177,7 @@ impl DecoderBlock {
     ) -> Result<Tensor> {
         /// The stream after the self-attention: [batch, token, channel].
         #[tap]
-        let after_attn = (x + self.attn.forward(&self.ln_1.forward(x)?, Some(causal), past)?)?;
+        let after_attn = (x + self.attn.forward(&self.ln_1.forward(x)?, causal, past)?)?;
         /// The stream after the cross-attention: [batch, token, channel].
         #[tap]
         let after_cross =
@@ -451,11 +307,7 @@ impl WhisperDecoder {
     /// # Errors
     /// What the encoder made having another width.
     pub fn prepare(&self, source: &Source) -> Result<Source> {
-        source.prepared(self.blocks.iter().map(|block| {
-            let attn = &block.cross_attn;
-            let heads = |layer: &Linear| split_heads(&layer.forward(source.encoded())?, attn.n_head);
-            Ok((heads(&attn.k_proj)?, heads(&attn.v_proj)?))
-        }))
+        source.prepared(self.blocks.iter().map(|block| block.cross_attn.prepare(source.encoded())))
     }
 }
 

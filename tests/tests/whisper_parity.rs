@@ -11,7 +11,7 @@ use taper_models::{AnyModel, Source};
 use taper_tests::fixtures::{assert_error, assert_same};
 use taper_tests::named::{Named, compare_all, first_to_diverge, row};
 use taper_tests::originals::pretrained;
-use taper_tests::parity::{Golden, Row};
+use taper_tests::parity::{Golden, Row, max_error};
 
 /// The second with other heads and sizes in encoder and decoder.
 const REFERENCES: [&str; 2] = ["whisper", "whisper_odd"];
@@ -160,5 +160,21 @@ fn sounds_and_texts_of_another_length_are_refused() -> Result<()> {
 fn the_configuration_says_that_a_folder_is_one() -> Result<()> {
     let folder = Golden::open("whisper")?.file("");
     assert!(matches!(taper_models::open(folder, DType::F32, &Device::Cpu)?, AnyModel::Whisper(_)));
+    Ok(())
+}
+
+/// Weights of half the precision, and features of their type.
+#[test]
+fn half_precision_is_near() -> Result<()> {
+    let golden = Golden::open("whisper")?;
+    for (dtype, near) in [(DType::F16, 0.05), (DType::BF16, 0.3)] {
+        let weights = Weights::safetensors([golden.file("model.safetensors")], dtype, &Device::Cpu)?;
+        let model = Whisper::from_weights(weights, &read_config(golden.file("config.json"))?)?;
+        let features = golden.tensor("input.input_features").to_dtype(dtype)?;
+        let output = model.forward(&features, golden.tensor("input.decoder_input_ids"))?;
+        assert_eq!(output.dtype(), dtype);
+        let error = max_error(&output, golden.tensor("output"))?;
+        assert!(error < near, "{dtype:?}: {error}");
+    }
     Ok(())
 }
