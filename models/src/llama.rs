@@ -18,7 +18,8 @@ mod config;
 mod gguf;
 
 use candle_core::{Result, Tensor};
-use candle_nn::{Embedding, Module, RmsNorm, VarBuilder, embedding};
+use candle_nn::{Embedding, Module, VarBuilder, embedding};
+use taper::layers::RmsNorm;
 use taper::ops::{Mask, attention_output, attention_scores, softmax_last_dim, tanh};
 use taper::quantized::{Linear, linear_b};
 use taper::{Model, Weights, forward};
@@ -308,7 +309,7 @@ fn softcap(x: &Tensor, cap: f64) -> Result<Tensor> {
 fn norm(width: usize, cfg: &Config, vb: VarBuilder) -> Result<RmsNorm> {
     let weight = vb.get(width, "weight")?;
     let weight = if cfg.norm_plus_one { (weight + 1.0)? } else { weight };
-    Ok(RmsNorm::new(weight, cfg.rms_norm_eps))
+    Ok(candle_nn::RmsNorm::new(weight, cfg.rms_norm_eps).into())
 }
 
 /// The head: the token embedding's own weight, unless it has one.

@@ -1,7 +1,8 @@
 //! The block of ViT and CLIP, and what it is made of.
 
 use candle_core::{Module, Result, Tensor};
-use candle_nn::{LayerNorm, Linear, VarBuilder, layer_norm, linear, linear_no_bias};
+use candle_nn::{Linear, VarBuilder, linear, linear_no_bias};
+use taper::layers::{LayerNorm, layer_norm};
 use taper::ops::{Mask, attention_output, attention_scores, softmax_last_dim};
 use taper::{Model, forward};
 
