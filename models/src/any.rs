@@ -8,11 +8,13 @@ use taper::Weights;
 
 use crate::config::Json;
 use crate::decoder::Decoder;
+use crate::llama::Llama;
 use crate::pretrained::{Pretrained, from_parts};
 use crate::resnet::{BasicBlock, Bottleneck, ResNet};
 
 /// The model of a folder as Hugging Face has it, of the architecture that its `config.json` says: by `model_type`, or
-/// where there is none by `architectures`. The weights are read by [`Weights::folder`], as `dtype`, onto `device`.
+/// where there is none by `architectures`. The weights are read by [`Weights::folder`], as `dtype`, onto `device`. In place
+/// of a folder there may be a GGUF file of the Llama family, which [`Llama::from_gguf`] reads.
 ///
 /// ```no_run
 /// use candle_core::{DType, Device};
@@ -30,6 +32,9 @@ use crate::resnet::{BasicBlock, Bottleneck, ResNet};
 /// [`Pretrained::from_weights`]. All name the file, and the field or the tensors.
 pub fn open(folder: impl AsRef<Path>, dtype: DType, device: &Device) -> Result<AnyModel> {
     let folder = folder.as_ref();
+    if folder.is_file() {
+        return Llama::from_gguf(folder, dtype, device).map(|model| AnyModel::Llama(Box::new(model)));
+    }
     let architecture = Architecture::of(folder)?;
     architecture.load(Weights::folder(folder, dtype, device)?)
 }
@@ -129,8 +134,12 @@ architectures! {
     Gpt2(crate::gpt2::Gpt2) decoder;
     /// BERT or RoBERTa.
     Bert(crate::bert::Bert) other;
+    /// T5, whose decoder is one that reads what its encoder made.
+    T5(crate::t5::T5) other;
     /// Llama and its relatives.
-    Llama(crate::llama::Llama) decoder;
+    Llama(Llama) decoder;
+    /// GPT-NeoX, of which Pythia is.
+    NeoX(crate::neox::NeoX) decoder;
     /// ViT with a classifier.
     VitClassifier(crate::vit::VitClassifier) other;
     /// ViT without one.
@@ -168,7 +177,7 @@ impl Architecture {
         };
         match found {
             Some(model_type) => {
-                config.set_model_type(model_type);
+                config.set("model_type", model_type.into());
                 Ok(Self { config, model_type })
             }
             None => Err(unknown(&config, &supported().collect::<Vec<_>>())?),

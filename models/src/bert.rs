@@ -21,8 +21,9 @@
 //! ```
 
 use candle_core::{DType, Module, Result, Tensor, bail};
-use candle_nn::{Embedding, LayerNorm, Linear, embedding, layer_norm, linear};
+use candle_nn::{Embedding, Linear, embedding, linear};
 use serde::Deserialize;
+use taper::layers::{LayerNorm, layer_norm};
 use taper::ops::{Mask, attention_output, attention_scores, softmax_last_dim};
 use taper::{Model, Weights, forward};
 

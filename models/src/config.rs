@@ -35,6 +35,11 @@ impl Json {
         &self.fields
     }
 
+    /// Fields that are from elsewhere than a `config.json`.
+    pub(crate) fn of(path: &Path, fields: Map<String, Value>) -> Self {
+        Self { path: path.to_path_buf(), fields }
+    }
+
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
@@ -48,9 +53,9 @@ impl Json {
         }
     }
 
-    /// For those who know it from elsewhere.
-    pub(crate) fn set_model_type(&mut self, model_type: &str) {
-        self.fields.insert("model_type".to_owned(), model_type.into());
+    /// A field that is known from elsewhere.
+    pub(crate) fn set(&mut self, field: &str, value: Value) {
+        self.fields.insert(field.to_owned(), value);
     }
 
     /// The name of the original's class, which older files have in place of `model_type`.

@@ -15,10 +15,13 @@
 //! ```
 
 mod config;
+mod gguf;
 
 use candle_core::{Result, Tensor};
-use candle_nn::{Embedding, Linear, Module, RmsNorm, VarBuilder, embedding, linear_b};
+use candle_nn::{Embedding, Module, VarBuilder, embedding};
+use taper::layers::RmsNorm;
 use taper::ops::{Mask, attention_output, attention_scores, softmax_last_dim};
+use taper::quantized::{Linear, linear_b};
 use taper::{Model, Weights, forward};
 
 use crate::decoder::language_model;
@@ -217,7 +220,7 @@ pub struct Llama {
     #[prefix("model.norm")]
     pub ln_f: RmsNorm,
     /// The logits, before Gemma 2 caps them: [batch, token, vocabulary].
-    #[load(expr = unembedding(wte, cfg.tie_word_embeddings, vb.pp("lm_head"))?)]
+    #[load(expr = head(wte, cfg, vb.pp("lm_head"))?)]
     pub lm_head: Linear,
     /// The positions.
     #[load(value = cfg.rotary.clone())]
@@ -306,7 +309,15 @@ fn softcap(x: &Tensor, cap: f64) -> Result<Tensor> {
 fn norm(width: usize, cfg: &Config, vb: VarBuilder) -> Result<RmsNorm> {
     let weight = vb.get(width, "weight")?;
     let weight = if cfg.norm_plus_one { (weight + 1.0)? } else { weight };
-    Ok(RmsNorm::new(weight, cfg.rms_norm_eps))
+    Ok(candle_nn::RmsNorm::new(weight, cfg.rms_norm_eps).into())
+}
+
+/// The head: the token embedding's own weight, unless it has one.
+fn head(wte: &Embedding, cfg: &Config, vb: VarBuilder) -> Result<Linear> {
+    match cfg.tie_word_embeddings {
+        true => unembedding(wte, true, vb).map(Linear::from),
+        false => linear_b(cfg.hidden_size, cfg.vocab_size, false, vb),
+    }
 }
 
 /// What checkpoints call the norm before the MLP: Gemma 2 has the same name for one after the attention.

@@ -20,7 +20,7 @@ pub struct Rotary {
 }
 
 /// How the angles of [`Rotary`] are changed for long texts: the `rope_type` of a `config.json`.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum RotaryScaling {
     /// `default`: not at all.
     None,
@@ -49,6 +49,11 @@ pub enum RotaryScaling {
         /// The longest text before.
         tokens: usize,
     },
+    /// Each pair by a divisor of its own, as GGUF files have it.
+    Divided {
+        /// One for each pair.
+        by: Vec<f32>,
+    },
 }
 
 impl Rotary {
@@ -61,8 +66,9 @@ impl Rotary {
             let grown = factor as f32 * len as f32 / tokens as f32 - (factor - 1.0) as f32;
             theta *= grown.powf(channels / (channels - 2.0));
         }
-        let scaled = |frequency: f32| match self.scaling {
+        let scaled = |(pair, frequency): (usize, f32)| match self.scaling {
             RotaryScaling::None | RotaryScaling::Dynamic { .. } => frequency,
+            RotaryScaling::Divided { ref by } => frequency / by[pair],
             RotaryScaling::Linear { factor } => frequency / factor as f32,
             RotaryScaling::Llama3 { factor, low_freq_factor, high_freq_factor, tokens } => {
                 let (factor, low, high) = (factor as f32, low_freq_factor as f32, high_freq_factor as f32);
@@ -71,7 +77,8 @@ impl Rotary {
                 (1.0 - ramp) * frequency / factor + ramp * frequency
             }
         };
-        (0..self.channels).step_by(2).map(|i| scaled(1.0 / theta.powf(i as f32 / channels))).collect()
+        let frequencies = (0..self.channels).step_by(2).map(|i| 1.0 / theta.powf(i as f32 / channels));
+        frequencies.enumerate().map(scaled).collect()
     }
 
     /// The cosines and the sines of the angles of `tokens` tokens that follow `past` others: each [token, pair].

@@ -16,7 +16,7 @@ use candle_nn::{
 pub use recurrent::{Recurrent, SeqSites, SeqTaps, StepSites, StepTaps};
 pub use train::{DropoutLeaf, TrainLeaf};
 
-use info::LeafInfo;
+pub(crate) use info::LeafInfo;
 
 use crate::layers;
 use crate::pass::At;

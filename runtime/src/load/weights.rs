@@ -4,7 +4,9 @@ mod backend;
 mod decode;
 mod file;
 mod folder;
+mod gguf;
 mod pytorch;
+mod quantized;
 mod report;
 mod safetensors;
 #[cfg(test)]
@@ -15,11 +17,13 @@ use std::fmt;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
+use candle_core::quantized::gguf_file::Value;
 use candle_core::{DType, Device, Shape, Tensor, bail};
 use candle_nn::VarBuilder;
 
 use self::backend::{Log, Strict, locked};
 pub(crate) use self::file::{File, Holds, Kind};
+pub(crate) use self::quantized::quantized_tensor;
 use self::report::Report;
 use crate::{Error, Result};
 
@@ -89,6 +93,8 @@ struct Entry {
     stored: String,
     /// Which of the files has it.
     file: usize,
+    /// The order of its rows, if not that of the source.
+    rows: Option<Arc<[usize]>>,
 }
 
 enum Source {
@@ -188,6 +194,7 @@ impl Weights {
                 size: (tensor.elem_count() * tensor.dtype().size_in_bytes()) as u64,
                 stored: name.clone(),
                 file: 0,
+                rows: None,
             };
             (name.clone(), entry)
         };
@@ -225,6 +232,36 @@ impl Weights {
             }
         }
         Arc::make_mut(&mut self.tensors).index = index;
+        Ok(self)
+    }
+
+    /// The same tensors, some of them with their rows in another order: `order` takes a name and the number of rows, the
+    /// first dimension, and gives the row that comes first, the one that comes second, and so on; or none, for a tensor
+    /// that stays. Quantized tensors stay quantized.
+    ///
+    /// ```
+    /// # use std::collections::HashMap;
+    /// # use taper::{Weights, candle_core::{DType, Device, Tensor}};
+    /// let tensors = HashMap::from([("w".to_owned(), Tensor::new(&[[1f32, 2.], [3., 4.]], &Device::Cpu)?)]);
+    /// let weights = Weights::from_tensors(tensors, DType::F32, &Device::Cpu)
+    ///     .with_rows(|name, rows| (name == "w").then(|| (0..rows).rev().collect()))?;
+    /// assert_eq!(weights.load(|vb| vb.get((2, 2), "w"))?.to_vec2::<f32>()?, [[3., 4.], [1., 2.]]);
+    /// # Ok::<(), taper::candle_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// An order that is not one of all rows, and one of a tensor whose rows have been ordered already.
+    pub fn with_rows(mut self, order: impl Fn(&str, usize) -> Option<Vec<usize>>) -> Result<Self> {
+        for (name, entry) in &mut Arc::make_mut(&mut self.tensors).index {
+            let count = entry.shape.dims().first().copied().unwrap_or(0);
+            let Some(rows) = order(name, count) else { continue };
+            let mut all = rows.clone();
+            all.sort_unstable();
+            if !all.into_iter().eq(0..count) || entry.rows.is_some() {
+                bail!("the order of the rows of `{name}` has to be one of all {count} rows, and given once");
+            }
+            entry.rows = Some(rows.into());
+        }
         Ok(self)
     }
 
@@ -309,6 +346,11 @@ impl Weights {
         self.tensors.find(name).is_some()
     }
 
+    /// The shape of the tensor of this name, if there is one.
+    pub fn shape(&self, name: &str) -> Option<&Shape> {
+        self.tensors.find(name).map(|(_, entry)| &entry.shape)
+    }
+
     /// What `load` makes of the tensors, if it asked for each of them by its shape and for no other.
     ///
     /// A tensor that is missing or has another shape is replaced by zeros until `load` is done, so that every fault is
@@ -346,22 +388,29 @@ impl fmt::Debug for Weights {
     }
 }
 
+/// A GGUF file, before it is known what its tensors are to become.
+pub(super) struct GgufFile(File);
+
+impl GgufFile {
+    pub(super) fn open(path: &Path) -> Result<(HashMap<String, Value>, Self)> {
+        File::open_gguf(path).map(|(metadata, file)| (metadata, Self(file)))
+    }
+
+    pub(super) fn weights(self, dtype: DType, device: &Device) -> Weights {
+        let files = vec![self.0];
+        let index = tensors_of(&files, 0).collect();
+        Weights::new(Source::Files(files), index, dtype, device)
+    }
+}
+
 /// The tensors of all files by their names; `chosen` says which of two files that have a name is meant.
 fn index(files: &[File], chosen: impl Fn(&str) -> Option<usize>) -> Result<BTreeMap<String, Entry>> {
     let mut index: BTreeMap<String, Entry> = BTreeMap::new();
     for (number, file) in files.iter().enumerate() {
-        for (stored, tensor) in &file.tensors {
-            let chosen = chosen(stored);
-            if chosen.is_some_and(|chosen| chosen != number) {
+        for (stored, entry) in tensors_of(files, number) {
+            if chosen(&stored).is_some_and(|chosen| chosen != number) {
                 continue;
             }
-            let entry = Entry {
-                shape: tensor.shape.clone(),
-                holds: tensor.holds.clone(),
-                size: tensor.size() as u64,
-                stored: stored.clone(),
-                file: number,
-            };
             if let Some(first) = index.insert(stored.clone(), entry) {
                 let first = &files[first.file].path;
                 bail!("`{stored}` is in two files, `{}` and `{}`", first.display(), file.path.display());
@@ -369,6 +418,21 @@ fn index(files: &[File], chosen: impl Fn(&str) -> Option<usize>) -> Result<BTree
         }
     }
     Ok(index)
+}
+
+/// The tensors of one of the files.
+fn tensors_of(files: &[File], number: usize) -> impl Iterator<Item = (String, Entry)> {
+    files[number].tensors.iter().map(move |(stored, tensor)| {
+        let entry = Entry {
+            shape: tensor.shape.clone(),
+            holds: tensor.holds.clone(),
+            size: tensor.size() as u64,
+            stored: stored.clone(),
+            file: number,
+            rows: None,
+        };
+        (stored.clone(), entry)
+    })
 }
 
 impl Tensors {
@@ -391,8 +455,21 @@ impl Tensors {
 
     fn read(&self, entry: &Entry, dtype: DType, device: &Device) -> Result<Tensor> {
         match &*self.source {
-            Source::Files(files) => files[entry.file].read(&entry.stored, dtype, device),
-            Source::Memory(tensors) => tensors[&entry.stored].to_device(device)?.to_dtype(dtype),
+            Source::Files(files) => files[entry.file].read(&entry.stored, entry.rows.as_deref(), dtype, device),
+            Source::Memory(tensors) => {
+                let tensor = tensors[&entry.stored].to_device(device)?.to_dtype(dtype)?;
+                let Some(rows) = &entry.rows else { return Ok(tensor) };
+                let rows: Vec<u32> = rows.iter().map(|row| *row as u32).collect();
+                tensor.index_select(&Tensor::new(rows, device)?, 0)
+            }
+        }
+    }
+
+    /// The bytes of a quantized tensor.
+    fn blocks(&self, entry: &Entry) -> Result<Tensor> {
+        match &*self.source {
+            Source::Files(files) => files[entry.file].blocks(&entry.stored, entry.rows.as_deref()),
+            Source::Memory(_) => bail!("`{}` is not quantized", entry.stored),
         }
     }
 }

@@ -12,6 +12,7 @@
 //! | [`rms_norm`] | [`candle_nn::ops::rms_norm`] | `F.rms_norm` |
 //! | [`rope`](rope()) | [`candle_nn::rotary_emb::rope`] | `apply_rotary_pos_emb` of Hugging Face's Llama |
 //! | [`rope_i`](rope_i()) | [`candle_nn::rotary_emb::rope_i`] | the same of its GPT-J |
+//! | [`quantized_matmul`] | [`QMatMul`](candle_core::quantized::QMatMul) | `x @ dequantize(w).T` |
 //! | [`attention`] | matrix products and [`softmax_last_dim`] | `F.scaled_dot_product_attention`, and the pattern |
 //!
 //! Of each element by itself there are functions that are **faster** than candle's on the CPU, whose kernels take one number
@@ -50,7 +51,7 @@
 //! |---|---|
 //! | [`ops::sdpa`](candle_nn::ops::sdpa) (Metal), [`attention::flash_attn`](candle_nn::attention::flash_attn) and the other flash kernels, [`varlen_attention`](candle_nn::varlen_attention) | [`attention`] |
 //! | [`rotary_emb::rope_thd`](candle_nn::rotary_emb::rope_thd) | `transpose(1, 2)`, `contiguous()`, [`rope`](rope()), and back |
-//! | [`QMatMul`](candle_core::quantized::QMatMul) of a quantized tensor | a [`Linear`](candle_nn::Linear) of `QTensor::dequantize` |
+//! | [`QMatMul`](candle_core::quantized::QMatMul) of a quantized tensor | [`quantized_matmul`], or the layer [`quantized::Linear`](crate::quantized::Linear) |
 //! | `slice_set`, `scatter_set`, `scatter_add_set`, `inplace_op1` and the like, [`KvCache`](candle_nn::kv_cache::KvCache) | `Tensor::cat`, `scatter`, `scatter_add`; no cache |
 //! | `moe::moe_gemm` and its quantized kin | a matrix product for each expert |
 //! | `detach`, `to_vec0` to `to_vec3`, `to_scalar` | nothing: the value leaves the graph there |
@@ -65,6 +66,7 @@ mod conv2d;
 mod elementwise;
 mod graft;
 mod layer_norm;
+mod quantized;
 mod rms_norm;
 mod rope;
 mod rope_i;
@@ -79,6 +81,7 @@ pub use batch_norm::batch_norm;
 pub use conv2d::{Conv2dOptions, Padding, conv2d};
 pub use elementwise::{exp, gelu, gelu_tanh, quick_gelu, sigmoid, silu, tanh};
 pub use layer_norm::layer_norm;
+pub use quantized::quantized_matmul;
 pub use rms_norm::rms_norm;
 pub use rope::rope;
 pub use rope_i::rope_i;

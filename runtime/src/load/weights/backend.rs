@@ -8,7 +8,7 @@ use candle_core::{DType, Device, Shape, Tensor};
 use candle_nn::Init;
 use candle_nn::var_builder::SimpleBackend;
 
-use super::{Entry, Progress, Tensors};
+use super::{Entry, Progress, Tensors, quantized};
 use crate::{Error, Result};
 
 pub(super) struct Strict {
@@ -86,8 +86,8 @@ impl Strict {
         Some(entry)
     }
 
-    fn read(&self, entry: &Entry, dtype: DType, device: &Device) -> Result<Tensor> {
-        let tensor = self.tensors.read(entry, dtype, device)?;
+    fn read(&self, entry: &Entry, read: impl FnOnce(&Tensors) -> Result<Tensor>) -> Result<Tensor> {
+        let tensor = read(&self.tensors)?;
         if let Some((report, all)) = &self.progress {
             let mut log = locked(&self.log);
             // A tensor that is asked for again is read again, and there is not more of it.
@@ -97,6 +97,14 @@ impl Strict {
             report(read, *all);
         }
         Ok(tensor)
+    }
+
+    /// The bytes of a quantized tensor; zeros of another shape than they have where it is not of the shape `asked`.
+    fn blocks(&self, name: &str, asked: Shape) -> Result<Tensor> {
+        match self.ask(name) {
+            Some(entry) if entry.shape == asked => self.read(entry, |tensors| tensors.blocks(entry)),
+            _ => Tensor::zeros(asked, DType::U8, &Device::Cpu),
+        }
     }
 
     /// Zeros in place of what the source does not have, if somebody is going to look at the fault.
@@ -120,9 +128,12 @@ fn other_dtype(name: &str, entry: &Entry, asked: DType) -> Option<(Fault, Error)
 
 impl SimpleBackend for Strict {
     fn get(&self, asked: Shape, name: &str, _: Init, dtype: DType, device: &Device) -> Result<Tensor> {
+        if let Some((name, _)) = quantized::marked(name) {
+            return self.blocks(name, asked);
+        }
         let (fault, error) = match self.ask(name) {
             Some(entry) if entry.shape == asked => match other_dtype(name, entry, dtype) {
-                None => return self.read(entry, dtype, device),
+                None => return self.read(entry, |tensors| tensors.read(entry, dtype, device)),
                 Some(other) => other,
             },
             Some(entry) => {
@@ -145,7 +156,7 @@ impl SimpleBackend for Strict {
     fn get_unchecked(&self, name: &str, dtype: DType, device: &Device) -> Result<Tensor> {
         match self.ask(name) {
             Some(entry) => match other_dtype(name, entry, dtype) {
-                None => self.read(entry, dtype, device),
+                None => self.read(entry, |tensors| tensors.read(entry, dtype, device)),
                 Some((fault, error)) => self.zeros(fault, error, entry.shape.clone(), dtype, device),
             },
             None => {
@@ -156,6 +167,9 @@ impl SimpleBackend for Strict {
     }
 
     fn contains_tensor(&self, name: &str) -> bool {
-        self.tensors.find(name).is_some()
+        match quantized::marked(name) {
+            Some((name, blocks)) => self.tensors.find(name).is_some_and(|(_, entry)| entry.holds.to_string() == blocks),
+            None => self.tensors.find(name).is_some(),
+        }
     }
 }

@@ -1,5 +1,8 @@
 //! From the bytes of a file to a tensor, through no second copy of it: memory holds the weights once.
 
+use std::borrow::Cow;
+
+use candle_core::quantized::{QStorage, QTensor};
 use candle_core::{DType, Device, Tensor};
 use half::slice::HalfFloatSliceExt;
 use half::{bf16, f16};
@@ -7,16 +10,40 @@ use half::{bf16, f16};
 use super::file::{Holds, Located};
 use crate::{Error, Result};
 
-pub(super) fn tensor(bytes: &[u8], at: &Located, dtype: DType, device: &Device) -> Result<Tensor> {
-    let Holds::Known(stored) = at.holds else {
-        return Err(Error::Msg(format!("it holds {}, which candle has no type for", at.holds)));
+pub(super) fn tensor(
+    bytes: &[u8],
+    at: &Located,
+    rows: Option<&[usize]>,
+    dtype: DType,
+    device: &Device,
+) -> Result<Tensor> {
+    let data = data(bytes, at, rows);
+    match at.holds {
+        Holds::Known(stored) => contiguous(&data, at, stored, dtype, device),
+        Holds::Blocks(blocks) => {
+            // Of memory of its own, since candle asserts how blocks are aligned.
+            let storage = QStorage::from_data(Cow::Owned(data.into_owned()), device, blocks)?;
+            QTensor::new(storage, at.shape.clone())?.dequantize(device)?.to_dtype(dtype)
+        }
+        Holds::Unknown(_) => Err(Error::Msg(format!("it holds {}, which candle has no type for", at.holds))),
+    }
+}
+
+/// The bytes of a tensor's elements in order.
+pub(super) fn data<'a>(bytes: &'a [u8], at: &Located, rows: Option<&[usize]>) -> Cow<'a, [u8]> {
+    let data = match (&at.stride, &at.holds) {
+        (Some(stride), Holds::Known(stored)) => {
+            Cow::Owned(gathered(bytes, at.shape.dims(), stride, at.start, stored.size_in_bytes()))
+        }
+        _ => Cow::Borrowed(&bytes[at.start..at.start + at.size()]),
     };
-    let Some(stride) = &at.stride else {
-        let data = &bytes[at.start..at.start + at.size()];
-        return contiguous(data, at, stored, dtype, device);
-    };
-    let data = gathered(bytes, at.shape.dims(), stride, at.start, stored.size_in_bytes());
-    contiguous(&data, at, stored, dtype, device)
+    match rows.filter(|rows| !rows.is_empty()) {
+        None => data,
+        Some(rows) => {
+            let width = data.len() / rows.len();
+            Cow::Owned(rows.iter().flat_map(|row| &data[row * width..][..width]).copied().collect())
+        }
+    }
 }
 
 fn contiguous(data: &[u8], at: &Located, stored: DType, dtype: DType, device: &Device) -> Result<Tensor> {

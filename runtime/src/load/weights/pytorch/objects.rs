@@ -34,6 +34,7 @@ impl Storage {
                 "ComplexDoubleStorage" => Some(16),
                 _ => None,
             },
+            Holds::Blocks(_) => None,
         }
     }
 }
