@@ -177,7 +177,7 @@ pub struct VisionTower {
     #[load(conv2d_no_bias(cfg.num_channels, cfg.hidden_size, cfg.patch_size, cfg.patches().conv()))]
     #[prefix("embeddings.patch_embedding")]
     pub patch_embedding: Conv2d,
-    /// The token before the patches: [channel].
+    /// The token before the patches: `[channel]`.
     #[load(tensor(cfg.hidden_size))]
     #[prefix("embeddings.class_embedding")]
     pub class_token: Tensor,
