@@ -4,6 +4,7 @@ mod activation;
 pub mod encoder;
 mod head;
 mod heads;
+mod labels;
 mod mask;
 mod patches;
 mod rotary;
@@ -13,6 +14,7 @@ pub use rotary::{Rotary, RotaryScaling};
 
 pub(crate) use head::unembedding;
 pub(crate) use heads::{head_width, merge_heads, split_heads};
+pub(crate) use labels::two_labels;
 pub(crate) use mask::{causal_mask, is_padding, padding_mask};
 pub(crate) use patches::{Patches, as_tokens, height_and_width, with_class};
 pub(crate) use rotary::{RotaryFields, rotate};
