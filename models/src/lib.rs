@@ -29,6 +29,7 @@
 //! | [`llama`] | Llama 2 and 3, Mistral, Qwen2, Qwen3, Gemma, Gemma 2; as GGUF too | `LlamaForCausalLM` and the like |
 //! | [`bert`] | BERT, RoBERTa; sentence embeddings by [`Pooling`] | `BertModel`, `RobertaModel` |
 //! | [`t5`] | T5, T5 v1.1, Flan-T5 | `T5ForConditionalGeneration` |
+//! | [`whisper`] | Whisper | `WhisperForConditionalGeneration` |
 //! | [`vit`] | ViT | `ViTForImageClassification`, `ViTModel` |
 //! | [`clip`] | CLIP, both towers | `CLIPModel` |
 //! | [`resnet`] | ResNet 18, 34, 50, 101, 152 | torchvision's `resnet18` …, Hugging Face's, timm's |
@@ -59,6 +60,7 @@ pub mod shared;
 pub mod source;
 pub mod t5;
 pub mod vit;
+pub mod whisper;
 
 // Here, because it speaks of the models too.
 #[cfg(doctest)]

@@ -20,7 +20,7 @@ mod gguf;
 use candle_core::{Result, Tensor};
 use candle_nn::{Embedding, Module, VarBuilder, embedding};
 use taper::layers::RmsNorm;
-use taper::ops::{Mask, attention_output, attention_scores, softmax_last_dim};
+use taper::ops::{Mask, attention_output, attention_scores, softmax_last_dim, tanh};
 use taper::quantized::{Linear, linear_b};
 use taper::{Model, Weights, forward};
 
@@ -302,7 +302,7 @@ impl Pretrained for Llama {
 
 /// Kept between −`cap` and `cap`: cap·tanh(x / cap).
 fn softcap(x: &Tensor, cap: f64) -> Result<Tensor> {
-    (x / cap)?.tanh()? * cap
+    tanh(&(x / cap)?)? * cap
 }
 
 /// By the root of the mean square. Gemma's weights are stored less one, and kept here as they are multiplied by.

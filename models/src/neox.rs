@@ -14,7 +14,7 @@
 //! ```
 
 use candle_core::{Result, Tensor};
-use candle_nn::{Embedding, Linear, Module, VarBuilder, embedding, linear, linear_b};
+use candle_nn::{Embedding, Linear, Module, embedding, linear, linear_b};
 use serde::Deserialize;
 use taper::layers::{LayerNorm, layer_norm};
 use taper::ops::{Mask, attention_output, attention_scores, softmax_last_dim};
@@ -22,7 +22,7 @@ use taper::{Model, Weights, forward};
 
 use crate::decoder::language_model;
 use crate::past::{self, KeysValues, Past};
-use crate::pretrained::Pretrained;
+use crate::pretrained::{Pretrained, checkpoint_names};
 use crate::shared::{Activation, Rotary, RotaryFields, causal_mask, merge_heads, rotate, unembedding};
 
 /// The part of Hugging Face's `config.json` that the forward pass depends on.
@@ -254,7 +254,7 @@ pub struct NeoX {
     #[prefix("gpt_neox.final_layer_norm")]
     pub ln_f: LayerNorm,
     /// The logits: [batch, token, vocabulary].
-    #[load(expr = unembedding(wte, cfg.tie_word_embeddings, head(&vb))?)]
+    #[load(expr = unembedding(wte, cfg.tie_word_embeddings, vb.pp("lm_head"))?)]
     pub lm_head: Linear,
     /// The positions.
     #[load(value = cfg.rotary.clone())]
@@ -302,16 +302,11 @@ impl Pretrained for NeoX {
     /// `embed_out`.
     fn from_weights(weights: Weights, config: &Config) -> Result<Self> {
         const BUFFERS: [&str; 3] = [".attention.bias", ".attention.masked_bias", ".attention.rotary_emb.inv_freq"];
-        let weights = if weights.contains("embed_in.weight") { weights.prefixed("gpt_neox") } else { weights };
         let tied = config.tie_word_embeddings;
         let copy = move |name: &str| tied && (name == "lm_head.weight" || name == "embed_out.weight");
-        weights
+        checkpoint_names(weights, "gpt_neox")
+            .or_named(|name| (name == "lm_head.weight").then(|| "embed_out.weight".to_owned()))
             .allow_unused(move |name| BUFFERS.iter().any(|buffer| name.ends_with(buffer)) || copy(name))
             .load(|vb| Self::load(vb, config))
     }
-}
-
-/// The head by the name that it has had longest, else by that of transformers 5.
-fn head<'a>(vb: &VarBuilder<'a>) -> VarBuilder<'a> {
-    vb.pp(if vb.contains_tensor("embed_out.weight") { "embed_out" } else { "lm_head" })
 }

@@ -15,7 +15,7 @@ const BLOCK: &[(&str, &str)] = &[
     ("attn.k_proj", ".self_attn.k_proj"),
     ("attn.v_proj", ".self_attn.v_proj"),
     ("attn.pattern", "attention"),
-    ("attn.out_proj", ".self_attn.out_proj"),
+    ("attn.proj", ".self_attn.out_proj"),
     ("attn.output", ".self_attn"),
     ("ln_2", ".layer_norm2"),
     ("mlp.up", ".mlp.fc1"),

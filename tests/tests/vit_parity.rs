@@ -18,7 +18,7 @@ const BLOCK: &[(&str, &str)] = &[
     ("attn.k_proj", ".attention.k_proj"),
     ("attn.v_proj", ".attention.v_proj"),
     ("attn.pattern", "attention"),
-    ("attn.out_proj", ".attention.o_proj"),
+    ("attn.proj", ".attention.o_proj"),
     ("attn.output", ".attention"),
     ("attn.output", ".dropout"),
     ("ln_2", ".layernorm_after"),

@@ -236,3 +236,24 @@ fn a_folder_of_another_architecture_is_refused() {
     let text = message(Gpt2::from_folder(&folder.0, DType::F32, &Device::Cpu));
     contains(&text, &["config.json`: field `model_type` is `llama`; what is supported here is `gpt2`"]);
 }
+
+/// Every reference that has a `config.json` of Hugging Face: the one call loads it as what it is.
+#[test]
+fn every_reference_is_opened_as_what_it_is() {
+    let mut opened = 0;
+    for entry in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("data")).unwrap() {
+        let folder = entry.unwrap().path();
+        let Ok(config) = fs::read_to_string(folder.join("config.json")) else { continue };
+        let config: serde_json::Value = serde_json::from_str(&config).unwrap();
+        let Some(model_type) = config["model_type"].as_str() else { continue };
+        match Architecture::of(&folder) {
+            Ok(architecture) => {
+                assert_eq!(architecture.model_type(), model_type);
+                load(&folder).map_err(|error| error.context(folder.display().to_string())).unwrap();
+                opened += 1;
+            }
+            Err(error) => assert!(["t5", "whisper"].contains(&model_type), "{error}"),
+        }
+    }
+    assert!(opened >= 28, "{opened}");
+}

@@ -26,6 +26,9 @@ pub(crate) struct File {
     bytes: Mmap,
 }
 
+/// The tensors of a file by their names.
+pub(super) type Tensors = BTreeMap<String, Located>;
+
 /// A tensor in a file.
 pub(crate) struct Located {
     pub(crate) holds: Holds,
@@ -84,7 +87,7 @@ impl File {
 
     fn read_by<T>(
         path: &Path,
-        read: impl FnOnce(&[u8]) -> std::result::Result<(T, BTreeMap<String, Located>), String>,
+        read: impl FnOnce(&[u8]) -> std::result::Result<(T, Tensors), String>,
     ) -> Result<(T, Self)> {
         let bytes = mmap::map(path)?;
         let found = if bytes.starts_with(b"version https://git-lfs") {

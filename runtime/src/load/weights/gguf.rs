@@ -1,17 +1,17 @@
 //! GGUF files, those of llama.cpp: metadata and quantized tensors.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::io::Cursor;
 
 use candle_core::DType;
 use candle_core::quantized::GgmlDType;
 use candle_core::quantized::gguf_file::{Content, Value};
 
-use super::file::{Holds, Located};
+use super::file::{Holds, Located, Tensors};
 use crate::Error;
 
 /// The metadata, and where the tensors are. An error goes on after the file's name: "`model.gguf` is …".
-pub(super) fn read(bytes: &[u8]) -> Result<(HashMap<String, Value>, BTreeMap<String, Located>), String> {
+pub(super) fn read(bytes: &[u8]) -> Result<(HashMap<String, Value>, Tensors), String> {
     if !bytes.starts_with(b"GGUF") {
         return Err("is not a GGUF file: it does not begin with `GGUF`".to_owned());
     }
@@ -22,7 +22,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<(HashMap<String, Value>, BTreeMap<Str
         let error = if let Error::WithBacktrace { inner, .. } = error { *inner } else { error };
         format!("is cut short, damaged, or of a kind that is not known: {error}")
     })?;
-    let mut tensors = BTreeMap::new();
+    let mut tensors = Tensors::new();
     for (name, info) in content.tensor_infos {
         let start = content.tensor_data_offset.checked_add(info.offset).and_then(|start| usize::try_from(start).ok());
         let count = info.shape.dims().iter().try_fold(1usize, |count, dim| count.checked_mul(*dim));

@@ -4,7 +4,7 @@
 mod objects;
 mod zipped;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::io::BufRead;
 use std::ops::Range;
 
@@ -12,7 +12,7 @@ use candle_core::Shape;
 use candle_core::pickle::{Object, Stack};
 
 use self::objects::{Saved, Storage};
-use super::file::{Holds, Located};
+use super::file::{Holds, Located, Tensors};
 use crate::Error;
 
 /// What is wrong with a file, as it goes on after the file's name: "`pytorch_model.bin` is …".
@@ -25,7 +25,7 @@ type Storages = HashMap<String, Range<usize>>;
 const LEGACY: &[u8] = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19.";
 
 /// Where the tensors are.
-pub(super) fn tensors(bytes: &[u8]) -> Result<BTreeMap<String, Located>> {
+pub(super) fn tensors(bytes: &[u8]) -> Result<Tensors> {
     let (object, storages) = if bytes.starts_with(LEGACY) {
         legacy(bytes)?
     } else if bytes.starts_with(b"PK") {

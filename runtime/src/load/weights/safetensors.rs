@@ -1,18 +1,16 @@
 //! The header of a safetensors file.
 
-use std::collections::BTreeMap;
-
 use candle_core::{DType, Shape};
 use safetensors::tensor::TensorInfo;
 use safetensors::{SafeTensorError, SafeTensors};
 
-use super::file::{Holds, Located};
+use super::file::{Holds, Located, Tensors};
 
 /// The length of the length of the header.
 const LENGTH: usize = 8;
 
 /// Where the tensors are. An error goes on after the file's name: "`model.safetensors` is …".
-pub(super) fn tensors(bytes: &[u8]) -> Result<BTreeMap<String, Located>, String> {
+pub(super) fn tensors(bytes: &[u8]) -> Result<Tensors, String> {
     let (header, metadata) = SafeTensors::read_metadata(bytes).map_err(|error| fault(&error, bytes))?;
     let data = LENGTH + header;
     let located = |info: &TensorInfo| Located {
