@@ -22,7 +22,7 @@ const TOPICS: &str = include_str!("../data/topics.txt");
 const OPENINGS: [&str; 5] = ["", "yesterday", "this morning", "as always", "after a long day"];
 const ENDINGS: [&str; 5] = ["", "in the evening", "with great care", "for a friend", "for the first time"];
 const SPECIAL: [&str; 4] = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"];
-const STEPS: usize = 250;
+const STEPS: usize = 150;
 /// What similarities are divided by before the softmax.
 const TEMPERATURE: f64 = 0.1;
 
@@ -85,7 +85,7 @@ pub(crate) fn train(folder: &Path) -> Result<()> {
         let (ids, mask) = tokens(texts, &vocabulary)?;
         anyhow::Ok(Pooling::Mean.of(&model.forward(&ids, None, Some(&mask))?, Some(&mask))?)
     };
-    let mut optimizer = AdamW::new(variables.all_vars(), ParamsAdamW { lr: 1e-3, ..ParamsAdamW::default() })?;
+    let mut optimizer = AdamW::new(variables.all_vars(), ParamsAdamW { lr: 2e-3, ..ParamsAdamW::default() })?;
     let targets = Tensor::arange(0, topics.len() as u32, &Device::Cpu)?;
     for _ in 0..STEPS {
         // A pair of sentences of each topic: each is to find its other half among all.
