@@ -134,9 +134,11 @@ architectures! {
     Gpt2(crate::gpt2::Gpt2) decoder;
     /// BERT or RoBERTa.
     Bert(crate::bert::Bert) other;
+    /// T5, whose decoder is one that reads what its encoder made.
+    T5(crate::t5::T5) other;
     /// Llama and its relatives.
     Llama(Llama) decoder;
-    /// GPT-NeoX, as Pythia is.
+    /// GPT-NeoX, of which Pythia is.
     NeoX(crate::neox::NeoX) decoder;
     /// ViT with a classifier.
     VitClassifier(crate::vit::VitClassifier) other;

@@ -31,13 +31,13 @@ impl Json {
         Ok(Self { path, fields })
     }
 
+    pub(crate) fn fields(&self) -> &Map<String, Value> {
+        &self.fields
+    }
+
     /// Fields that are from elsewhere than a `config.json`.
     pub(crate) fn of(path: &Path, fields: Map<String, Value>) -> Self {
         Self { path: path.to_path_buf(), fields }
-    }
-
-    pub(crate) fn fields(&self) -> &Map<String, Value> {
-        &self.fields
     }
 
     pub(crate) fn path(&self) -> &Path {

@@ -20,6 +20,8 @@ pub mod names {}
 pub mod pretrained;
 pub mod resnet;
 pub mod shared;
+pub mod source;
+pub mod t5;
 pub mod vit;
 
 pub use any::{AnyModel, Architecture, open};
@@ -30,3 +32,4 @@ pub use hub::open_hub;
 pub use past::Past;
 pub use pooling::Pooling;
 pub use pretrained::Pretrained;
+pub use source::Source;

@@ -28,7 +28,19 @@ pub fn taps<M: Original>(model: &M, golden: &Golden, rows: &[Row<Named>]) -> Res
 
 /// Compares every row, which are in the order of execution, and nothing may be left over.
 pub fn compare_all<M: Original>(model: &M, golden: &Golden, rows: &[Row<Named>]) -> Result<()> {
-    let left = golden.left_over(&["module.", "attention.", "vision_attention.", "text_attention.", "output"], rows);
+    let left = golden.left_over(
+        &[
+            "module.",
+            "attention.",
+            "vision_attention.",
+            "text_attention.",
+            "encoder_attention.",
+            "decoder_attention.",
+            "cross_attention.",
+            "output",
+        ],
+        rows,
+    );
     assert!(left.is_empty(), "nothing is compared with {left:?}");
     if let Err(divergence) = compare(&taps(model, golden, rows)?, rows, golden) {
         panic!("{divergence}");

@@ -10,6 +10,7 @@ use taper_models::mobilenet_v2::MobileNetV2;
 use taper_models::neox::NeoX;
 use taper_models::pretrained::{Pretrained, read_config};
 use taper_models::resnet::{BasicBlock, Block, ResNet};
+use taper_models::t5::T5;
 use taper_models::vit::{Vit, VitClassifier};
 
 use crate::parity::Golden;
@@ -41,6 +42,13 @@ impl Original for Bert {
 impl Original for NeoX {
     fn args(golden: &Golden) -> Self::Args<'_> {
         (golden.tensor("input.input_ids"), None)
+    }
+}
+
+impl Original for T5 {
+    fn args(golden: &Golden) -> Self::Args<'_> {
+        let answer = golden.tensor("input.decoder_input_ids");
+        (golden.tensor("input.input_ids"), golden.find("input.attention_mask"), answer)
     }
 }
 

@@ -6,6 +6,7 @@ use taper::check::{Report, Verdict};
 use taper_models::bert::Bert;
 use taper_models::clip::Clip;
 use taper_models::mobilenet_v2::MobileNetV2;
+use taper_models::t5::T5;
 use taper_models::vit::VitClassifier;
 use taper_tests::originals::{self, LLAMAS, NEOXES, Original};
 use taper_tests::parity::Golden;
@@ -95,5 +96,16 @@ fn mobilenet_v2() -> Result<()> {
     let golden = Golden::open("mobilenet_v2")?;
     let model = originals::pretrained::<MobileNetV2>(&golden, |_| ())?;
     sound(taper::check(&model, golden.tensor("input.x")));
+    Ok(())
+}
+
+#[test]
+fn t5() -> Result<()> {
+    let golden = Golden::open("t5_gated")?;
+    sound(taper::check(&originals::pretrained::<T5>(&golden, |_| ())?, T5::args(&golden)));
+    // Without a gate there is nothing to see of one.
+    let golden = Golden::open("t5")?;
+    let model = originals::pretrained::<T5>(&golden, |_| ())?;
+    taper::check(&model, T5::args(&golden)).unwrap_or_else(|report| panic!("{report}"));
     Ok(())
 }

@@ -8,6 +8,7 @@ mod mobilenet_v2;
 mod neox;
 mod properties;
 mod resnet;
+mod t5;
 mod vit;
 
 use std::collections::BTreeSet;
