@@ -18,6 +18,9 @@ pub(super) struct Strict {
     pub(super) progress: Option<(Progress, u64)>,
 }
 
+/// With so many faults it is another model's file, or a number of layers that nothing has: the loading ends.
+const MOST: usize = 4096;
+
 /// What was asked for, and what was wrong with it.
 #[derive(Default)]
 pub(super) struct Log {
@@ -60,12 +63,12 @@ impl Log {
         mem::replace(self, Log { finished: true, ..Log::default() })
     }
 
-    /// Notes a fault. Is anybody going to look at it?
+    /// Notes a fault. Is anybody going to look at it, and at more?
     fn note(&mut self, fault: Fault) -> bool {
         if !self.finished && !self.faults.contains(&fault) {
             self.faults.push(fault);
         }
-        !self.finished
+        !self.finished && self.faults.len() < MOST
     }
 }
 
