@@ -3,10 +3,12 @@
 usage: python compare_torch.py [NAME..]      gpt2 resnet50 mobilenet_v2; all of them without a name
 
 Builds and runs `models/benches/speed.rs`. In every round PyTorch's plain forward, taper's plain forward and taper's forward
-with every tap captured have their turn, on two threads each, the others waiting. Prints lines `ratio NAME VALUE`, of
-medians. The weights are random, and go through a temporary file.
+with every tap captured have their turn, on two threads each (THREADS=N for another number), the others waiting. Prints
+lines `ratio NAME VALUE`, of medians. The weights are random, and go through a temporary file.
+
+On a machine that is busy with other work, THREADS=1 CLOCK=cpu compares the processor time of one thread each.
 """
-import os, statistics, subprocess, sys, tempfile, time
+import glob, json, os, statistics, subprocess, sys, tempfile, time
 
 THREADS = os.environ.get("THREADS", "2")
 os.environ.update(OMP_NUM_THREADS=THREADS, RAYON_NUM_THREADS=THREADS)
@@ -46,17 +48,40 @@ def settle_norms(model):
             torch.nn.init.normal_(module.running_mean, std=0.1)
 
 
+def processor_time(pid):
+    """What the threads of a process have computed so far, in seconds."""
+    return sum(int(open(file).read().split()[0]) for file in glob.glob(f"/proc/{pid}/task/*/schedstat")) / 1e9
+
+
+def timed(pid, work):
+    """The seconds that `work` takes in the process."""
+    clock = (lambda: processor_time(pid)) if os.environ.get("CLOCK") == "cpu" else time.perf_counter
+    start = clock()
+    work()
+    return clock() - start
+
+
 class Taper:
-    """The Rust side, which answers every line with the seconds that it took."""
+    """The Rust side, which does what every line says, and answers."""
 
     def __init__(self, name, file):
-        command = ["cargo", "bench", "-q", "-j2", "-p", "taper-models", "--bench", "speed", "--", name, file]
-        self.process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen([program(), name, file], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         assert self.process.stdout.readline() == "ready\n", "the Rust side did not start"
 
-    def __call__(self, command):
+    def do(self, command):
         print(command, file=self.process.stdin, flush=True)
-        return float(self.process.stdout.readline())
+        assert self.process.stdout.readline() == "done\n", command
+
+    def seconds(self, command):
+        return timed(self.process.pid, lambda: self.do(command))
+
+
+def program():
+    """Builds `models/benches/speed.rs`; its path."""
+    build = ["cargo", "bench", "-q", "-j2", "-p", "taper-models", "--bench", "speed", "--no-run", "--message-format=json"]
+    messages = subprocess.run(build, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True).stdout.splitlines()
+    made = [message for message in map(json.loads, messages) if message.get("executable")]
+    return made[-1]["executable"]
 
 
 def compare(name):
@@ -68,17 +93,16 @@ def compare(name):
         save_file(weights | {"input": x.to(torch.float32)}, file)
         taper = Taper(name.removesuffix("-sdpa"), file)
 
-        taper(f"write {written}")
+        taper.do(f"write {written}")
         expected, actual = output(model(x)), load_file(written)["output"]
         off = ((actual - expected).abs() / (1 + expected.abs())).max().item()
         assert off < 1e-4, f"{name}: not PyTorch's output, {off} off"
 
-        def torch_seconds():
-            start = time.perf_counter()
-            model(x)
-            return time.perf_counter() - start
-
-        ways = {"torch": torch_seconds, "plain": lambda: taper("plain"), "taps": lambda: taper("taps")}
+        ways = {
+            "torch": lambda: timed(os.getpid(), lambda: model(x)),
+            "plain": lambda: taper.seconds("plain"),
+            "taps": lambda: taper.seconds("taps"),
+        }
         taken = {way: [] for way in ways}
         for round in range(ROUNDS + 2):
             for way in list(ways)[round % 3 :] + list(ways)[: round % 3]:

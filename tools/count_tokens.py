@@ -17,7 +17,8 @@ TOKEN = re.compile(
 # Ours, and candle-transformers' of the same architectures.
 PAIRS = [
     (["bert.rs", "bert"], ["bert.rs"]),
-    (["llama.rs", "llama"], ["llama.rs", "mistral.rs", "qwen2.rs", "qwen3.rs", "gemma.rs", "gemma2.rs"]),
+    (["llama.rs", "llama/config.rs"], ["llama.rs", "mistral.rs", "qwen2.rs", "qwen3.rs", "gemma.rs", "gemma2.rs"]),
+    (["llama/gguf.rs"], ["quantized_llama.rs", "quantized_qwen2.rs", "quantized_qwen3.rs"]),
     (["t5.rs", "t5"], ["t5.rs"]),
     (["vit.rs", "vit"], ["vit.rs"]),
     (["clip.rs", "clip"], ["clip/mod.rs", "clip/text_model.rs", "clip/vision_model.rs"]),

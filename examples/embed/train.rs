@@ -83,9 +83,7 @@ pub(crate) fn train(folder: &Path) -> Result<()> {
 
     let embed = |texts: &[String]| {
         let (ids, mask) = tokens(texts, &vocabulary)?;
-        // candle's own norm ends the graph of gradients; that of a run does not.
-        let stream = model.capture_attached(&ids, None, Some(&mask), |t| t.output)?;
-        anyhow::Ok(Pooling::Mean.of(&stream, Some(&mask))?)
+        anyhow::Ok(Pooling::Mean.of(&model.forward(&ids, None, Some(&mask))?, Some(&mask))?)
     };
     let mut optimizer = AdamW::new(variables.all_vars(), ParamsAdamW { lr: 1e-3, ..ParamsAdamW::default() })?;
     let targets = Tensor::arange(0, topics.len() as u32, &Device::Cpu)?;

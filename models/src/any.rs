@@ -136,6 +136,8 @@ architectures! {
     Bert(crate::bert::Bert) other;
     /// T5, whose decoder is one that reads what its encoder made.
     T5(crate::t5::T5) other;
+    /// Whisper, whose decoder is one that reads what its encoder made.
+    Whisper(crate::whisper::Whisper) other;
     /// Llama and its relatives.
     Llama(Llama) decoder;
     /// GPT-NeoX, of which Pythia is.

@@ -21,13 +21,14 @@
 //! ```
 
 use candle_core::{DType, Module, Result, Tensor, bail};
-use candle_nn::{Embedding, LayerNorm, Linear, embedding, layer_norm, linear};
+use candle_nn::{Embedding, Linear, embedding, linear};
 use serde::Deserialize;
-use taper::ops::{Mask, attention_output, attention_scores, softmax_last_dim};
+use taper::layers::{LayerNorm, layer_norm};
 use taper::{Model, Weights, forward};
 
 use crate::pretrained::{Pretrained, checkpoint_names};
-use crate::shared::{Activation, head_width, merge_heads, padding_mask, split_heads};
+use crate::shared::attention::{Attention, AttentionConfig};
+use crate::shared::{Activation, padding_mask};
 
 /// The part of Hugging Face's `config.json` that the forward pass depends on.
 #[derive(Clone, Debug, Deserialize)]
@@ -71,6 +72,11 @@ impl Config {
             ModelType::Bert => 0,
             ModelType::Roberta => 1,
         })
+    }
+
+    fn attention(&self) -> Result<AttentionConfig> {
+        let names = ["self.query", "self.key", "self.value", "output.dense"];
+        AttentionConfig::new(self.hidden_size, self.num_attention_heads, [true; 4], names)
     }
 
     /// The most tokens that a text may have.
@@ -176,60 +182,6 @@ impl Embeddings {
     }
 }
 
-/// Self-attention with several heads.
-#[derive(Clone, Debug, Model)]
-#[model(config = Config)]
-pub struct Attention {
-    /// The queries of all heads side by side: [batch, token, channel].
-    #[load(linear(cfg.hidden_size, cfg.hidden_size))]
-    #[prefix("self.query")]
-    pub q_proj: Linear,
-    /// The keys of all heads side by side: [batch, token, channel].
-    #[load(linear(cfg.hidden_size, cfg.hidden_size))]
-    #[prefix("self.key")]
-    pub k_proj: Linear,
-    /// The values of all heads side by side: [batch, token, channel].
-    #[load(linear(cfg.hidden_size, cfg.hidden_size))]
-    #[prefix("self.value")]
-    pub v_proj: Linear,
-    /// From the heads back to the stream: [batch, token, channel].
-    #[load(linear(cfg.hidden_size, cfg.hidden_size))]
-    #[prefix("output.dense")]
-    pub proj: Linear,
-    /// The number of heads.
-    #[load(value = cfg.num_attention_heads)]
-    pub n_head: usize,
-    /// What scores are multiplied by: one over the square root of a head's width.
-    #[load(value = (head_width(cfg.hidden_size, cfg.num_attention_heads)? as f64).powf(-0.5))]
-    pub scale: f64,
-}
-
-#[forward]
-impl Attention {
-    /// `x`: [batch, token, channel], `mask`: [batch, 1, 1, key], added to the scores; to [batch, token, channel].
-    pub fn forward(&self, x: &Tensor, mask: Option<&Tensor>) -> Result<Tensor> {
-        /// [batch, head, token, channel of the head]
-        #[tap]
-        let q = split_heads(&self.q_proj.forward(x)?, self.n_head)?;
-        /// [batch, head, token, channel of the head]
-        #[tap]
-        let k = split_heads(&self.k_proj.forward(x)?, self.n_head)?;
-        /// [batch, head, token, channel of the head]
-        #[tap]
-        let v = split_heads(&self.v_proj.forward(x)?, self.n_head)?;
-        /// Before the softmax, the lowest number of the type where a key is padding: [batch, head, query, key].
-        #[tap]
-        let scores = attention_scores(&q, &k, self.scale, mask.map_or(Mask::None, Mask::Added))?;
-        /// After the softmax: [batch, head, query, key].
-        #[tap]
-        let pattern = softmax_last_dim(&scores)?;
-        /// What each head read: [batch, head, query, channel of the head].
-        #[tap]
-        let z = attention_output(&pattern, &v)?;
-        self.proj.forward(&merge_heads(&z)?)
-    }
-}
-
 /// Two layers with an activation between them, for each token by itself.
 #[derive(Clone, Debug, Model)]
 #[model(config = Config)]
@@ -262,7 +214,8 @@ impl Mlp {
 #[derive(Clone, Debug, Model)]
 #[model(config = Config)]
 pub struct Block {
-    /// Reads other tokens.
+    /// Reads other tokens. Scores are the lowest number of their type where a key is padding.
+    #[load(config = &cfg.attention()?)]
     #[prefix("attention")]
     pub attn: Attention,
     /// The stream after the attention, normalized, which the MLP reads: [batch, token, channel].

@@ -20,8 +20,9 @@
 //! ```
 
 use candle_core::{DType, Module, Result, Tensor, bail};
-use candle_nn::{Conv2d, Embedding, LayerNorm, Linear, conv2d_no_bias, embedding, layer_norm, linear_no_bias};
+use candle_nn::{Embedding, Linear, embedding, linear_no_bias};
 use serde::Deserialize;
+use taper::layers::{Conv2d, LayerNorm, conv2d_no_bias, layer_norm};
 use taper::{Model, Weights, forward};
 
 use crate::pretrained::Pretrained;
@@ -176,7 +177,7 @@ pub struct VisionTower {
     #[load(conv2d_no_bias(cfg.num_channels, cfg.hidden_size, cfg.patch_size, cfg.patches().conv()))]
     #[prefix("embeddings.patch_embedding")]
     pub patch_embedding: Conv2d,
-    /// The token before the patches: [channel].
+    /// The token before the patches: `[channel]`.
     #[load(tensor(cfg.hidden_size))]
     #[prefix("embeddings.class_embedding")]
     pub class_token: Tensor,
@@ -253,7 +254,10 @@ impl TextTower {
     /// `ids`: [batch, token], texts with the token that ends them, and anything behind it, which nobody reads; to what
     /// stands at that token: [batch, channel].
     pub fn forward(&self, ids: &Tensor) -> Result<Tensor> {
-        let (batch, len) = ids.dims2()?;
+        let ((batch, len), most) = (ids.dims2()?, self.config.max_position_embeddings);
+        if len > most {
+            bail!("a text of {len} tokens is longer than the {most} positions that the model has");
+        }
         let positions = Tensor::arange(0, len as u32, ids.device())?.unsqueeze(0)?;
         /// The stream before the first block: [batch, token, channel].
         #[tap]

@@ -18,8 +18,9 @@ mod config;
 mod gguf;
 
 use candle_core::{Result, Tensor};
-use candle_nn::{Embedding, Module, RmsNorm, VarBuilder, embedding};
-use taper::ops::{Mask, attention_output, attention_scores, softmax_last_dim};
+use candle_nn::{Embedding, Module, VarBuilder, embedding};
+use taper::layers::RmsNorm;
+use taper::ops::{Mask, attention_output, attention_scores, softmax_last_dim, tanh};
 use taper::quantized::{Linear, linear_b};
 use taper::{Model, Weights, forward};
 
@@ -301,14 +302,14 @@ impl Pretrained for Llama {
 
 /// Kept between −`cap` and `cap`: cap·tanh(x / cap).
 fn softcap(x: &Tensor, cap: f64) -> Result<Tensor> {
-    (x / cap)?.tanh()? * cap
+    tanh(&(x / cap)?)? * cap
 }
 
 /// By the root of the mean square. Gemma's weights are stored less one, and kept here as they are multiplied by.
 fn norm(width: usize, cfg: &Config, vb: VarBuilder) -> Result<RmsNorm> {
     let weight = vb.get(width, "weight")?;
     let weight = if cfg.norm_plus_one { (weight + 1.0)? } else { weight };
-    Ok(RmsNorm::new(weight, cfg.rms_norm_eps))
+    Ok(candle_nn::RmsNorm::new(weight, cfg.rms_norm_eps).into())
 }
 
 /// The head: the token embedding's own weight, unless it has one.

@@ -14,8 +14,9 @@
 //! ```
 
 use candle_core::{Result, Tensor};
-use candle_nn::{Embedding, LayerNorm, Linear, Module, VarBuilder, embedding, layer_norm, linear, linear_b};
+use candle_nn::{Embedding, Linear, Module, embedding, linear, linear_b};
 use serde::Deserialize;
+use taper::layers::{LayerNorm, layer_norm};
 use taper::ops::{Mask, attention_output, attention_scores, softmax_last_dim};
 use taper::{Model, Weights, forward};
 
@@ -253,7 +254,7 @@ pub struct NeoX {
     #[prefix("gpt_neox.final_layer_norm")]
     pub ln_f: LayerNorm,
     /// The logits: [batch, token, vocabulary].
-    #[load(expr = unembedding(wte, cfg.tie_word_embeddings, head(&vb))?)]
+    #[load(expr = unembedding(wte, cfg.tie_word_embeddings, vb.pp("lm_head"))?)]
     pub lm_head: Linear,
     /// The positions.
     #[load(value = cfg.rotary.clone())]
@@ -304,12 +305,8 @@ impl Pretrained for NeoX {
         let tied = config.tie_word_embeddings;
         let copy = move |name: &str| tied && (name == "lm_head.weight" || name == "embed_out.weight");
         checkpoint_names(weights, "gpt_neox")
+            .or_named(|name| (name == "lm_head.weight").then(|| "embed_out.weight".to_owned()))
             .allow_unused(move |name| BUFFERS.iter().any(|buffer| name.ends_with(buffer)) || copy(name))
             .load(|vb| Self::load(vb, config))
     }
-}
-
-/// The head by the name that it has had longest, else by that of transformers 5.
-fn head<'a>(vb: &VarBuilder<'a>) -> VarBuilder<'a> {
-    vb.pp(if vb.contains_tensor("embed_out.weight") { "embed_out" } else { "lm_head" })
 }

@@ -21,15 +21,16 @@
 //! ```
 
 use candle_core::{Device, Module, Result, Tensor, bail};
-use candle_nn::{Embedding, Linear, RmsNorm, VarBuilder, embedding, linear_no_bias, rms_norm};
+use candle_nn::{Embedding, Linear, VarBuilder, embedding, linear_no_bias};
 use serde::Deserialize;
-use taper::ops::{Mask, attention_output, attention_scores, softmax_last_dim};
+use taper::layers::{RmsNorm, rms_norm};
 use taper::{Model, Weights, forward};
 
 use crate::decoder::reading_decoder;
-use crate::past::{self, KeysValues, Past};
+use crate::past::{KeysValues, Past};
 use crate::pretrained::Pretrained;
-use crate::shared::{Activation, causal_mask, merge_heads, padding_mask, split_heads, unembedding};
+use crate::shared::attention::{Attention, AttentionConfig, CausalAttention, CrossAttention};
+use crate::shared::{Activation, causal_mask, padding_mask, unembedding};
 use crate::source::{Reads, Source};
 
 /// The part of Hugging Face's `config.json` that the forward pass depends on.
@@ -113,9 +114,10 @@ fn yes() -> bool {
 }
 
 impl Config {
-    /// The width of all heads together.
-    fn inner(&self) -> usize {
-        self.num_heads * self.d_kv
+    /// Scores are not scaled.
+    fn attention(&self) -> AttentionConfig {
+        let (width, heads, inner) = (self.d_model, self.num_heads, self.num_heads * self.d_kv);
+        AttentionConfig { width, inner, heads, scale: 1.0, biases: [false; 4], names: ["q", "k", "v", "o"] }
     }
 
     /// What the head reads is the stream times this.
@@ -195,114 +197,6 @@ impl RelativeBias {
     }
 }
 
-/// Self-attention with several heads. Scores are not scaled.
-#[derive(Clone, Debug, Model)]
-#[model(config = Config)]
-pub struct Attention {
-    /// The queries of all heads side by side: [batch, token, inner].
-    #[load(linear_no_bias(cfg.d_model, cfg.inner()))]
-    #[prefix("q")]
-    pub q_proj: Linear,
-    /// The keys of all heads side by side: [batch, token, inner].
-    #[load(linear_no_bias(cfg.d_model, cfg.inner()))]
-    #[prefix("k")]
-    pub k_proj: Linear,
-    /// The values of all heads side by side: [batch, token, inner].
-    #[load(linear_no_bias(cfg.d_model, cfg.inner()))]
-    #[prefix("v")]
-    pub v_proj: Linear,
-    /// From the heads back to the stream: [batch, token, channel].
-    #[load(linear_no_bias(cfg.inner(), cfg.d_model))]
-    #[prefix("o")]
-    pub proj: Linear,
-    /// The number of heads.
-    #[load(value = cfg.num_heads)]
-    pub n_head: usize,
-}
-
-#[forward]
-impl Attention {
-    /// `x`: [batch, token, channel], `bias`: [batch or 1, head, query, key], added to the scores; to [batch, token, channel].
-    pub fn forward(&self, x: &Tensor, bias: &Tensor, past: Option<&KeysValues>) -> Result<Tensor> {
-        /// [batch, head, token, channel of the head]
-        #[tap]
-        let q = split_heads(&self.q_proj.forward(x)?, self.n_head)?;
-        /// [batch, head, token, channel of the head]
-        #[tap]
-        let k = split_heads(&self.k_proj.forward(x)?, self.n_head)?;
-        /// [batch, head, token, channel of the head]
-        #[tap]
-        let v = split_heads(&self.v_proj.forward(x)?, self.n_head)?;
-        /// `k` and `v` behind those of the past: [batch, head, key, channel of the head].
-        #[tap]
-        let (keys, values) = past::extend(past, &k, &v)?;
-        /// Before the softmax, the bias of the distance and the mask with them: [batch, head, query, key].
-        #[tap]
-        let scores = attention_scores(&q, &keys, 1.0, Mask::Added(bias))?;
-        /// After the softmax: [batch, head, query, key].
-        #[tap]
-        let pattern = softmax_last_dim(&scores)?;
-        /// What each head read: [batch, head, query, channel of the head].
-        #[tap]
-        let z = attention_output(&pattern, &values)?;
-        self.proj.forward(&merge_heads(&z)?)
-    }
-}
-
-/// Attention of the decoder's tokens to what the encoder made.
-#[derive(Clone, Debug, Model)]
-#[model(config = Config)]
-pub struct CrossAttention {
-    /// The queries of all heads side by side: [batch, query, inner].
-    #[load(linear_no_bias(cfg.d_model, cfg.inner()))]
-    #[prefix("q")]
-    pub q_proj: Linear,
-    /// The keys of all heads side by side, unless they are prepared: [batch, key, inner].
-    #[load(linear_no_bias(cfg.d_model, cfg.inner()))]
-    #[prefix("k")]
-    pub k_proj: Linear,
-    /// The values of all heads side by side, unless they are prepared: [batch, key, inner].
-    #[load(linear_no_bias(cfg.d_model, cfg.inner()))]
-    #[prefix("v")]
-    pub v_proj: Linear,
-    /// From the heads back to the stream: [batch, query, channel].
-    #[load(linear_no_bias(cfg.inner(), cfg.d_model))]
-    #[prefix("o")]
-    pub proj: Linear,
-    /// The number of heads.
-    #[load(value = cfg.num_heads)]
-    pub n_head: usize,
-}
-
-#[forward]
-impl CrossAttention {
-    /// `x`: [batch, query, channel], `mask`: [batch, 1, 1, key], added to the scores; to [batch, query, channel].
-    pub fn forward(&self, x: &Tensor, source: Reads<'_>, mask: Option<&Tensor>) -> Result<Tensor> {
-        /// [batch, head, query, channel of the head]
-        #[tap]
-        let q = split_heads(&self.q_proj.forward(x)?, self.n_head)?;
-        /// What the encoder made: [batch, head, key, channel of the head].
-        #[tap]
-        let (k, v) = match source {
-            Reads::Prepared((k, v)) => (k.clone(), v.clone()),
-            Reads::Encoded(encoded) => (
-                split_heads(&self.k_proj.forward(encoded)?, self.n_head)?,
-                split_heads(&self.v_proj.forward(encoded)?, self.n_head)?,
-            ),
-        };
-        /// Before the softmax: [batch, head, query, key].
-        #[tap]
-        let scores = attention_scores(&q, &k, 1.0, mask.map_or(Mask::None, Mask::Added))?;
-        /// After the softmax: [batch, head, query, key].
-        #[tap]
-        let pattern = softmax_last_dim(&scores)?;
-        /// What each head read: [batch, head, query, channel of the head].
-        #[tap]
-        let z = attention_output(&pattern, &v)?;
-        self.proj.forward(&merge_heads(&z)?)
-    }
-}
-
 /// Two layers with an activation between them, which may be multiplied by a third layer; for each token by itself.
 #[derive(Clone, Debug, Model)]
 #[model(config = Config)]
@@ -352,6 +246,7 @@ pub struct EncoderBlock {
     #[prefix("layer.0.layer_norm")]
     pub ln_1: RmsNorm,
     /// Reads other tokens.
+    #[load(config = &cfg.attention())]
     #[prefix("layer.0.SelfAttention")]
     pub attn: Attention,
     /// What the MLP reads: [batch, token, channel].
@@ -369,7 +264,7 @@ impl EncoderBlock {
     pub fn forward(&self, x: &Tensor, bias: &Tensor) -> Result<Tensor> {
         /// The stream after the attention: [batch, token, channel].
         #[tap]
-        let after_attn = (x + self.attn.forward(&self.ln_1.forward(x)?, bias, None)?)?;
+        let after_attn = (x + self.attn.forward(&self.ln_1.forward(x)?, Some(bias))?)?;
         &after_attn + self.mlp.forward(&self.ln_2.forward(&after_attn)?)?
     }
 }
@@ -384,13 +279,15 @@ pub struct DecoderBlock {
     #[prefix("layer.0.layer_norm")]
     pub ln_1: RmsNorm,
     /// Reads other tokens.
+    #[load(config = &cfg.attention())]
     #[prefix("layer.0.SelfAttention")]
-    pub attn: Attention,
+    pub attn: CausalAttention,
     /// What the queries of the cross-attention are made of: [batch, token, channel].
     #[load(rms_norm(cfg.d_model, cfg.layer_norm_epsilon))]
     #[prefix("layer.1.layer_norm")]
     pub ln_cross: RmsNorm,
     /// Reads what the encoder made.
+    #[load(config = &cfg.attention())]
     #[prefix("layer.1.EncDecAttention")]
     pub cross_attn: CrossAttention,
     /// What the MLP reads: [batch, token, channel].
@@ -528,11 +425,7 @@ impl T5Decoder {
     /// # Errors
     /// What the encoder made having another width.
     pub fn prepare(&self, source: &Source) -> Result<Source> {
-        source.prepared(self.blocks.iter().map(|block| {
-            let attn = &block.cross_attn;
-            let heads = |layer: &Linear| split_heads(&layer.forward(source.encoded())?, attn.n_head);
-            Ok((heads(&attn.k_proj)?, heads(&attn.v_proj)?))
-        }))
+        source.prepared(self.blocks.iter().map(|block| block.cross_attn.prepare(source.encoded())))
     }
 }
 

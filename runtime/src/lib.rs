@@ -72,10 +72,6 @@ pub use taper_macros::Model;
 #[doc = include_str!("../docs/forward.md")]
 pub use taper_macros::forward;
 
-#[cfg(doctest)]
-#[doc = include_str!("../../README.md")]
-struct Readme;
-
 pub use check::{Check, check};
 pub use leaf::{SeqSites, SeqTaps, StepSites, StepTaps};
 pub use load::{Gguf, Load, Weights};

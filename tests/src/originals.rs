@@ -12,6 +12,7 @@ use taper_models::pretrained::{Pretrained, read_config};
 use taper_models::resnet::{BasicBlock, Block, ResNet};
 use taper_models::t5::T5;
 use taper_models::vit::{Vit, VitClassifier};
+use taper_models::whisper::Whisper;
 
 use crate::parity::Golden;
 
@@ -49,6 +50,12 @@ impl Original for T5 {
     fn args(golden: &Golden) -> Self::Args<'_> {
         let answer = golden.tensor("input.decoder_input_ids");
         (golden.tensor("input.input_ids"), golden.find("input.attention_mask"), answer)
+    }
+}
+
+impl Original for Whisper {
+    fn args(golden: &Golden) -> Self::Args<'_> {
+        (golden.tensor("input.input_features"), golden.tensor("input.decoder_input_ids"))
     }
 }
 

@@ -269,3 +269,21 @@ fn the_configuration_says_that_a_folder_is_one() -> Result<()> {
     assert!(matches!(taper_models::open(folder, DType::F32, &Device::Cpu)?, AnyModel::Bert(_)));
     Ok(())
 }
+
+/// Weights of half the precision, and a mask of their type.
+#[test]
+fn half_precision_is_near() -> Result<()> {
+    for reference in ["bert_types", "roberta"] {
+        let golden = Golden::open(reference)?;
+        for (dtype, near) in [(DType::F16, 0.02), (DType::BF16, 0.15)] {
+            let weights = Weights::safetensors([golden.file("model.safetensors")], dtype, &Device::Cpu)?;
+            let model = Bert::from_weights(weights, &read_config(golden.file("config.json"))?)?;
+            let (ids, types) = (golden.tensor("input.input_ids"), golden.find("input.token_type_ids"));
+            let output = model.forward(ids, types, golden.find("input.attention_mask"))?;
+            assert_eq!(output.dtype(), dtype);
+            let error = max_error(&output, golden.tensor("output"))?;
+            assert!(error < near, "{reference}, {dtype:?}: {error}");
+        }
+    }
+    Ok(())
+}

@@ -4,6 +4,7 @@
 use candle_core::{DType, Device, Result, Tensor};
 use taper::{Model, NamedSite};
 use taper_models::t5::T5;
+use taper_models::whisper::Whisper;
 use taper_models::{Decoder, Generation, Past, Source};
 use taper_tests::fixtures::assert_same;
 use taper_tests::originals::{self, LLAMAS, NEOXES};
@@ -182,6 +183,17 @@ fn t5() -> Result<()> {
         let mask = golden.tensor("input.attention_mask");
         let encoded = model.encoder.forward(golden.tensor("input.input_ids"), Some(mask))?;
         let source = Source::new(encoded, Some(mask.clone()));
+        check_reading(&model.decoder, &source, &model.decoder.prepare(&source)?, &golden)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn whisper() -> Result<()> {
+    for reference in ["whisper", "whisper_odd"] {
+        let golden = Golden::open(reference)?;
+        let model = originals::pretrained::<Whisper>(&golden, |_| ())?;
+        let source = Source::new(model.encoder.forward(golden.tensor("input.input_features"))?, None);
         check_reading(&model.decoder, &source, &model.decoder.prepare(&source)?, &golden)?;
     }
     Ok(())

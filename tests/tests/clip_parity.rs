@@ -15,7 +15,7 @@ const BLOCK: &[(&str, &str)] = &[
     ("attn.k_proj", ".self_attn.k_proj"),
     ("attn.v_proj", ".self_attn.v_proj"),
     ("attn.pattern", "attention"),
-    ("attn.out_proj", ".self_attn.out_proj"),
+    ("attn.proj", ".self_attn.out_proj"),
     ("attn.output", ".self_attn"),
     ("ln_2", ".layer_norm2"),
     ("mlp.up", ".mlp.fc1"),
@@ -95,6 +95,11 @@ fn mistakes_diverge_where_they_are() -> Result<()> {
         };
         assert_eq!(found, tap);
     }
+    // What no configuration says.
+    let golden = Golden::open("clip")?;
+    let mut model = pretrained::<Clip>(&golden, |_| ())?;
+    model.text.blocks[1].attn.scale = 1.0;
+    assert_eq!(first_to_diverge(&model, &golden, &rows())?, "text.blocks.1.attn.pattern");
     Ok(())
 }
 
@@ -115,6 +120,14 @@ fn a_text_without_an_end_is_refused() -> Result<()> {
     let model = pretrained::<Clip>(&Golden::open("clip_gelu")?, |_| ())?;
     let ids = Tensor::new(&[[7u32, 30], [7, 8]], &Device::Cpu)?;
     assert_error(model.text.forward(&ids), &["no token 30"]);
+    Ok(())
+}
+
+#[test]
+fn a_text_that_is_too_long_is_refused() -> Result<()> {
+    let model = pretrained::<Clip>(&Golden::open("clip_gelu")?, |_| ())?;
+    let ids = Tensor::new(vec![vec![30u32; 13]], &Device::Cpu)?;
+    assert_error(model.text.forward(&ids), &["13 tokens", "12 positions"]);
     Ok(())
 }
 

@@ -8,6 +8,7 @@ use taper_models::clip::Clip;
 use taper_models::mobilenet_v2::MobileNetV2;
 use taper_models::t5::T5;
 use taper_models::vit::VitClassifier;
+use taper_models::whisper::Whisper;
 use taper_tests::originals::{self, LLAMAS, NEOXES, Original};
 use taper_tests::parity::Golden;
 
@@ -107,5 +108,12 @@ fn t5() -> Result<()> {
     let golden = Golden::open("t5")?;
     let model = originals::pretrained::<T5>(&golden, |_| ())?;
     taper::check(&model, T5::args(&golden)).unwrap_or_else(|report| panic!("{report}"));
+    Ok(())
+}
+
+#[test]
+fn whisper() -> Result<()> {
+    let golden = Golden::open("whisper_odd")?;
+    sound(taper::check(&originals::pretrained::<Whisper>(&golden, |_| ())?, Whisper::args(&golden)));
     Ok(())
 }

@@ -1,14 +1,18 @@
 //! Every tensor inside Llama and its relatives against Hugging Face's, tap by tap, and proof that the comparison finds
 //! typical mistakes.
 
-use candle_core::{DType, Device, Result, Tensor};
+use std::collections::HashMap;
+
+use candle_core::{DType, Device, Result, Tensor, safetensors};
 use taper::ops::{rope, rope_i};
 use taper::{Model, Run, Weights};
+use taper_models::Past;
 use taper_models::llama::{BlockTaps, Config, Llama, LlamaTaps};
 use taper_models::pretrained::{Pretrained, read_config};
 use taper_models::shared::{Activation, RotaryScaling};
+use taper_tests::fixtures::assert_error;
 use taper_tests::originals::LLAMAS;
-use taper_tests::parity::{Divergence, Golden, Row, compare};
+use taper_tests::parity::{Divergence, Golden, Row, TOLERANCE, compare, max_error};
 
 /// The taps of a block in the order of execution, with the references below `model.layers.I` (or `attention.I`).
 type BlockRow = (&'static str, &'static str, fn(&BlockTaps) -> Option<&Tensor>);
@@ -211,4 +215,65 @@ fn other_pairs_diverge_at_the_first_pattern() {
         let otherwise = move |x: &Tensor| rope_i(&rope(x, &cos, &sin.neg()?)?, &cos, &sin);
         run.edit(|t| t.blocks.each(|b| (b.attn.q, b.attn.k)), otherwise)
     });
+}
+
+/// Beyond the training's texts every angle depends on the length: the past's keys were turned by others.
+#[test]
+fn dynamic_angles_are_of_the_whole_text() -> Result<()> {
+    let reference = "llama_rope_dynamic";
+    if let Err(divergence) = run(reference, |_| ())? {
+        panic!("{divergence}");
+    }
+    diverges_at(reference, "cos", |config| config.rotary.scaling = RotaryScaling::None);
+    let golden = Golden::open(reference)?;
+    let (_, model) = load(&golden, |_| ())?;
+    let ids = golden.tensor("input.input_ids");
+    let past = model.capture(&ids.narrow(1, 0, 4)?, None, |t| t.blocks.each(|b| (b.attn.keys, b.attn.values)))?;
+    let past = Past::new(past)?;
+    // Up to the six tokens of the training nothing has changed.
+    let logits = model.forward(&ids.narrow(1, 4, 2)?, Some(&past))?;
+    assert!(max_error(&logits, &model.forward(&ids.narrow(1, 0, 6)?, None)?.narrow(1, 4, 2)?)? <= 1e-5);
+    assert_error(model.forward(&ids.narrow(1, 4, 3)?, Some(&past)), &["`dynamic`", "7 at once"]);
+    Ok(())
+}
+
+/// Files that were written without the prefix, with the frequencies that were once saved, and with a copy of a tied head
+/// or without it.
+#[test]
+fn older_files_load() -> Result<()> {
+    let golden = Golden::open("llama_tied")?;
+    let config: Config = read_config(golden.file("config.json"))?;
+    let ids = golden.tensor("input.input_ids");
+    let tensors: HashMap<String, Tensor> = safetensors::load(golden.file("model.safetensors"), &Device::Cpu)?;
+    let load = |tensors| Llama::from_weights(Weights::from_tensors(tensors, DType::F32, &Device::Cpu), &config);
+
+    let mut bare: HashMap<String, Tensor> =
+        tensors.iter().map(|(name, tensor)| (name.replacen("model.", "", 1), tensor.clone())).collect();
+    let head = bare.remove("lm_head.weight");
+    bare.insert("layers.0.self_attn.rotary_emb.inv_freq".to_owned(), Tensor::ones(3, DType::F32, &Device::Cpu)?);
+    assert!(head.is_some() && bare.contains_key("norm.weight"));
+    assert!(max_error(&load(bare)?.forward(ids, None)?, golden.tensor("output"))? <= TOLERANCE);
+
+    let mut more = tensors;
+    more.insert("model.layers.0.self_attn.q_norm.weight".to_owned(), Tensor::ones(6, DType::F32, &Device::Cpu)?);
+    assert_error(load(more), &["1 unused", "q_norm"]);
+    Ok(())
+}
+
+/// In half precision the output is that of the original, as far as it goes.
+#[test]
+fn half_precision_is_near() -> Result<()> {
+    for reference in LLAMAS {
+        let golden = Golden::open(reference)?;
+        let config: Config = read_config(golden.file("config.json"))?;
+        for (dtype, near) in [(DType::F16, 0.02), (DType::BF16, 0.2)] {
+            let weights = Weights::safetensors([golden.file("model.safetensors")], dtype, &Device::Cpu)?;
+            let model = Llama::from_weights(weights, &config)?;
+            let output = model.forward(golden.tensor("input.input_ids"), None)?;
+            assert_eq!(output.dtype(), dtype);
+            let error = max_error(&output, golden.tensor("output"))?;
+            assert!(error <= near, "{reference}, {dtype:?}: {error:.1e}");
+        }
+    }
+    Ok(())
 }

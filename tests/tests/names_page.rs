@@ -5,7 +5,9 @@ use taper::Model;
 use taper_models::bert::Bert;
 use taper_models::clip::Clip;
 use taper_models::mobilenet_v2::MobileNetV2;
+use taper_models::t5::T5;
 use taper_models::vit::VitClassifier;
+use taper_models::whisper::Whisper;
 use taper_tests::originals::{self, LLAMAS, NEOXES, Original};
 use taper_tests::parity::{Golden, TOLERANCE, max_error};
 
@@ -91,6 +93,18 @@ fn bert() -> Result<()> {
         compare("BERT and RoBERTa", &originals::pretrained::<Bert>(&golden, |_| ())?, &golden)?;
     }
     Ok(())
+}
+
+#[test]
+fn t5() -> Result<()> {
+    let golden = Golden::open("t5_gated")?;
+    compare("T5", &originals::pretrained::<T5>(&golden, |_| ())?, &golden)
+}
+
+#[test]
+fn whisper() -> Result<()> {
+    let golden = Golden::open("whisper")?;
+    compare("Whisper", &originals::pretrained::<Whisper>(&golden, |_| ())?, &golden)
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use candle_core::{DType, Device, Result};
 use serde_json::json;
 use taper::Weights;
+use taper::layers::Conv2d;
 use taper_models::Pretrained;
 use taper_models::resnet::{BasicBlock, Block, Bottleneck, Config, ResNet};
 use taper_tests::fixtures::assert_error;
@@ -132,9 +133,9 @@ fn mistakes_diverge_where_they_are() -> Result<()> {
     // The stride in the first convolution, as in the paper, and not in the second, as in torchvision.
     let strided = first_with::<Bottleneck>("resnet_bottleneck", BOTTLENECK, |model| {
         let block = &mut model.layer3[0];
-        let with_stride = |conv: &candle_nn::Conv2d, stride| {
+        let with_stride = |conv: &Conv2d, stride| {
             let config = candle_nn::Conv2dConfig { stride, ..*conv.config() };
-            candle_nn::Conv2d::new(conv.weight().clone(), None, config)
+            Conv2d::from(candle_nn::Conv2d::new(conv.weight().clone(), None, config))
         };
         (block.conv1, block.conv2) = (with_stride(&block.conv1, 2), with_stride(&block.conv2, 1));
     })?;

@@ -240,3 +240,20 @@ fn the_configuration_says_that_a_folder_is_one() -> Result<()> {
     assert!(matches!(taper_models::open(folder, DType::F32, &Device::Cpu)?, AnyModel::T5(_)));
     Ok(())
 }
+
+/// Weights of half the precision, and masks of their type.
+#[test]
+fn half_precision_is_near() -> Result<()> {
+    let golden = Golden::open("t5_gated")?;
+    for (dtype, near) in [(DType::F16, 0.05), (DType::BF16, 0.3)] {
+        let weights = Weights::safetensors([golden.file("model.safetensors")], dtype, &Device::Cpu)?;
+        let model = T5::from_weights(weights, &read_config(golden.file("config.json"))?)?;
+        let mask = golden.tensor("input.attention_mask");
+        let answer = golden.tensor("input.decoder_input_ids");
+        let output = model.forward(golden.tensor("input.input_ids"), Some(mask), answer)?;
+        assert_eq!(output.dtype(), dtype);
+        let error = max_error(&output, golden.tensor("output"))?;
+        assert!(error < near, "{dtype:?}: {error}");
+    }
+    Ok(())
+}

@@ -18,7 +18,7 @@ const BLOCK: &[(&str, &str)] = &[
     ("attn.k_proj", ".attention.k_proj"),
     ("attn.v_proj", ".attention.v_proj"),
     ("attn.pattern", "attention"),
-    ("attn.out_proj", ".attention.o_proj"),
+    ("attn.proj", ".attention.o_proj"),
     ("attn.output", ".attention"),
     ("attn.output", ".dropout"),
     ("ln_2", ".layernorm_after"),
@@ -92,6 +92,14 @@ fn mistakes_diverge_where_they_are() -> Result<()> {
             tap
         );
     }
+    // What no configuration says.
+    let mut unscaled = pretrained::<VitClassifier>(&golden, |_| ())?;
+    unscaled.vit.blocks[1].attn.scale = 1.0;
+    assert_eq!(first_to_diverge(&unscaled, &golden, &classifier_rows())?, "vit.blocks.1.attn.pattern");
+    let mut swapped = pretrained::<VitClassifier>(&golden, |_| ())?;
+    let block = &mut swapped.vit.blocks[0];
+    std::mem::swap(&mut block.ln_1, &mut block.ln_2);
+    assert_eq!(first_to_diverge(&swapped, &golden, &classifier_rows())?, "vit.blocks.0.ln_1");
     let golden = Golden::open("vit_wide")?;
     let pooled: Mistake = (|config| config.pooler_act = Activation::Relu, "pooler.output");
     assert_eq!(first_to_diverge(&pretrained::<Vit>(&golden, pooled.0)?, &golden, &backbone_rows())?, pooled.1);

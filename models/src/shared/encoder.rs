@@ -1,11 +1,12 @@
 //! The block of ViT and CLIP, and what it is made of.
 
 use candle_core::{Module, Result, Tensor};
-use candle_nn::{LayerNorm, Linear, VarBuilder, layer_norm, linear, linear_no_bias};
-use taper::ops::{Mask, attention_output, attention_scores, softmax_last_dim};
+use candle_nn::{Linear, linear};
+use taper::layers::{LayerNorm, layer_norm};
 use taper::{Model, forward};
 
-use super::{Activation, head_width, merge_heads, split_heads};
+use super::Activation;
+use super::attention::{Attention, AttentionConfig};
 
 /// The sizes of a [`Block`].
 #[derive(Clone, Copy, Debug)]
@@ -24,53 +25,11 @@ pub struct BlockConfig {
     pub activation: Activation,
 }
 
-/// Self-attention with several heads.
-#[derive(Clone, Debug, Model)]
-#[model(config = BlockConfig)]
-pub struct Attention {
-    /// The queries of all heads side by side: [batch, token, channel].
-    #[load(maybe_biased(cfg.width, cfg.qkv_bias))]
-    pub q_proj: Linear,
-    /// The keys of all heads side by side: [batch, token, channel].
-    #[load(maybe_biased(cfg.width, cfg.qkv_bias))]
-    pub k_proj: Linear,
-    /// The values of all heads side by side: [batch, token, channel].
-    #[load(maybe_biased(cfg.width, cfg.qkv_bias))]
-    pub v_proj: Linear,
-    /// From the heads back to the stream: [batch, token, channel].
-    #[load(linear(cfg.width, cfg.width))]
-    pub out_proj: Linear,
-    /// The number of heads.
-    #[load(value = cfg.heads)]
-    pub heads: usize,
-    /// What scores are multiplied by: one over the square root of a head's width.
-    #[load(value = (head_width(cfg.width, cfg.heads)? as f64).powf(-0.5))]
-    pub scale: f64,
-}
-
-#[forward]
-impl Attention {
-    /// `x`: [batch, token, channel], `mask`: [query, key], added to the scores; to [batch, token, channel].
-    pub fn forward(&self, x: &Tensor, mask: Option<&Tensor>) -> Result<Tensor> {
-        /// [batch, head, token, channel of the head]
-        #[tap]
-        let q = split_heads(&self.q_proj.forward(x)?, self.heads)?;
-        /// [batch, head, token, channel of the head]
-        #[tap]
-        let k = split_heads(&self.k_proj.forward(x)?, self.heads)?;
-        /// [batch, head, token, channel of the head]
-        #[tap]
-        let v = split_heads(&self.v_proj.forward(x)?, self.heads)?;
-        /// Before the softmax: [batch, head, query, key].
-        #[tap]
-        let scores = attention_scores(&q, &k, self.scale, mask.map_or(Mask::None, Mask::Added))?;
-        /// After the softmax: [batch, head, query, key].
-        #[tap]
-        let pattern = softmax_last_dim(&scores)?;
-        /// What each head read: [batch, head, query, channel of the head].
-        #[tap]
-        let z = attention_output(&pattern, &v)?;
-        self.out_proj.forward(&merge_heads(&z)?)
+impl BlockConfig {
+    /// What its attention is loaded by, under Hugging Face's names in CLIP.
+    pub(crate) fn attention(&self) -> Result<AttentionConfig> {
+        let biases = [self.qkv_bias, self.qkv_bias, self.qkv_bias, true];
+        AttentionConfig::new(self.width, self.heads, biases, ["q_proj", "k_proj", "v_proj", "out_proj"])
     }
 }
 
@@ -112,6 +71,7 @@ pub struct Block {
     #[prefix("layer_norm1")]
     pub ln_1: LayerNorm,
     /// Reads other tokens.
+    #[load(config = &cfg.attention()?)]
     #[prefix("self_attn")]
     pub attn: Attention,
     /// What the MLP reads: [batch, token, channel].
@@ -132,8 +92,4 @@ impl Block {
         let after_attn = (x + self.attn.forward(&self.ln_1.forward(x)?, mask)?)?;
         &after_attn + self.mlp.forward(&self.ln_2.forward(&after_attn)?)?
     }
-}
-
-fn maybe_biased(width: usize, bias: bool, vb: VarBuilder) -> Result<Linear> {
-    if bias { linear(width, width, vb) } else { linear_no_bias(width, width, vb) }
 }

@@ -1,6 +1,7 @@
 //! What architectures have in common.
 
 mod activation;
+pub mod attention;
 pub mod encoder;
 mod head;
 mod heads;

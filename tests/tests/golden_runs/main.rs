@@ -10,6 +10,7 @@ mod properties;
 mod resnet;
 mod t5;
 mod vit;
+mod whisper;
 
 use std::collections::BTreeSet;
 

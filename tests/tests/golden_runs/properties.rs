@@ -4,6 +4,7 @@ use candle_core::{Result, Tensor};
 use taper::Model;
 use taper_models::bert::Bert;
 use taper_models::t5::T5;
+use taper_models::whisper::Whisper;
 use taper_tests::fixtures::assert_same;
 use taper_tests::originals::{self, LLAMAS, NEOXES, Original};
 use taper_tests::parity::{Golden, max_error};
@@ -106,7 +107,9 @@ fn what_is_put_back_changes_no_bit() -> Result<()> {
     let golden = Golden::open("bert_types")?;
     put_back(&originals::pretrained::<Bert>(&golden, |_| ())?, &golden)?;
     let golden = Golden::open("t5_gated")?;
-    put_back(&originals::pretrained::<T5>(&golden, |_| ())?, &golden)
+    put_back(&originals::pretrained::<T5>(&golden, |_| ())?, &golden)?;
+    let golden = Golden::open("whisper")?;
+    put_back(&originals::pretrained::<Whisper>(&golden, |_| ())?, &golden)
 }
 
 #[test]
@@ -126,7 +129,9 @@ fn rows_that_an_edit_leaves_alone_keep_their_bits() -> Result<()> {
     let golden = Golden::open("bert_types")?;
     rows(&originals::pretrained::<Bert>(&golden, |_| ())?, &golden)?;
     let golden = Golden::open("t5_gated")?;
-    rows(&originals::pretrained::<T5>(&golden, |_| ())?, &golden)
+    rows(&originals::pretrained::<T5>(&golden, |_| ())?, &golden)?;
+    let golden = Golden::open("whisper")?;
+    rows(&originals::pretrained::<Whisper>(&golden, |_| ())?, &golden)
 }
 
 #[test]
