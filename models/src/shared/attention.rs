@@ -36,11 +36,11 @@ impl AttentionConfig {
         Ok(Self { width, inner: width, heads, scale, biases, names })
     }
 
-    fn into_heads(&self, layer: usize, vb: &VarBuilder) -> Result<Linear> {
+    fn into_heads(self, layer: usize, vb: &VarBuilder) -> Result<Linear> {
         linear_b(self.width, self.inner, self.biases[layer], vb.pp(self.names[layer]))
     }
 
-    fn out_of_heads(&self, vb: &VarBuilder) -> Result<Linear> {
+    fn out_of_heads(self, vb: &VarBuilder) -> Result<Linear> {
         linear_b(self.inner, self.width, self.biases[3], vb.pp(self.names[3]))
     }
 }
