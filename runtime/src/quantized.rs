@@ -24,16 +24,16 @@ use crate::tapped::{Layer, Tapped};
 pub enum Linear {
     /// With a weight of floats.
     Float(candle_nn::Linear),
-    /// With a quantized weight, [out, in].
+    /// With a quantized weight, `[out, in]`.
     Quantized {
         /// The weight.
         weight: Arc<QTensor>,
-        /// The bias, [out].
+        /// The bias: `[out]`.
         bias: Option<Tensor>,
     },
 }
 
-/// A layer of `in_dim` to `out_dim` channels from `weight`, [out, in], and if `bias` from `bias`, [out]: quantized if the
+/// A layer of `in_dim` to `out_dim` channels from `weight`, `[out, in]`, and if `bias` from `bias`, `[out]`: quantized if the
 /// file has it so.
 ///
 /// # Errors
@@ -57,7 +57,7 @@ pub fn linear_no_bias(in_dim: usize, out_dim: usize, vb: VarBuilder) -> Result<L
 }
 
 impl Linear {
-    /// The weight, [out, in]; computed anew where it is quantized.
+    /// The weight, `[out, in]`; computed anew where it is quantized.
     ///
     /// # Errors
     /// Those of the device.
@@ -68,7 +68,7 @@ impl Linear {
         }
     }
 
-    /// The bias, [out].
+    /// The bias: `[out]`.
     pub fn bias(&self) -> Option<&Tensor> {
         match self {
             Self::Float(linear) => linear.bias(),
