@@ -25,7 +25,7 @@ use taper::{Model, Weights, forward};
 
 use crate::pretrained::Pretrained;
 use crate::shared::encoder::{Block, BlockConfig};
-use crate::shared::{Activation, Patches, as_tokens, height_and_width, with_class};
+use crate::shared::{Activation, Patches, as_tokens, height_and_width, two_labels, with_class};
 
 /// The part of Hugging Face's `config.json` that the forward pass depends on.
 #[derive(Clone, Debug, Deserialize)]
@@ -57,8 +57,8 @@ pub struct Config {
     pub pooler_act: Activation,
     /// The width of what the pooler gives; that of the stream if absent.
     pub pooler_output_size: Option<usize>,
-    /// The names of the classes by their numbers.
-    #[serde(default)]
+    /// The names of the classes by their numbers; two if absent.
+    #[serde(default = "two_labels")]
     pub id2label: BTreeMap<usize, String>,
 }
 
@@ -134,7 +134,7 @@ pub struct Vit {
     /// Of the class token, if the file has it.
     #[load(maybe(vb.contains_tensor("pooler.dense.weight")))]
     pub pooler: Option<Pooler>,
-    /// How images become patches.
+    /// What it is loaded by.
     #[load(value = cfg.clone())]
     pub config: Config,
 }

@@ -44,6 +44,7 @@ mod bundle;
 #[doc = include_str!("../docs/changing.md")]
 pub mod changing {}
 pub mod check;
+mod error;
 mod glob;
 pub mod interventions;
 pub mod layers;

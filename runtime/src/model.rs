@@ -1,7 +1,5 @@
 //! Models in general, for code that is generic over them.
 
-use std::any::Any;
-
 use crate::Error;
 use crate::names::SiteTable;
 use crate::pass::At;
@@ -80,14 +78,5 @@ pub trait Model: Runnable + Sized {
     /// The names and sites of every tap.
     fn sites(&self) -> SiteTable<Self::Sites> {
         SiteTable::of(self)
-    }
-}
-
-/// The error as one of candle's.
-pub(crate) fn candle_error<E: Any>(error: E) -> Error {
-    let mut error = Some(error);
-    match (&mut error as &mut dyn Any).downcast_mut::<Option<Error>>() {
-        Some(error) => error.take().unwrap_or(Error::UnwrapNone),
-        None => Error::Msg("the model failed with an error of its own; run it with these inputs to see it".to_owned()),
     }
 }

@@ -198,6 +198,23 @@ fn a_file_that_is_cut_is_named_wherever_it_is_cut() {
     }
 }
 
+/// Every byte of the header is changed in turn: what comes is an error or a model, never a panic.
+#[test]
+fn a_file_that_lies_does_no_harm() {
+    let folder = Folder::new("lies");
+    let whole = fs::read(file("llama-Q8_0")).unwrap();
+    let header = Content::read(&mut Cursor::new(&whole)).unwrap().tensor_data_offset as usize;
+    let path = folder.0.join("lies.gguf");
+    for at in (4..header).step_by(2) {
+        let mut bytes = whole.clone();
+        bytes[at] ^= if at % 4 == 0 { 0x01 } else { 0x80 };
+        fs::write(&path, bytes).unwrap();
+        if let Err(error) = load(&path) {
+            assert!(error.to_string().contains("lies.gguf"), "{error}");
+        }
+    }
+}
+
 #[test]
 fn what_is_no_gguf_file_is_refused() {
     let folder = Folder::new("other");

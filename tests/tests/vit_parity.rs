@@ -146,6 +146,19 @@ fn images_of_another_size_are_refused() -> Result<()> {
     Ok(())
 }
 
+/// What configurations leave out is as it was before it could be chosen.
+#[test]
+fn what_is_absent_has_its_default() {
+    let sizes = r#"{"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 8,
+        "hidden_act": "gelu", "layer_norm_eps": 1e-12, "image_size": 32, "patch_size": 16, "num_channels": 3}"#;
+    let config: Config = serde_json::from_str(sizes).unwrap();
+    assert_eq!((config.qkv_bias, config.pooler_act, config.image_size), (true, Activation::Tanh, [32, 32]));
+    assert_eq!((config.id2label.len(), config.id2label[&1].as_str()), (2, "LABEL_1"));
+    let wide = serde_json::from_str::<Config>(&sizes.replace("32,", "[32, 48],")).unwrap();
+    assert_eq!(wide.image_size, [32, 48]);
+    assert_error(serde_json::from_str::<Config>(&sizes.replace("32,", "\"32\",")), &["a number, or [height, width]"]);
+}
+
 #[test]
 fn what_cannot_be_divided_is_refused() -> Result<()> {
     let golden = Golden::open("vit")?;

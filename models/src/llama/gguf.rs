@@ -160,6 +160,9 @@ impl<'a> Metadata<'a> {
         let (blocks, width) = (self.size("block_count")?, self.size("embedding_length")?);
         let heads = self.size("attention.head_count")?;
         let head_dim = self.size_if("attention.key_length")?;
+        if blocks > 1 << 12 {
+            return Err(self.fault(&format!("field `{}` is {blocks}, which no model has", self.key("block_count"))));
+        }
         if self.size_if("expert_count")?.is_some_and(|count| count > 0) {
             return Err(
                 self.fault(&format!("field `{}`: a mixture of experts is not supported", self.key("expert_count")))

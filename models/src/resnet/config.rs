@@ -9,6 +9,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value, from_value};
 
 use super::{Block, Config};
+use crate::shared::two_labels;
 
 /// The `config.json` of Hugging Face's `ResNetConfig`.
 #[derive(Deserialize)]
@@ -21,7 +22,7 @@ struct HuggingFace {
     downsample_in_first_stage: bool,
     #[serde(default)]
     downsample_in_bottleneck: bool,
-    #[serde(default)]
+    #[serde(default = "two_labels")]
     id2label: BTreeMap<usize, String>,
 }
 

@@ -33,7 +33,8 @@ use std::any::Any;
 use compare::Bits;
 pub use report::{Finding, Report, Verdict};
 
-use crate::model::{Model, candle_error};
+use crate::error::candle_error;
+use crate::model::Model;
 use crate::names::{NamedSite, SiteTable};
 use crate::run::{IntoArgs, Recording, Run, run};
 use crate::tapped::Tapped;

@@ -73,7 +73,8 @@ pub use difference::Difference;
 pub use reference::Reference;
 pub use report::{Report, Row};
 
-use crate::model::{Model, candle_error};
+use crate::error::candle_error;
+use crate::model::Model;
 use crate::names::{Describe, Names};
 use crate::pass::Produced;
 use crate::run::{IntoArgs, Run, Setup};

@@ -99,7 +99,7 @@ fn a_file_that_is_cut_is_named_wherever_it_is_cut() {
     let folder = Folder::new("torch-cut");
     for file in ["plain.bin", "legacy.bin"] {
         let bytes = fs::read(data(file)).unwrap();
-        for length in 0..bytes.len() {
+        for length in (0..bytes.len()).step_by(3) {
             let path = folder.write(file, &bytes[..length]);
             let text = message(Weights::pytorch([&path], DType::F32, &Device::Cpu));
             contains(&text, &[file]);
@@ -113,14 +113,13 @@ fn a_file_that_is_cut_is_named_wherever_it_is_cut() {
 fn a_file_that_lies_does_no_harm() {
     let folder = Folder::new("torch-lies");
     let whole = fs::read(data("legacy.bin")).unwrap();
-    for at in 15..whole.len().min(2200) {
+    for at in (15..whole.len().min(2200)).step_by(2) {
         for change in [0x01, 0x80] {
             let mut bytes = whole.clone();
             bytes[at] ^= change;
             let path = folder.write("lies.bin", &bytes);
             if let Ok(weights) = Weights::pytorch([&path], DType::F32, &Device::Cpu) {
                 for name in weights.names() {
-                    // 16 MiB is far above what is in the file: a stride of 0 may say so, and nobody asks for it here.
                     let _ = get(&weights, name, DType::F32);
                 }
             }

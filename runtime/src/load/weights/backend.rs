@@ -18,6 +18,9 @@ pub(super) struct Strict {
     pub(super) progress: Option<(Progress, u64)>,
 }
 
+/// With so many faults it is another model's file, or a number of layers that nothing has: the loading ends.
+const MOST: usize = 4096;
+
 /// What was asked for, and what was wrong with it.
 #[derive(Default)]
 pub(super) struct Log {
@@ -60,12 +63,12 @@ impl Log {
         mem::replace(self, Log { finished: true, ..Log::default() })
     }
 
-    /// Notes a fault. Is anybody going to look at it?
+    /// Notes a fault. Is anybody going to look at it, and at more?
     fn note(&mut self, fault: Fault) -> bool {
         if !self.finished && !self.faults.contains(&fault) {
             self.faults.push(fault);
         }
-        !self.finished
+        !self.finished && self.faults.len() < MOST
     }
 }
 
@@ -99,17 +102,20 @@ impl Strict {
         Ok(tensor)
     }
 
-    /// The bytes of a quantized tensor; zeros of another shape than they have where it is not of the shape `asked`.
-    fn blocks(&self, name: &str, asked: Shape) -> Result<Tensor> {
+    /// The bytes of a quantized tensor; none where it is not of the shape `asked`.
+    fn blocks(&self, name: &str, asked: &Shape) -> Result<Tensor> {
         match self.ask(name) {
-            Some(entry) if entry.shape == asked => self.read(entry, |tensors| tensors.blocks(entry)),
-            _ => Tensor::zeros(asked, DType::U8, &Device::Cpu),
+            Some(entry) if entry.shape == *asked => self.read(entry, |tensors| tensors.blocks(entry)),
+            _ => Tensor::zeros(0, DType::U8, &Device::Cpu),
         }
     }
 
     /// Zeros in place of what the source does not have, if somebody is going to look at the fault.
     fn zeros(&self, fault: Fault, error: Error, shape: Shape, dtype: DType, device: &Device) -> Result<Tensor> {
-        match locked(&self.log).note(fault) {
+        // A size that is out of all proportion ends the loading, before it takes the memory of the machine.
+        let count = shape.dims().iter().try_fold(1u64, |count, dim| count.checked_mul(*dim as u64));
+        let in_proportion = count.is_some_and(|count| count <= self.tensors.size().saturating_mul(8).max(1 << 24));
+        match locked(&self.log).note(fault) && in_proportion {
             true => Tensor::zeros(shape, dtype, device),
             false => Err(error.bt()),
         }
@@ -129,7 +135,7 @@ fn other_dtype(name: &str, entry: &Entry, asked: DType) -> Option<(Fault, Error)
 impl SimpleBackend for Strict {
     fn get(&self, asked: Shape, name: &str, _: Init, dtype: DType, device: &Device) -> Result<Tensor> {
         if let Some((name, _)) = quantized::marked(name) {
-            return self.blocks(name, asked);
+            return self.blocks(name, &asked);
         }
         let (fault, error) = match self.ask(name) {
             Some(entry) if entry.shape == asked => match other_dtype(name, entry, dtype) {
