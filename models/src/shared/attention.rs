@@ -36,11 +36,11 @@ impl AttentionConfig {
         Ok(Self { width, inner: width, heads, scale, biases, names })
     }
 
-    fn into_heads(self, layer: usize, vb: &VarBuilder) -> Result<Linear> {
+    fn heads_layer(&self, layer: usize, vb: &VarBuilder) -> Result<Linear> {
         linear_b(self.width, self.inner, self.biases[layer], vb.pp(self.names[layer]))
     }
 
-    fn out_of_heads(self, vb: &VarBuilder) -> Result<Linear> {
+    fn stream_layer(&self, vb: &VarBuilder) -> Result<Linear> {
         linear_b(self.inner, self.width, self.biases[3], vb.pp(self.names[3]))
     }
 }
@@ -50,16 +50,16 @@ impl AttentionConfig {
 #[model(config = AttentionConfig)]
 pub struct Attention {
     /// The queries of all heads side by side: [batch, token, inner].
-    #[load(expr = cfg.into_heads(0, &vb)?)]
+    #[load(expr = cfg.heads_layer(0, &vb)?)]
     pub q_proj: Linear,
     /// The keys of all heads side by side: [batch, token, inner].
-    #[load(expr = cfg.into_heads(1, &vb)?)]
+    #[load(expr = cfg.heads_layer(1, &vb)?)]
     pub k_proj: Linear,
     /// The values of all heads side by side: [batch, token, inner].
-    #[load(expr = cfg.into_heads(2, &vb)?)]
+    #[load(expr = cfg.heads_layer(2, &vb)?)]
     pub v_proj: Linear,
     /// From the heads back to the stream: [batch, token, channel].
-    #[load(expr = cfg.out_of_heads(&vb)?)]
+    #[load(expr = cfg.stream_layer(&vb)?)]
     pub proj: Linear,
     /// The number of heads.
     #[load(value = cfg.heads)]
@@ -101,16 +101,16 @@ impl Attention {
 #[model(config = AttentionConfig)]
 pub struct CausalAttention {
     /// The queries of all heads side by side: [batch, token, inner].
-    #[load(expr = cfg.into_heads(0, &vb)?)]
+    #[load(expr = cfg.heads_layer(0, &vb)?)]
     pub q_proj: Linear,
     /// The keys of all heads side by side: [batch, token, inner].
-    #[load(expr = cfg.into_heads(1, &vb)?)]
+    #[load(expr = cfg.heads_layer(1, &vb)?)]
     pub k_proj: Linear,
     /// The values of all heads side by side: [batch, token, inner].
-    #[load(expr = cfg.into_heads(2, &vb)?)]
+    #[load(expr = cfg.heads_layer(2, &vb)?)]
     pub v_proj: Linear,
     /// From the heads back to the stream: [batch, token, channel].
-    #[load(expr = cfg.out_of_heads(&vb)?)]
+    #[load(expr = cfg.stream_layer(&vb)?)]
     pub proj: Linear,
     /// The number of heads.
     #[load(value = cfg.heads)]
@@ -155,16 +155,16 @@ impl CausalAttention {
 #[model(config = AttentionConfig)]
 pub struct CrossAttention {
     /// The queries of all heads side by side: [batch, query, inner].
-    #[load(expr = cfg.into_heads(0, &vb)?)]
+    #[load(expr = cfg.heads_layer(0, &vb)?)]
     pub q_proj: Linear,
     /// The keys of all heads side by side, unless they are prepared: [batch, key, inner].
-    #[load(expr = cfg.into_heads(1, &vb)?)]
+    #[load(expr = cfg.heads_layer(1, &vb)?)]
     pub k_proj: Linear,
     /// The values of all heads side by side, unless they are prepared: [batch, key, inner].
-    #[load(expr = cfg.into_heads(2, &vb)?)]
+    #[load(expr = cfg.heads_layer(2, &vb)?)]
     pub v_proj: Linear,
     /// From the heads back to the stream: [batch, query, channel].
-    #[load(expr = cfg.out_of_heads(&vb)?)]
+    #[load(expr = cfg.stream_layer(&vb)?)]
     pub proj: Linear,
     /// The number of heads.
     #[load(value = cfg.heads)]

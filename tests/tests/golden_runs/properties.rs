@@ -183,3 +183,30 @@ fn what_comes_before_an_edit_keeps_its_bits_in_resnet() -> Result<()> {
     }
     Ok(())
 }
+
+#[test]
+fn what_comes_before_an_edit_keeps_its_bits_in_t5() -> Result<()> {
+    let golden = Golden::open("t5")?;
+    let model = originals::pretrained::<T5>(&golden, |_| ())?;
+    let block = |stack: &str, parts: &[&str]| -> Vec<String> {
+        parts.iter().map(|part| format!("{stack}.blocks.0.{part}")).collect()
+    };
+    let names = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
+
+    // Of the encoder: the decoder's own tokens read each other before they read what it made.
+    let parts = ["ln_1", "attn.**", "after_attn", "ln_2", "mlp.**"];
+    let mut before = names(&["encoder.embed", "encoder.relative_bias.**", "decoder.embed", "decoder.relative_bias.**"]);
+    before.extend(block("encoder", &parts));
+    before.extend(block("decoder", &["ln_1", "attn.**", "after_attn", "ln_cross", "cross_attn.q"]));
+    let mut after = names(&["encoder.blocks.1.**", "encoder.ln_f", "decoder.blocks.1.**", "decoder.ln_f", "output"]);
+    after.extend(block("decoder", &["cross_attn.k", "cross_attn.v", "cross_attn.pattern", "after_cross", "mlp.**"]));
+    in_order(&model, &golden, "encoder.blocks.0.output", &before, &after)?;
+
+    // Of the decoder: what it reads of the encoder does not depend on it.
+    let mut before = names(&["encoder.**", "decoder.blocks.1.cross_attn.k", "decoder.blocks.1.cross_attn.v"]);
+    before.extend(block("decoder", &["ln_1", "attn.**", "after_attn", "ln_cross", "cross_attn.pattern"]));
+    let mut after =
+        names(&["decoder.blocks.1.attn.**", "decoder.blocks.1.cross_attn.pattern", "decoder.ln_f", "output"]);
+    after.extend(block("decoder", &["after_cross", "ln_2", "mlp.**", "output"]));
+    in_order(&model, &golden, "decoder.blocks.0.cross_attn.output", &before, &after)
+}
