@@ -90,7 +90,7 @@ fn captures_are_those_of_the_whole_and_stop_early() -> Result<()> {
 
     // A third stage that cannot take what the second gives: whoever runs it fails.
     let wide = Tensor::zeros((32, 99, 3, 3), DType::F32, &Device::Cpu)?;
-    model.layer3[0].conv1 = candle_nn::Conv2d::new(wide, None, Default::default());
+    model.layer3[0].conv1 = candle_nn::Conv2d::new(wide, None, Default::default()).into();
     assert!(model.forward(images).is_err());
     let (relu, second) = model.capture(images, |t| (t.layer1[0].relu1, t.layer2.each(|b| b.output)))?;
     assert_same(&relu, &taps.layer1[0].relu1);

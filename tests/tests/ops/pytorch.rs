@@ -1,7 +1,6 @@
 //! Values and gradients against PyTorch's.
 
 use candle_core::{Result, Tensor, Var};
-use candle_nn::ops::softmax_last_dim;
 use taper::ops::{self, Conv2dOptions, Mask, Padding};
 use taper_tests::parity::{Golden, TOLERANCE};
 
@@ -54,7 +53,7 @@ fn attention(t: &[Tensor], mask: Mask<'_>) -> Result<Tensor> {
     let read = ops::attention(&t[0], &t[1], &t[2], 0.4, mask)?;
     // The pattern is what the output was made with.
     let scores = ops::attention_scores(&t[0], &t[1], 0.4, mask)?;
-    assert_close(&read.pattern, &softmax_last_dim(&scores)?, 0., "the pattern");
+    assert_close(&read.pattern, &ops::softmax_last_dim(&scores)?, 0., "the pattern");
     assert_close(&read.output, &ops::attention_output(&read.pattern, &t[2])?, 0., "the output");
     Ok(read.output)
 }
