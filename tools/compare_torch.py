@@ -65,7 +65,10 @@ class Taper:
     """The Rust side, which does what every line says, and answers."""
 
     def __init__(self, name, file):
-        self.process = subprocess.Popen([program(), name, file], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        # Otherwise glibc returns the memory of all taps to the system after each run, and the next asks for it anew.
+        keep = {"MALLOC_MMAP_THRESHOLD_": str(1 << 30), "MALLOC_TRIM_THRESHOLD_": str(1 << 32)}
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+        self.process = subprocess.Popen([PROGRAM, name, file], env=os.environ | keep, text=True, **pipes)
         assert self.process.stdout.readline() == "ready\n", "the Rust side did not start"
 
     def do(self, command):
@@ -116,5 +119,6 @@ def compare(name):
 
 
 MODELS = {"gpt2": gpt2, "gpt2-sdpa": lambda: gpt2("sdpa"), "resnet50": resnet50, "mobilenet_v2": mobilenet_v2}
+PROGRAM = program()
 for name in sys.argv[1:] or MODELS:
     compare(name)
