@@ -158,6 +158,3 @@ pub fn layer_norm(width: usize, config: impl Into<LayerNormConfig>, vb: VarBuild
 pub fn rms_norm(width: usize, eps: f64, vb: VarBuilder) -> Result<RmsNorm> {
     candle_nn::rms_norm(width, eps, vb).map(RmsNorm)
 }
-
-#[cfg(test)]
-mod tests;
