@@ -135,7 +135,7 @@ pub fn conv2d_no_bias(
     candle_nn::conv2d_no_bias(input, output, kernel, config, vb).map(Conv2d)
 }
 
-/// A batch norm, loaded as [`candle_nn::batch_norm`] does.
+/// A batch norm, loaded as [`candle_nn::batch_norm()`] does.
 ///
 /// # Errors
 /// Weights or statistics that are missing or of another shape, an epsilon below zero.
@@ -143,7 +143,7 @@ pub fn batch_norm(channels: usize, config: impl Into<BatchNormConfig>, vb: VarBu
     candle_nn::batch_norm(channels, config, vb).map(BatchNorm)
 }
 
-/// A layer norm, loaded as [`candle_nn::layer_norm`] does.
+/// A layer norm, loaded as [`candle_nn::layer_norm()`] does.
 ///
 /// # Errors
 /// Weights that are missing or of another shape.

@@ -2,10 +2,10 @@
 //!
 //! candle computes most of these by fused kernels, and **drops the gradient without a word**: behind one, `backward()` finds
 //! nothing, or, where another way leads around it, only the part of that way, which is wrong. The functions here have the
-//! same values, bit for bit and on every device, because candle computes them; where no input is on the autograd graph
-//! they are candle's call and nothing else.
+//! gradients, and the values of candle's, bit for bit and on every device, because candle computes them. Softmax and the
+//! norms of `f32` on the CPU are the exception: they are computed in vectors, and differ from candle's in rounding.
 //!
-//! | here | bitwise | PyTorch |
+//! | here | candle | PyTorch |
 //! |---|---|---|
 //! | [`softmax_last_dim`] | [`candle_nn::ops::softmax_last_dim`] | `softmax(x, dim=-1)` |
 //! | [`layer_norm`] | [`candle_nn::ops::layer_norm`] | `F.layer_norm` |
