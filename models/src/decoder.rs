@@ -35,8 +35,8 @@ pub trait Decoder: Model<Output = Tensor, Error = Error> {
     /// What each block's self-attention reads of each token, after the softmax: [batch, head, query, key].
     fn patterns(sites: &Self::Sites) -> Vec<Site<Tensor>>;
 
-    /// The keys and values of each block's self-attention, those of the past with them, of which the next [`Past`] is made:
-    /// each [batch, key head, token, channel of the head].
+    /// The keys and values that each block's self-attention makes of the tokens that are read, of which the next [`Past`] is
+    /// made: each [batch, key head, token, channel of the head].
     fn keys_values(sites: &Self::Sites) -> Vec<(Site<Tensor>, Site<Tensor>)>;
 
     /// The logits, which `forward` returns: [batch, token, vocabulary].
@@ -78,7 +78,7 @@ macro_rules! decoder {
             }
 
             fn keys_values(sites: &$sites) -> Vec<(taper::Site<Tensor>, taper::Site<Tensor>)> {
-                sites.blocks.iter().map(|block| (block.attn.keys, block.attn.values)).collect()
+                sites.blocks.iter().map(|block| (block.attn.k, block.attn.v)).collect()
             }
 
             fn logits(sites: &$sites) -> taper::Site<Tensor> {

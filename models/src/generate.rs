@@ -10,7 +10,8 @@ use crate::past::Past;
 ///
 /// It is made of a run: of a plain one, `model.run()`, or of one with edits and replacements, which are then in force in
 /// every step. A step sees the tokens that were not read yet: all of the text in the first, one in every later step.
-/// **An edit by the position of a token** must count from there; the past's keys and values are as they were edited then.
+/// **An edit by the position of a token** must count from there. What is changed at `k` and `v` of an attention is kept
+/// changed; a change at its `keys` and `values`, which are those of all tokens, is made anew in every step.
 ///
 /// ```
 /// use candle_core::{DType, Device, Tensor};
@@ -62,7 +63,10 @@ impl<'r, 'm, 'e, D: Decoder> Generation<'r, 'm, 'e, D> {
         let unread = self.ids.narrow(1, read, len - read)?;
         let run = self.run.on(D::args(&unread, &self.source, self.past.as_ref()));
         let (logits, blocks, selected) = run.capture(|t| (D::logits(&t), D::keys_values(&t), select(t)))?;
-        self.past = Some(Past::new(blocks)?);
+        self.past = Some(match &self.past {
+            None => Past::new(blocks)?,
+            Some(past) => past.then(blocks)?,
+        });
         Ok((logits.i((.., len - read - 1, ..))?, selected))
     }
 

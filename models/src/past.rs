@@ -10,8 +10,8 @@ pub type KeysValues = (Tensor, Tensor);
 /// block.
 ///
 /// It is a value, not a buffer: a forward pass reads it and changes nothing. The next one is made of two taps of each
-/// block's attention, `keys` and `values`, as the pass went, its edits included. [`Generation`](crate::Generation) does
-/// so step by step.
+/// block's attention, `k` and `v`, as the pass went, its edits included. [`Generation`](crate::Generation) does so step by
+/// step.
 ///
 /// ```
 /// use candle_core::{DType, Device, Tensor};
@@ -23,7 +23,7 @@ pub type KeysValues = (Tensor, Tensor);
 /// # let config: Config = serde_json::from_str(json).unwrap();
 /// let model = Gpt2::load(VarBuilder::zeros(DType::F32, &Device::Cpu), &config)?;
 /// let ids = Tensor::new(&[[3u32, 1, 4, 1]], &Device::Cpu)?;
-/// let blocks = model.capture(&ids, None, |t| t.blocks.each(|b| (b.attn.keys, b.attn.values)))?;
+/// let blocks = model.capture(&ids, None, |t| t.blocks.each(|b| (b.attn.k, b.attn.v)))?;
 /// let past = Past::new(blocks)?;
 /// assert_eq!(past.len(), 4);
 ///
@@ -57,6 +57,16 @@ impl Past {
             }
         }
         Ok(Self { blocks, len })
+    }
+
+    /// With the keys and values of the tokens that were read after it, of each block in order.
+    ///
+    /// # Errors
+    /// Those of [`new`](Self::new), and another number of blocks, texts, heads or channels.
+    pub fn then(&self, blocks: Vec<KeysValues>) -> Result<Self> {
+        Self::check(Some(self), blocks.len())?;
+        let then = |(past, (k, v)): (&KeysValues, &KeysValues)| extend(Some(past), k, v);
+        Self::new(self.blocks.iter().zip(&blocks).map(then).collect::<Result<_>>()?)
     }
 
     /// The number of tokens.

@@ -47,7 +47,10 @@ fn compare_parts<D: Decoder>(model: &D, source: &D::Source, ids: &Tensor, ends: 
                 assert!(error <= CACHED, "`{}` of tokens {start} to {end}: {error:.1e}", tap.name());
             }
         }
-        past = Some(Past::new(blocks)?);
+        past = Some(match past {
+            None => Past::new(blocks)?,
+            Some(past) => past.then(blocks)?,
+        });
         start = end;
     }
     assert_eq!(past.unwrap().len(), tokens);
@@ -65,7 +68,11 @@ where
         let streams = D::streams(sites);
         streams[streams.len() / 2]
     };
-    let steered = Model::run(model).edit(|t| middle(&t), |x| x.broadcast_add(&direction));
+    // The keys of every token, those of the past with them.
+    let sites = Model::sites(model);
+    let keys = sites.find("blocks.0.attn.keys")?;
+    let steered =
+        Model::run(model).edit(|t| middle(&t), |x| x.broadcast_add(&direction)).edit(|_| keys, |keys| keys * 1.5);
     let mut text = Generation::new(&steered, ids, source.clone());
     text.greedy(tokens)?;
 
@@ -230,8 +237,7 @@ fn a_replay_is_of_the_same_past() -> Result<()> {
     let golden = Golden::open("gpt2")?;
     let model = originals::gpt2(&golden)?;
     let ids = golden.tensor("input.input_ids");
-    let past =
-        |n| Past::new(model.capture(&ids.narrow(1, 0, n)?, None, |t| t.blocks.each(|b| (b.attn.keys, b.attn.values)))?);
+    let past = |n| Past::new(model.capture(&ids.narrow(1, 0, n)?, None, |t| t.blocks.each(|b| (b.attn.k, b.attn.v)))?);
     let next = ids.narrow(1, 4, 2)?;
     let recording = model.run().record(&next, Some(&past(4)?))?;
     let zeroed = |run: taper::Run<'_, '_, taper_models::gpt2::Gpt2>| {

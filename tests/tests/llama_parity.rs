@@ -228,7 +228,7 @@ fn dynamic_angles_are_of_the_whole_text() -> Result<()> {
     let golden = Golden::open(reference)?;
     let (_, model) = load(&golden, |_| ())?;
     let ids = golden.tensor("input.input_ids");
-    let past = model.capture(&ids.narrow(1, 0, 4)?, None, |t| t.blocks.each(|b| (b.attn.keys, b.attn.values)))?;
+    let past = model.capture(&ids.narrow(1, 0, 4)?, None, |t| t.blocks.each(|b| (b.attn.k, b.attn.v)))?;
     let past = Past::new(past)?;
     // Up to the six tokens of the training nothing has changed.
     let logits = model.forward(&ids.narrow(1, 4, 2)?, Some(&past))?;
