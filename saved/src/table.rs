@@ -210,7 +210,13 @@ mod tests {
         assert_eq!(table.get(b"a").unwrap(), None);
         assert_eq!(table.get(b"z").unwrap(), None);
         let mut keys = Vec::new();
-        table.each(|key, _| Ok(keys.push(String::from_utf8_lossy(key).into_owned()))).unwrap();
+        let mut keep = |key: &[u8]| keys.push(String::from_utf8_lossy(key).into_owned());
+        table
+            .each(|key, _| {
+                keep(key);
+                Ok(())
+            })
+            .unwrap();
         assert_eq!(keys, ["", "ab", "abc", "b"]);
     }
 

@@ -7,7 +7,7 @@ use crate::proto::Attrs;
 use crate::{Error, Result};
 
 pub(super) const OPERATIONS: &[(&str, Build)] = &[
-    ("Softmax", |_| one(|x| softmax(x))),
+    ("Softmax", |_| one(softmax)),
     ("LogSoftmax", |_| one(|x| candle_nn::ops::log_softmax(x, D::Minus1))),
     ("FusedBatchNorm", batch_norm),
     ("FusedBatchNormV2", batch_norm),

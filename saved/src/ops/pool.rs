@@ -62,8 +62,8 @@ mod tests {
         let attrs = |padding| {
             [("ksize", A::Ints(&[1, 2, 2, 1])), ("strides", A::Ints(&[1, 2, 2, 1])), ("padding", A::Str(padding))]
         };
-        same(&output("MaxPool", &attrs("SAME"), &[x.clone()]), &[1, 2, 2, 1], &[-5., -4., -2., -1.]);
-        same(&output("AvgPool", &attrs("SAME"), &[x.clone()]), &[1, 2, 2, 1], &[-7., -5.5, -2.5, -1.]);
+        same(&output("MaxPool", &attrs("SAME"), [x.clone()]), &[1, 2, 2, 1], &[-5., -4., -2., -1.]);
+        same(&output("AvgPool", &attrs("SAME"), [x.clone()]), &[1, 2, 2, 1], &[-7., -5.5, -2.5, -1.]);
         same(&output("MaxPool", &attrs("VALID"), &[x]), &[1, 1, 1, 1], &[-5.]);
     }
 }

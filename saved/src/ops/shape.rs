@@ -267,11 +267,11 @@ mod tests {
     #[test]
     fn shapes_are_told_and_changed() {
         let x = rising(&[2, 1, 3]);
-        same(&output("Shape", &[], &[x.clone()]), &[3], &[2., 1., 3.]);
-        same(&output("Size", &[], &[x.clone()]), &[], &[6.]);
+        same(&output("Shape", &[], [x.clone()]), &[3], &[2., 1., 3.]);
+        same(&output("Size", &[], [x.clone()]), &[], &[6.]);
         assert_eq!(output("Reshape", &[], &[x.clone(), list(&[-1, 2])]).dims(), [3, 2]);
-        assert_eq!(output("Squeeze", &[], &[x.clone()]).dims(), [2, 3]);
-        assert_eq!(output("Squeeze", &[("squeeze_dims", A::Ints(&[-2]))], &[x.clone()]).dims(), [2, 3]);
+        assert_eq!(output("Squeeze", &[], [x.clone()]).dims(), [2, 3]);
+        assert_eq!(output("Squeeze", &[("squeeze_dims", A::Ints(&[-2]))], [x.clone()]).dims(), [2, 3]);
         assert_eq!(output("ExpandDims", &[], &[x.clone(), i(&[], &[-1])]).dims(), [2, 1, 3, 1]);
         same(&output("Transpose", &[], &[x.clone(), list(&[2, 1, 0])]), &[3, 1, 2], &[1., 4., 2., 5., 3., 6.]);
         for to in [&[-1, 4][..], &[7], &[i64::MAX, i64::MAX], &[-2, 3], &[0, -1]] {

@@ -65,15 +65,15 @@ fn node(attrs: &[(&str, A<'_>)]) -> Vec<u8> {
 }
 
 /// What an operation gives.
-pub(crate) fn outputs(op: &str, attrs: &[(&str, A<'_>)], inputs: &[Tensor]) -> crate::Result<Vec<Tensor>> {
+pub(crate) fn outputs(op: &str, attrs: &[(&str, A<'_>)], inputs: impl AsRef<[Tensor]>) -> crate::Result<Vec<Tensor>> {
     let bytes = node(attrs);
     let node = NodeDef::parse(&bytes)?;
     let build = super::find(op).unwrap_or_else(|| panic!("`{op}` is not in the table"));
-    build(&node.attrs)?(inputs)
+    build(&node.attrs)?(inputs.as_ref())
 }
 
 /// The one value that an operation gives.
-pub(crate) fn output(op: &str, attrs: &[(&str, A<'_>)], inputs: &[Tensor]) -> Tensor {
+pub(crate) fn output(op: &str, attrs: &[(&str, A<'_>)], inputs: impl AsRef<[Tensor]>) -> Tensor {
     let mut outputs = outputs(op, attrs, inputs).unwrap_or_else(|error| panic!("`{op}`: {error}"));
     assert_eq!(outputs.len(), 1, "{op}");
     outputs.remove(0)
