@@ -22,6 +22,7 @@
 mod changed;
 mod checkpoint;
 mod crc;
+mod data;
 mod dtype;
 mod find;
 mod graph;

@@ -10,7 +10,7 @@ use super::variables::Variables;
 use super::{Node, Port, Value, What};
 use crate::dtype::Type;
 use crate::ops;
-use crate::proto::{FunctionDef, MetaGraph, NodeDef, OpDef, Shape, TensorProto};
+use crate::proto::{Attrs, FunctionDef, MetaGraph, NodeDef, OpDef, Shape, TensorProto};
 use crate::values;
 use crate::{Error, Result};
 
@@ -49,6 +49,14 @@ pub(super) struct Place<'p> {
     pub(super) depth: usize,
 }
 
+/// The nodes around those of a body, while it is built.
+pub(super) struct Outer {
+    nodes: Vec<Node>,
+    taken: HashSet<String>,
+    handles: HashMap<usize, u32>,
+    behind: HashMap<u32, Vec<u32>>,
+}
+
 /// Whether an operation writes to a variable.
 fn has_effects(op: &str) -> bool {
     op.starts_with("Assign") || op.starts_with("ResourceApply") || op.starts_with("ResourceScatter")
@@ -70,6 +78,30 @@ impl<'a> Inliner<'a> {
         }
     }
 
+    /// Begins nodes that stand alone.
+    pub(super) fn begin(&mut self) -> Outer {
+        Outer {
+            nodes: std::mem::take(&mut self.nodes),
+            taken: std::mem::take(&mut self.taken),
+            handles: std::mem::take(&mut self.handles),
+            behind: std::mem::take(&mut self.behind),
+        }
+    }
+
+    /// Ends nodes that stand alone, and goes on with those around them.
+    pub(super) fn end(&mut self, outer: Outer) -> Vec<Node> {
+        self.taken = outer.taken;
+        self.handles = outer.handles;
+        self.behind = outer.behind;
+        std::mem::replace(&mut self.nodes, outer.nodes)
+    }
+
+    /// A function by its name.
+    pub(super) fn function_of(&self, name: &str) -> Result<&'a FunctionDef<'a>> {
+        let found = self.functions.get(name).copied();
+        found.ok_or_else(|| Error::Msg(format!("it calls the function `{name}`, which is not in the file")))
+    }
+
     fn spend(&mut self, bytes: usize) -> Result<()> {
         self.left = self.left.checked_sub(bytes).ok_or_else(|| {
             Error::Msg("its functions call each other so often that the graph has no reasonable size".to_owned())
@@ -83,10 +115,7 @@ impl<'a> Inliner<'a> {
             "PartitionedCall" | "StatefulPartitionedCall" => node.attrs.function("f")?,
             op => return Ok(self.functions.get(op).copied()),
         };
-        match self.functions.get(name) {
-            Some(function) => Ok(Some(function)),
-            None => Err(Error::Msg(format!("it calls the function `{name}`, which is not in the file"))),
-        }
+        self.function_of(name).map(Some)
     }
 
     /// Adds a node; its name gets a number if there is one of that name.
@@ -188,7 +217,7 @@ impl<'a> Inliner<'a> {
                 return Ok(self.named(node, index, before));
             }
         }
-        let what = self.what(node, &inputs, &before);
+        let what = self.what(node, &inputs, &before, place);
         let index = self.add(node, place, inputs, what)?;
         if has_effects(node.op) {
             before.push(index);
@@ -197,7 +226,7 @@ impl<'a> Inliner<'a> {
     }
 
     /// What a node does that calls nothing.
-    fn what(&mut self, node: &NodeDef<'a>, inputs: &[Value], before: &[u32]) -> What {
+    fn what(&mut self, node: &NodeDef<'a>, inputs: &[Value], before: &[u32], place: Place<'_>) -> What {
         // A value that is read once it has been written is not the one in the file.
         let written = |assign: &u32| {
             let target = self.nodes[*assign as usize].inputs.first();
@@ -207,15 +236,28 @@ impl<'a> Inliner<'a> {
             let name = &self.nodes[assign as usize].name;
             return What::Unsupported(format!("it reads what `{name}` has written, and nothing is written here"));
         }
-        let made = match node.op {
-            "NoOp" => return What::Nothing,
-            "Const" => self.constant(node).map(What::Constant),
-            op => match ops::find(op) {
-                Some(build) => build(&node.attrs).map(What::Compute),
-                None => Err(Error::Msg("the operation is not supported".to_owned())),
-            },
-        };
-        made.unwrap_or_else(|error| What::Unsupported(error.to_string()))
+        self.made(node, inputs.len(), place).unwrap_or_else(|error| What::Unsupported(error.to_string()))
+    }
+
+    fn made(&mut self, node: &NodeDef<'a>, inputs: usize, place: Place<'_>) -> Result<What> {
+        let attrs = self.attrs(node);
+        if let Some(what) = self.control(node, &attrs, inputs, place)? {
+            return Ok(what);
+        }
+        match (node.op, ops::find(node.op)) {
+            ("NoOp", _) => Ok(What::Nothing),
+            ("Const", _) => self.constant(node).map(What::Constant),
+            (_, Some(build)) => build(&attrs).map(What::Compute),
+            (_, None) => Err(Error::Msg("the operation is not supported".to_owned())),
+        }
+    }
+
+    /// The attributes of a node, those included that are left out where they are what they are by default.
+    fn attrs(&self, node: &NodeDef<'a>) -> Attrs<'a> {
+        match self.ops.get(node.op) {
+            Some(op) => node.attrs.or(&op.defaults),
+            None => node.attrs.clone(),
+        }
     }
 
     fn constant(&mut self, node: &NodeDef<'a>) -> Result<Tensor> {
@@ -246,11 +288,12 @@ impl<'a> Inliner<'a> {
 
     /// The outputs of a node.
     fn ports(&self, node: &NodeDef<'a>) -> Result<Vec<Port>> {
+        let attrs = self.attrs(node);
         let mut types = Vec::new();
         match self.ops.get(node.op) {
             Some(op) => {
                 for output in &op.outputs {
-                    types.extend(output.types(&node.attrs, self.size)?);
+                    types.extend(output.types(&attrs, self.size)?);
                 }
             }
             // Old files describe no operations. Nearly all have one output, of the type `T`.
@@ -271,8 +314,9 @@ impl<'a> Inliner<'a> {
         let values = (0..ports).map(|output| Some(Value { node: index, output: output as u32 })).collect();
         let mut outputs = Vec::new();
         let mut first = 0;
+        let attrs = self.attrs(node);
         for output in self.ops.get(node.op).iter().flat_map(|op| &op.outputs) {
-            let len = output.types(&node.attrs, self.size).map_or(0, |types| types.len());
+            let len = output.types(&attrs, self.size).map_or(0, |types| types.len());
             outputs.push((output.name, first, len));
             first += len;
         }

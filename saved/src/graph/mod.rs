@@ -1,5 +1,6 @@
 //! The graph of a signature: one list of nodes, every function call put in place of itself.
 
+mod control;
 mod flat;
 mod inline;
 mod local;
@@ -9,6 +10,7 @@ use std::sync::Arc;
 
 use candle_core::Tensor;
 
+pub(crate) use control::Body;
 pub(crate) use flat::flatten;
 
 use crate::dtype::Type;
@@ -59,6 +61,16 @@ pub(crate) enum What {
     Variable(usize),
     Constant(Tensor),
     Compute(Compute),
+    /// It calls one of several functions: by a condition the first or the second, otherwise by number.
+    Branch {
+        bodies: Vec<Body>,
+        condition: bool,
+    },
+    /// It calls a function as long as another says so.
+    Loop {
+        condition: Body,
+        body: Body,
+    },
     /// It does nothing and gives nothing, such as `NoOp`.
     Nothing,
     /// It can't be computed, and why.
@@ -72,6 +84,8 @@ impl std::fmt::Debug for What {
             What::Variable(place) => write!(f, "Variable({place})"),
             What::Constant(tensor) => write!(f, "Constant({:?})", tensor.dims()),
             What::Compute(_) => f.write_str("Compute"),
+            What::Branch { bodies, .. } => f.debug_list().entries(bodies).finish(),
+            What::Loop { condition, body } => f.debug_list().entries([condition, body]).finish(),
             What::Nothing => f.write_str("Nothing"),
             What::Unsupported(why) => write!(f, "Unsupported({why})"),
         }

@@ -48,6 +48,18 @@ fn find(scopes: &[&str], owner: &[&str]) -> Option<usize> {
     scopes.windows(owner.len()).position(|window| window.iter().zip(owner).all(|(scope, owner)| fits(scope, owner)))
 }
 
+/// Of models in which nothing is known, whether the model and all that stands in it directly has a number.
+fn all_numbered(graph: &Graph) -> HashMap<String, bool> {
+    let mut numbered: HashMap<String, bool> = HashMap::new();
+    for node in &graph.nodes {
+        if let [root, scope, _, ..] = parts(&node.name)[..] {
+            let all = numbered.entry(root.to_owned()).or_insert(without_number(root) != root);
+            *all &= without_number(scope) != scope;
+        }
+    }
+    numbered
+}
+
 impl Aliases {
     pub(crate) fn of(graph: &Graph) -> Self {
         let mut votes: HashMap<String, HashMap<&str, usize>> = HashMap::new();
@@ -83,7 +95,8 @@ impl Aliases {
             *numbers.entry(root).or_default() += if part == *owner { -1 } else { 1 };
             aliases.known.insert(scope, (*owner).to_owned());
         }
-        aliases.numbered = numbers.into_iter().map(|(root, more)| (root, more > 0)).collect();
+        aliases.numbered = all_numbered(graph);
+        aliases.numbered.extend(numbers.into_iter().map(|(root, more)| (root, more > 0)));
         aliases
     }
 

@@ -8,6 +8,7 @@ mod conv;
 mod einsum;
 mod gather;
 mod integer;
+mod list;
 mod matrix;
 mod norm;
 mod pool;
@@ -22,11 +23,29 @@ mod testing;
 
 use candle_core::Tensor;
 
+use crate::data::Data;
 use crate::proto::Attrs;
 use crate::{Error, Result};
 
 /// An operation with its attributes: of the values that go in, those that come out.
-pub(crate) type Compute = Box<dyn Fn(&[Tensor]) -> Result<Vec<Tensor>> + Send + Sync>;
+pub(crate) enum Compute {
+    /// Of tensors, as nearly all are.
+    Tensors(Box<dyn Fn(&[Tensor]) -> Result<Vec<Tensor>> + Send + Sync>),
+    /// Of lists, too.
+    Data(Box<dyn Fn(&[Data]) -> Result<Vec<Data>> + Send + Sync>),
+}
+
+impl Compute {
+    pub(crate) fn call(&self, inputs: &[Data]) -> Result<Vec<Data>> {
+        match self {
+            Compute::Data(f) => f(inputs),
+            Compute::Tensors(f) => {
+                let inputs = inputs.iter().map(|input| input.tensor().cloned()).collect::<Result<Vec<_>>>()?;
+                Ok(f(&inputs)?.into_iter().map(Data::Tensor).collect())
+            }
+        }
+    }
+}
 
 /// Reads the attributes.
 pub(crate) type Build = fn(&Attrs<'_>) -> Result<Compute>;
@@ -38,6 +57,7 @@ const OPERATIONS: &[&[(&str, Build)]] = &[
     conv::OPERATIONS,
     einsum::OPERATIONS,
     gather::OPERATIONS,
+    list::OPERATIONS,
     matrix::OPERATIONS,
     norm::OPERATIONS,
     pool::OPERATIONS,
@@ -58,34 +78,44 @@ pub fn supported() -> impl Iterator<Item = &'static str> {
 
 /// Of one value, one.
 fn one(f: impl Fn(&Tensor) -> Result<Tensor> + Send + Sync + 'static) -> Result<Compute> {
-    Ok(Box::new(move |inputs| {
+    several(move |inputs| {
         let [x] = take(inputs)?;
         Ok(vec![f(x)?])
-    }))
+    })
 }
 
 /// Of two values, one.
 fn two(f: impl Fn(&Tensor, &Tensor) -> Result<Tensor> + Send + Sync + 'static) -> Result<Compute> {
-    Ok(Box::new(move |inputs| {
+    several(move |inputs| {
         let [a, b] = take(inputs)?;
         Ok(vec![f(a, b)?])
-    }))
+    })
 }
 
 /// Of three values, one.
 fn three(f: impl Fn(&Tensor, &Tensor, &Tensor) -> Result<Tensor> + Send + Sync + 'static) -> Result<Compute> {
-    Ok(Box::new(move |inputs| {
+    several(move |inputs| {
         let [a, b, c] = take(inputs)?;
         Ok(vec![f(a, b, c)?])
-    }))
+    })
 }
 
 /// Of any number of values, one.
 fn many(f: impl Fn(&[Tensor]) -> Result<Tensor> + Send + Sync + 'static) -> Result<Compute> {
-    Ok(Box::new(move |inputs| Ok(vec![f(inputs)?])))
+    several(move |inputs| Ok(vec![f(inputs)?]))
 }
 
-fn take<const N: usize>(inputs: &[Tensor]) -> Result<&[Tensor; N]> {
+/// Of any number of values, any number.
+fn several(f: impl Fn(&[Tensor]) -> Result<Vec<Tensor>> + Send + Sync + 'static) -> Result<Compute> {
+    Ok(Compute::Tensors(Box::new(f)))
+}
+
+/// Of any number of tensors and lists, any number.
+fn of_lists(f: impl Fn(&[Data]) -> Result<Vec<Data>> + Send + Sync + 'static) -> Result<Compute> {
+    Ok(Compute::Data(Box::new(f)))
+}
+
+fn take<T, const N: usize>(inputs: &[T]) -> Result<&[T; N]> {
     inputs.try_into().map_err(|_| Error::Msg(format!("it takes {N} values, and gets {}", inputs.len())))
 }
 
@@ -101,7 +131,7 @@ fn ints(x: &Tensor) -> Result<Vec<i64>> {
 const MOST_INTS: usize = 1 << 16;
 
 /// The one number in a value.
-fn int(x: &Tensor) -> Result<i64> {
+pub(crate) fn int(x: &Tensor) -> Result<i64> {
     match ints(x)?.as_slice() {
         [value] => Ok(*value),
         values => Err(Error::Msg(format!("one number belongs here, and there are {}", values.len()))),

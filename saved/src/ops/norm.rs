@@ -25,7 +25,7 @@ fn batch_norm(attrs: &Attrs<'_>) -> Result<Compute> {
     // It is left out of the file where it is true.
     let training = attrs.get("is_training")?.is_none_or(|attr| attr == crate::proto::Attr::Bool(true));
     let last = attrs.str("data_format")?.is_none_or(|format| format == "NHWC");
-    Ok(Box::new(move |inputs| {
+    super::several(move |inputs| {
         let [x, scale, offset, mean, variance] = super::take(inputs)?;
         if x.rank() != 4 {
             return Err(Error::Msg(format!("{:?} is no batch of pictures", x.dims())));
@@ -50,7 +50,7 @@ fn batch_norm(attrs: &Attrs<'_>) -> Result<Compute> {
         let count = (x.elem_count() / x.dims()[channel].max(1)) as f64;
         let given = if training { (&variance * (count / (count - 1.).max(1.)))? } else { variance.clone() };
         Ok(vec![y, mean.clone(), given, mean, variance.clone(), variance.zeros_like()?])
-    }))
+    })
 }
 
 #[cfg(test)]

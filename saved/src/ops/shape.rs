@@ -8,7 +8,7 @@ use crate::{Error, Result};
 
 pub(super) const OPERATIONS: &[(&str, Build)] = &[
     ("Shape", |_| one(shape)),
-    ("ShapeN", |_| Ok(Box::new(|inputs: &[Tensor]| inputs.iter().map(shape).collect()))),
+    ("ShapeN", |_| super::several(|inputs| inputs.iter().map(shape).collect())),
     ("Size", |_| one(|x| scalar(x.elem_count()))),
     ("Rank", |_| one(|x| scalar(x.rank()))),
     ("Reshape", |_| two(reshape)),
@@ -30,7 +30,7 @@ pub(super) const OPERATIONS: &[(&str, Build)] = &[
         })
     }),
     ("Split", split),
-    ("SplitV", |_| Ok(Box::new(split_v))),
+    ("SplitV", |_| super::several(split_v)),
     ("Tile", |_| two(tile)),
     ("Pad", |_| two(|x, by| pad(x, by, None))),
     ("PadV2", |_| three(|x, by, value| pad(x, by, Some(value)))),
@@ -107,11 +107,11 @@ fn pack(attrs: &Attrs<'_>) -> Result<Compute> {
 
 fn unpack(attrs: &Attrs<'_>) -> Result<Compute> {
     let along = attrs.int("axis")?.unwrap_or(0);
-    Ok(Box::new(move |inputs| {
+    super::several(move |inputs| {
         let [x] = super::take(inputs)?;
         let axis = axis(along, x.rank())?;
         (0..x.dims()[axis]).map(|at| x.get_on_dim(axis, at)).collect()
-    }))
+    })
 }
 
 fn concat(parts: &[Tensor], along: &Tensor) -> Result<Tensor> {
@@ -122,7 +122,7 @@ fn concat(parts: &[Tensor], along: &Tensor) -> Result<Tensor> {
 
 fn split(attrs: &Attrs<'_>) -> Result<Compute> {
     let parts = size(attrs.int("num_split")?.unwrap_or(1))?;
-    Ok(Box::new(move |inputs| {
+    super::several(move |inputs| {
         let [along, x] = super::take(inputs)?;
         let axis = axis(int(along)?, x.rank())?;
         let whole = x.dims()[axis];
@@ -131,7 +131,7 @@ fn split(attrs: &Attrs<'_>) -> Result<Compute> {
         }
         let len = whole / parts;
         (0..parts).map(|part| x.narrow(axis, part * len, len)).collect()
-    }))
+    })
 }
 
 fn split_v(inputs: &[Tensor]) -> Result<Vec<Tensor>> {

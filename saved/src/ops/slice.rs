@@ -55,7 +55,7 @@ fn strided(attrs: &Attrs<'_>) -> Result<Compute> {
     let mask = |name| Ok::<_, Error>(attrs.int(name)?.unwrap_or(0));
     let (begins, ends, ellipsis) = (mask("begin_mask")?, mask("end_mask")?, mask("ellipsis_mask")?);
     let (new, shrink) = (mask("new_axis_mask")?, mask("shrink_axis_mask")?);
-    Ok(Box::new(move |inputs| {
+    super::several(move |inputs| {
         let [x, begin, end, step] = super::take(inputs)?;
         let (begin, end, step) = (ints(begin)?, ints(end)?, ints(step)?);
         if begin.len() != end.len() || begin.len() != step.len() || begin.len() > 32 {
@@ -113,7 +113,7 @@ fn strided(attrs: &Attrs<'_>) -> Result<Compute> {
             part = part.squeeze(axis)?;
         }
         Ok(vec![part])
-    }))
+    })
 }
 
 fn too_many(x: &Tensor) -> Error {

@@ -2,6 +2,7 @@
 
 use candle_core::{Device, Tensor};
 
+use crate::data::Data;
 use crate::proto::NodeDef;
 
 /// An attribute.
@@ -66,10 +67,16 @@ fn node(attrs: &[(&str, A<'_>)]) -> Vec<u8> {
 
 /// What an operation gives.
 pub(crate) fn outputs(op: &str, attrs: &[(&str, A<'_>)], inputs: impl AsRef<[Tensor]>) -> crate::Result<Vec<Tensor>> {
+    let inputs: Vec<Data> = inputs.as_ref().iter().cloned().map(Data::Tensor).collect();
+    data(op, attrs, &inputs)?.iter().map(|output| output.tensor().cloned()).collect()
+}
+
+/// The same, of lists too.
+pub(crate) fn data(op: &str, attrs: &[(&str, A<'_>)], inputs: &[Data]) -> crate::Result<Vec<Data>> {
     let bytes = node(attrs);
     let node = NodeDef::parse(&bytes)?;
     let build = super::find(op).unwrap_or_else(|| panic!("`{op}` is not in the table"));
-    build(&node.attrs)?(inputs.as_ref())
+    build(&node.attrs)?.call(inputs)
 }
 
 /// The one value that an operation gives.

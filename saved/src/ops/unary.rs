@@ -43,7 +43,7 @@ pub(super) const OPERATIONS: &[(&str, Build)] = &[
     ("IsInf", |_| one(|x| x.abs()?.eq(f64::INFINITY))),
     ("ZerosLike", |_| one(Tensor::zeros_like)),
     ("OnesLike", |_| one(Tensor::ones_like)),
-    ("Identity", |_| one(same)),
+    ("Identity", |_| super::of_lists(|inputs| Ok(inputs.to_vec()))),
     ("ReadVariableOp", |_| one(same)),
     ("StopGradient", |_| one(|x| Ok(x.detach()))),
     ("PreventGradient", |_| one(same)),
@@ -51,7 +51,7 @@ pub(super) const OPERATIONS: &[(&str, Build)] = &[
     ("PlaceholderWithDefault", |_| one(same)),
     ("CheckNumerics", |_| one(same)),
     ("EnsureShape", |_| one(same)),
-    ("IdentityN", |_| Ok(Box::new(|inputs: &[Tensor]| Ok(inputs.to_vec())))),
+    ("IdentityN", |_| super::of_lists(|inputs| Ok(inputs.to_vec()))),
     ("AddN", |_| many(add_n)),
     ("Cast", cast),
 ];

@@ -99,6 +99,13 @@ fn other(name: &str, kind: &str) -> Error {
 }
 
 impl<'a> Attrs<'a> {
+    /// These, and of `others` what is not among them.
+    pub(crate) fn or(&self, others: &Attrs<'a>) -> Self {
+        let mut all = others.0.clone();
+        all.extend(&self.0);
+        Attrs(all)
+    }
+
     pub(crate) fn get(&self, name: &str) -> Result<Option<Attr<'a>>> {
         self.0.get(name).map(|message| Attr::parse(message)).transpose()
     }
@@ -161,6 +168,13 @@ impl<'a> Attrs<'a> {
             None => Ok(None),
             Some(Attr::List(list)) => Ok(Some(list.types)),
             Some(_) => Err(other(name, "a list")),
+        }
+    }
+
+    pub(crate) fn functions(&self, name: &str) -> Result<Vec<&'a str>> {
+        match self.need(name)? {
+            Attr::List(list) => Ok(list.functions),
+            _ => Err(other(name, "a list")),
         }
     }
 

@@ -41,6 +41,8 @@ pub(crate) struct OpDef<'a> {
     pub(crate) name: &'a str,
     pub(crate) inputs: Vec<Parameter<'a>>,
     pub(crate) outputs: Vec<Parameter<'a>>,
+    /// What attributes are that a node has not: the writer leaves them out.
+    pub(crate) defaults: Attrs<'a>,
 }
 
 /// One input or output, or a list of them.
@@ -61,10 +63,26 @@ impl<'a> OpDef<'a> {
                 (1, v) => op.name = v.text()?,
                 (2, v) => op.inputs.push(Parameter::parse(v.bytes()?)?),
                 (3, v) => op.outputs.push(Parameter::parse(v.bytes()?)?),
+                (4, v) => op.attribute(v.bytes()?)?,
                 _ => {}
             }
         }
         Ok(op)
+    }
+
+    fn attribute(&mut self, message: &'a [u8]) -> Result<()> {
+        let (mut name, mut default) = ("", None);
+        for field in fields(message) {
+            match field? {
+                (1, v) => name = v.text()?,
+                (3, v) => default = Some(v.bytes()?),
+                _ => {}
+            }
+        }
+        if let Some(default) = default {
+            self.defaults.0.insert(name, default);
+        }
+        Ok(())
     }
 }
 

@@ -5,6 +5,7 @@ use taper::__private::{At, Pass};
 
 use super::plan::{Need, Plan};
 use super::sites::Sites;
+use crate::data::Data;
 use crate::graph::{Node, Value, What};
 use crate::inputs::Inputs;
 use crate::model::SavedModel;
@@ -21,7 +22,7 @@ impl SavedModel {
         }
         inputs.check(self)?;
         let Plan { needs, mut uses, to_the_end } = self.plan(sites, pass)?;
-        let mut values: Vec<Vec<Tensor>> = vec![Vec::new(); needs.len()];
+        let mut values: Vec<Vec<Data>> = vec![Vec::new(); needs.len()];
         for (index, need) in (0..).zip(&needs) {
             if *need == Need::None {
                 continue;
@@ -44,7 +45,7 @@ impl SavedModel {
         if !to_the_end {
             return Err(Error::Msg("the run has ended, and not all that was asked for was computed".to_owned()));
         }
-        let outputs = self.graph.outputs.iter().map(|output| value(&values, output.value).cloned());
+        let outputs = self.graph.outputs.iter().map(|output| value(&values, output.value)?.tensor().cloned());
         pass.output(&sites.output, outputs.collect::<Result<Vec<_>>>())
     }
 
@@ -54,10 +55,10 @@ impl SavedModel {
         index: u32,
         need: Need,
         inputs: &Inputs,
-        values: &[Vec<Tensor>],
+        values: &[Vec<Data>],
         sites: &Sites,
         pass: &mut Pass<'_>,
-    ) -> Result<Option<Vec<Tensor>>> {
+    ) -> Result<Option<Vec<Data>>> {
         let node = &self.graph.nodes[index as usize];
         let tensors = self.tensors.of_node(index);
         let site = |output: usize| tensors.get(output).and_then(|tensor| tensor.site).map(|site| &sites.all[site]);
@@ -68,18 +69,15 @@ impl SavedModel {
                 let Some(value) = pass.known(site).and_then(|value: Tensor| pass.tap(value, site)) else {
                     return Ok(None);
                 };
-                given.push(value);
+                given.push(Data::Tensor(value));
             }
             return Ok(Some(given));
         }
         let taken = node.inputs.iter().map(|input| value(values, *input).cloned()).collect::<Result<Vec<_>>>()?;
         let computed = match &node.what {
-            What::Input(place) => Ok(vec![inputs.values[*place].clone()]),
-            What::Variable(place) => Ok(vec![self.graph.variables[*place].value.clone()]),
-            What::Constant(tensor) => Ok(vec![tensor.clone()]),
-            What::Nothing => Ok(Vec::new()),
-            What::Compute(compute) => compute(&taken),
-            What::Unsupported(why) => Err(Error::Msg(format!("`{}` ({}): {why}", node.name, node.op))),
+            What::Input(place) => Ok(vec![Data::Tensor(inputs.values[*place].clone())]),
+            What::Variable(place) => Ok(vec![Data::Tensor(self.graph.variables[*place].value.clone())]),
+            what => what.call(&taken),
         };
         let computed = computed.and_then(|given| match given.len() < tensors.len() {
             true => Err(Error::Msg(format!("it has {} outputs, and {} were computed", tensors.len(), given.len()))),
@@ -88,18 +86,18 @@ impl SavedModel {
         let computed = match (computed, site(0)) {
             (Ok(computed), _) => computed,
             (Err(error), Some(site)) => {
-                return Err(pass.blame(site, &node.op, taken.first().map(Tensor::dims), error));
+                return Err(pass.blame(site, &node.op, dims(&taken), error));
             }
-            (Err(error), None) => return Err(error),
+            (Err(error), None) => return Err(Error::Msg(format!("in `{}` ({}): {error}", node.name, node.op))),
         };
         // What comes of nothing that is on the autograd graph is off it, and has lost nothing.
-        let detached = !taken.iter().any(Tensor::track_op) || DETACHED.contains(&&*node.op);
+        let detached = !taken.iter().any(Data::is_tracked) || DETACHED.contains(&&*node.op);
         let mut given = Vec::with_capacity(tensors.len());
         for (output, value) in computed.into_iter().enumerate().take(tensors.len()) {
-            let tapped = match site(output) {
-                Some(site) if detached => pass.tap_detached(value, site),
-                Some(site) => pass.tap(value, site),
-                None => Some(value),
+            let tapped = match (value, site(output)) {
+                (Data::Tensor(value), Some(site)) if detached => pass.tap_detached(value, site).map(Data::Tensor),
+                (Data::Tensor(value), Some(site)) => pass.tap(value, site).map(Data::Tensor),
+                (value, _) => Some(value),
             };
             match tapped {
                 Some(value) => given.push(value),
@@ -110,7 +108,15 @@ impl SavedModel {
     }
 }
 
-fn value(values: &[Vec<Tensor>], at: Value) -> Result<&Tensor> {
+/// The shape of what a node got first.
+fn dims(taken: &[Data]) -> Option<&[usize]> {
+    match taken.first()? {
+        Data::Tensor(tensor) => Some(tensor.dims()),
+        Data::List(_) => None,
+    }
+}
+
+fn value(values: &[Vec<Data>], at: Value) -> Result<&Data> {
     let value = values.get(at.node as usize).and_then(|values| values.get(at.output as usize));
     value.ok_or_else(|| Error::Msg("a value was not computed that another is made of".to_owned()))
 }

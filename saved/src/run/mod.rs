@@ -1,5 +1,6 @@
 //! Running a graph on taper's engine: the graph is a model whose sites are made when it is opened.
 
+mod control;
 mod execute;
 mod model;
 mod plan;

@@ -52,8 +52,9 @@ impl SavedModel {
             if *need != Need::None {
                 continue;
             }
-            let mut sited = self.tensors.of_node(node).iter().filter_map(|tensor| tensor.site).peekable();
-            let known = sited.peek().is_some() && sited.all(|site| pass.is_known(&sites.all[site]));
+            let tensors = self.tensors.of_node(node);
+            let is_known = |site: usize| pass.is_known(&sites.all[site]);
+            let known = !tensors.is_empty() && tensors.iter().all(|tensor| tensor.site.is_some_and(is_known));
             *need = if known { Need::Known } else { Need::Compute };
             if !known {
                 for input in &nodes[node as usize].inputs {
