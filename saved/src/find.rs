@@ -14,8 +14,8 @@ impl SavedModel {
     /// The tensors that a name means, in the order in which they are computed:
     ///
     /// - a whole name, `StatefulPartitionedCall/custom_1/two_1/Tanh`, with or without `:0`;
-    /// - a pattern of whole names or of names by layers: `*` stands for any part between slashes, `**` for anything, `?`
-    ///   for one character, `**/Tanh`;
+    /// - a pattern of whole names or of names by layers, or else of their ends: `*` stands for any part between slashes,
+    ///   `**` for anything, `?` for one character, `two/*`;
     /// - a place in [`tensors`](Self::tensors), from the end if negative: `#12`, `#-1`;
     /// - a name by layers, or the end of one, if it is that of one tensor: `two/Tanh`;
     /// - a layer, or the end of its name, if it is that of one layer: `two`, `two/d1`. It means what others take of its
@@ -128,9 +128,14 @@ impl SavedModel {
 
     /// What a pattern means: of tensors that can't be computed and of weights, nothing, unless there is nothing else.
     fn matching(&self, pattern: &str) -> Result<Vec<&TensorInfo>> {
-        let fits = |name: &str| matches_parts(pattern, name, '/');
-        let all = self.tensors.all.iter();
-        let found: Vec<_> = all.filter(|tensor| fits(&tensor.name) || fits(&tensor.short)).collect();
+        let of = |pattern: &str| -> Vec<&TensorInfo> {
+            let fits = |name: &str| matches_parts(pattern, name, '/');
+            self.tensors.all.iter().filter(|tensor| fits(&tensor.name) || fits(&tensor.short)).collect()
+        };
+        let mut found = of(pattern);
+        if found.is_empty() {
+            found = of(&format!("**/{pattern}"));
+        }
         let usable: Vec<_> = found.iter().copied().filter(|tensor| tensor.site.is_some()).collect();
         match (usable.is_empty(), found.is_empty()) {
             (false, _) => Ok(usable),

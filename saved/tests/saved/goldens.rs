@@ -1,12 +1,10 @@
 //! Every tensor of every model against what TensorFlow computes.
 
-mod common;
-
 use std::collections::HashMap;
 use std::path::Path;
 
+use crate::common::{arrays, difference, fed, folder, inputs, json};
 use candle_core::Tensor;
-use common::{arrays, difference, fed, folder, inputs, json};
 use taper_saved::open;
 
 const CLOSE: f64 = 1e-5;

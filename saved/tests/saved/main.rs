@@ -1,0 +1,6 @@
+//! Saved models out of files, with the values that TensorFlow computes.
+
+mod common;
+mod damaged;
+mod goldens;
+mod runs;
