@@ -13,7 +13,8 @@ const LISTED: usize = 8;
 impl SavedModel {
     /// The tensors that a name means, in the order in which they are computed:
     ///
-    /// - a whole name, `StatefulPartitionedCall/custom_1/two_1/Tanh`, with or without `:0`;
+    /// - a whole name, `StatefulPartitionedCall/custom_1/two_1/Tanh`, with or without `:0`, and that of a call of a
+    ///   function, `StatefulPartitionedCall:1`;
     /// - a pattern of whole names or of names by layers, or else of their ends: `*` stands for any part between slashes,
     ///   `**` for anything, `?` for one character, `two/*`;
     /// - a place in [`tensors`](Self::tensors), from the end if negative: `#12`, `#-1`;
@@ -55,6 +56,9 @@ impl SavedModel {
         if let Some(tensor) = all.iter().find(|tensor| tensor.name == plain) {
             return Ok(vec![tensor]);
         }
+        if let Some(tensor) = self.of_call(name) {
+            return Ok(vec![tensor]);
+        }
         if let Some(place) = name.strip_prefix('#').and_then(|place| place.parse::<isize>().ok()) {
             let len = all.len();
             let at = if place < 0 { len.checked_add_signed(place) } else { Some(place.unsigned_abs()) };
@@ -83,6 +87,13 @@ impl SavedModel {
                 listed(several.iter().map(|tensor| tensor.name.as_str()))
             ))),
         }
+    }
+
+    /// What a call gives whose function stands in its place, by the call's whole name.
+    fn of_call(&self, name: &str) -> Option<&TensorInfo> {
+        let (call, output) = name.rsplit_once(':').unwrap_or((name, "0"));
+        let value = self.graph.calls.get(call)?.get(output.parse::<usize>().ok()?)?;
+        self.tensors.get((*value)?)
     }
 
     /// The layer of a name, or of the end of one if it is one layer's alone.

@@ -93,7 +93,7 @@ pub(crate) fn flatten(
         Ok(Output { name: (*name).to_owned(), value })
     });
     let outputs = outputs.collect::<Result<_>>()?;
-    Ok(Graph { nodes: inliner.nodes, inputs, outputs, variables: inliner.variables.read })
+    Ok(Graph { nodes: inliner.nodes, inputs, outputs, variables: inliner.variables.read, calls: inliner.calls })
 }
 
 fn data<'n>(node: &'n NodeDef<'_>) -> impl Iterator<Item = &'n str> {

@@ -33,6 +33,8 @@ pub(super) struct Inliner<'a> {
     handles: HashMap<usize, u32>,
     /// Of nodes behind effects, which.
     behind: HashMap<u32, Vec<u32>>,
+    /// The values of calls, by their names.
+    pub(super) calls: HashMap<String, Vec<Option<Value>>>,
     /// Bytes that may yet be used: functions that call others twice could make a great graph of a small file.
     left: usize,
     /// The size of the file, which nothing in it can have more parts than.
@@ -55,6 +57,7 @@ pub(super) struct Outer {
     taken: HashSet<String>,
     handles: HashMap<usize, u32>,
     behind: HashMap<u32, Vec<u32>>,
+    calls: HashMap<String, Vec<Option<Value>>>,
 }
 
 /// Whether an operation writes to a variable.
@@ -73,6 +76,7 @@ impl<'a> Inliner<'a> {
             constants: HashMap::new(),
             handles: HashMap::new(),
             behind: HashMap::new(),
+            calls: HashMap::new(),
             left: size.saturating_mul(64).saturating_add(1 << 24),
             size,
         }
@@ -85,6 +89,7 @@ impl<'a> Inliner<'a> {
             taken: std::mem::take(&mut self.taken),
             handles: std::mem::take(&mut self.handles),
             behind: std::mem::take(&mut self.behind),
+            calls: std::mem::take(&mut self.calls),
         }
     }
 
@@ -93,6 +98,7 @@ impl<'a> Inliner<'a> {
         self.taken = outer.taken;
         self.handles = outer.handles;
         self.behind = outer.behind;
+        self.calls = outer.calls;
         std::mem::replace(&mut self.nodes, outer.nodes)
     }
 
@@ -334,8 +340,13 @@ impl<'a> Inliner<'a> {
     ) -> Result<Named<'a>> {
         let prefix = format!("{}{}/", place.prefix, node.name);
         let inner = Place { prefix: &prefix, before, depth: place.depth + 1 };
-        self.function(function, inputs, inner)
-            .map_err(|error| Error::Msg(format!("in `{}{}`: {error}", place.prefix, node.name)))
+        let named = self
+            .function(function, inputs, inner)
+            .map_err(|error| Error::Msg(format!("in `{}{}`: {error}", place.prefix, node.name)))?;
+        let name = format!("{}{}", place.prefix, node.name);
+        self.spend(name.len() + NODE + 16 * named.values.len())?;
+        self.calls.insert(name, named.values.clone());
+        Ok(named)
     }
 
     /// Adds the nodes of a function.

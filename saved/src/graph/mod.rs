@@ -6,6 +6,7 @@ mod inline;
 mod local;
 mod variables;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use candle_core::Tensor;
@@ -24,6 +25,8 @@ pub(crate) struct Graph {
     pub(crate) inputs: Vec<Input>,
     pub(crate) outputs: Vec<Output>,
     pub(crate) variables: Vec<Variable>,
+    /// What calls that are put in place of themselves would have given, by their names.
+    pub(crate) calls: HashMap<String, Vec<Option<Value>>>,
 }
 
 /// One operation at one place.

@@ -32,6 +32,13 @@ pub(super) const OPERATIONS: &[(&str, Build)] = &[
             },
         )
     }),
+    ("BitwiseAnd", |_| bits(|a, b| a & b)),
+    ("BitwiseOr", |_| bits(|a, b| a | b)),
+    ("BitwiseXor", |_| bits(|a, b| a ^ b)),
+    ("LeftShift", |_| bits(|a, b| a.checked_shl(u32::try_from(b).unwrap_or(64)).unwrap_or(0))),
+    ("RightShift", |_| bits(|a, b| a >> b.clamp(0, 63))),
+    ("Xdivy", |_| two(|a, b| where_zero(a, &div_no_nan(a, b)?))),
+    ("Xlogy", |_| two(|a, b| where_zero(a, &a.broadcast_mul(&b.log()?)?))),
     ("Equal", |_| two(Tensor::broadcast_eq)),
     ("NotEqual", |_| two(Tensor::broadcast_ne)),
     ("Less", |_| two(Tensor::broadcast_lt)),
@@ -50,6 +57,20 @@ fn number(float: fn(&Tensor, &Tensor) -> Result<Tensor>, int: fn(i64, i64) -> Op
         broadcast(a.dims(), b.dims())?;
         if integer::is(a) { integer::zip(a, b, int) } else { float(a, b) }
     })
+}
+
+/// A function of integers alone.
+fn bits(f: fn(i64, i64) -> i64) -> Result<Compute> {
+    two(move |a, b| match (integer::is(a), integer::is(b)) {
+        (true, true) => integer::zip(a, b, |a, b| Some(f(a, b))),
+        _ => Err(Error::Msg("it is computed of integers only".to_owned())),
+    })
+}
+
+/// Zero where `a` is, whatever was computed there.
+fn where_zero(a: &Tensor, computed: &Tensor) -> Result<Tensor> {
+    let zero = a.broadcast_as(computed.shape())?.eq(0.)?;
+    zero.where_cond(&computed.zeros_like()?, computed)
 }
 
 pub(super) fn add(a: &Tensor, b: &Tensor) -> Result<Tensor> {
@@ -140,6 +161,8 @@ mod tests {
             same(&output(op, &[], &[a.clone(), b.clone()]), &[4], &values);
         }
         same(&output("DivNoNan", &[], &[f(&[2], &[1., 4.]), f(&[2], &[0., 2.])]), &[2], &[0., 2.]);
+        let xlogy = output("Xlogy", &[], &[f(&[3], &[0., 2., 0.]), f(&[3], &[0., 1., -1.])]);
+        same(&xlogy, &[3], &[0., 0., 0.]);
         same(&output("Pow", &[], &[f(&[3], &[-2., 0., 3.]), f(&[], &[2.])]), &[3], &[4., 0., 9.]);
         let pow = output("Pow", &[], &[f(&[4], &[-2., -2., 0., 0.]), f(&[4], &[0.5, 0., 0., 2.])]);
         same(&pow, &[4], &[f64::NAN, 1., 1., 0.]);
@@ -156,6 +179,17 @@ mod tests {
         ] {
             assert_eq!(output(op, &[], &[a.clone(), b.clone()]).to_vec1::<i64>().unwrap(), values, "{op}");
         }
+        for (op, values) in [
+            ("BitwiseAnd", [1, 3]),
+            ("BitwiseOr", [7, 7]),
+            ("BitwiseXor", [6, 4]),
+            ("LeftShift", [40, 56]),
+            ("RightShift", [0, 0]),
+        ] {
+            let given = output(op, &[], &[i(&[2], &[5, 7]), i(&[], &[3])]).to_vec1::<i64>().unwrap();
+            assert_eq!(given, values, "{op}");
+        }
+        assert!(outputs("BitwiseAnd", &[], &[f(&[1], &[1.]), i(&[1], &[1])]).is_err());
         assert!(outputs("FloorDiv", &[], &[a.clone(), i(&[1], &[0])]).is_err());
         assert!(outputs("FloorDiv", &[], &[i(&[1], &[i64::MIN]), i(&[1], &[-1])]).is_err());
         let max = i(&[1], &[i64::MAX]);

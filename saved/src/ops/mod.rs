@@ -4,6 +4,7 @@
 //! tensors; put its name in `OPERATIONS`; and add a line to the test of that file.
 
 mod binary;
+mod blocks;
 mod conv;
 mod einsum;
 mod gather;
@@ -13,6 +14,7 @@ mod matrix;
 mod norm;
 mod pool;
 mod reduce;
+mod resize;
 mod shape;
 mod slice;
 mod unary;
@@ -54,6 +56,7 @@ pub(crate) type Build = fn(&Attrs<'_>) -> Result<Compute>;
 const OPERATIONS: &[&[(&str, Build)]] = &[
     unary::OPERATIONS,
     binary::OPERATIONS,
+    blocks::OPERATIONS,
     conv::OPERATIONS,
     einsum::OPERATIONS,
     gather::OPERATIONS,
@@ -62,6 +65,7 @@ const OPERATIONS: &[&[(&str, Build)]] = &[
     norm::OPERATIONS,
     pool::OPERATIONS,
     reduce::OPERATIONS,
+    resize::OPERATIONS,
     shape::OPERATIONS,
     slice::OPERATIONS,
 ];

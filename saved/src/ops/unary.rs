@@ -31,6 +31,9 @@ pub(super) const OPERATIONS: &[(&str, Build)] = &[
     ("Selu", |_| one(selu)),
     ("Softplus", |_| one(softplus)),
     ("Softsign", |_| one(|x| x.broadcast_div(&(x.abs()? + 1.)?))),
+    ("Tan", |_| one(|x| x.sin()? / x.cos()?)),
+    ("Sinh", |_| one(|x| (x.exp()? - x.neg()?.exp()?)? * 0.5)),
+    ("Cosh", |_| one(|x| (x.exp()? + x.neg()?.exp()?)? * 0.5)),
     ("Erf", |_| one(Tensor::erf)),
     ("Erfc", |_| one(|x| 1. - x.erf()?)),
     ("Floor", |_| one(Tensor::floor)),
@@ -142,6 +145,9 @@ mod tests {
             ("Erfc", [1.966_105_1, 1.520_499_9, 0.479_500_1, 0.000_407]),
             ("Round", [-2., -0., 0., 2.]),
             ("Sign", [-1., -1., 1., 1.]),
+            ("Tan", [-14.101_42, -0.546_302_5, 0.546_302_5, -0.747_022_3]),
+            ("Sinh", [-2.129_279_5, -0.521_095_3, 0.521_095_3, 6.050_204_5]),
+            ("Cosh", [2.352_409_6, 1.127_626, 1.127_626, 6.132_289]),
             ("Expm1", [-0.776_869_8, -0.393_469_3, 0.648_721_3, 11.182_494]),
         ] {
             same(&output(op, &[], [x.clone()]), &[4], &values);
