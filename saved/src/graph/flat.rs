@@ -29,13 +29,16 @@ pub(crate) fn flatten(
     let variables = Variables::new(checkpoint, meta.objects.as_ref())?;
     let mut inliner = Inliner::new(meta, variables, size);
 
+    let root = root(&nodes, &ends, &inliner)?;
     let mut inputs = Vec::new();
     let mut names = Names::default();
     let mut given = HashMap::new();
     for (name, info) in &signature.inputs {
         let port = Port { ty: Type::of(info.dtype), shape: info.shape.clone() };
+        // In a function it is an argument, called as the signature calls it; otherwise it is a node with a name of its own.
+        let own = if root.is_some() { name } else { node_of(info.name) };
         let node = inliner.push(Node {
-            name: (*name).to_owned(),
+            name: own.to_owned(),
             op: "Placeholder".into(),
             inputs: Vec::new(),
             outputs: vec![port.clone()],
@@ -46,7 +49,6 @@ pub(crate) fn flatten(
         inputs.push(Input { name: (*name).to_owned(), node, port });
     }
     let captured = captured(meta, &nodes, &needed, &inliner)?;
-    let root = root(&nodes, &ends, &inliner)?;
     let place = Place { prefix: "", before: &[], depth: 0 };
     let file_order = meta.graph.nodes.iter().filter(|node| needed.contains(node.name) && Some(node.name) != root);
     inliner.body(file_order, &mut names, place, |inliner, node| {
