@@ -1,7 +1,7 @@
 """The value of every tensor in a SavedModel's signature: frozen, inlined, and inside the bodies of control flow too."""
+import re
 import numpy as np, tensorflow as tf
-from tensorflow.python.framework import function_def_to_graph
-from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+from tensorflow.python.framework import convert_to_constants, function_def_to_graph
 
 # Grappler would fold and fuse what is to be seen.
 tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
@@ -11,25 +11,40 @@ BRANCHES = {"If", "StatelessIf"}
 MANY = {"Case", "StatelessCase"}
 
 
+def keep_control_flow(graph):
+    """TensorFlow's own leaves out `Case`, which it then takes apart into switches and merges."""
+    for node in [*graph.node, *(n for f in graph.library.function for n in f.node_def)]:
+        if node.op in LOOPS | BRANCHES | MANY:
+            node.attr["_lower_using_switch_merge"].b = False
+    return graph
+
+
+convert_to_constants.disable_lower_using_switch_merge = keep_control_flow
+
+
 class Seen:
-    """Values under keys t0, t1, …; the table beside them."""
+    """Values under keys t0, t1, …, the same value (of an Identity, a weight that is read twice) under one key; the table beside them."""
 
     def __init__(self):
-        self.values = {}
+        self.values, self.keys = {}, {}
 
     def key(self, value):
-        key = f"t{len(self.values)}"
-        self.values[key] = value
-        return key
+        same = (value.dtype.str, value.shape, value.tobytes())
+        if same not in self.keys:
+            self.keys[same] = f"t{len(self.values)}"
+            self.values[self.keys[same]] = value
+        return self.keys[same]
 
     def row(self, t, value):
-        row = {"name": t.name, "op": t.op.type, "dtype": t.dtype.base_dtype.name, "shape": None, "inputs": [i.name for i in t.op.inputs], "key": None}
+        row = {"name": t.name, "op": t.op.type, "dtype": t.dtype.base_dtype.name, "shape": None, "inputs": [source(i).name for i in t.op.inputs], "key": None}
         if t.dtype == tf.variant:
             stacked = stack(value)
             if stacked is not None:
                 row["list"] = self.key(stacked)
         else:
-            value = value.numpy() if hasattr(value, "numpy") else np.asarray(value)
+            value = value.numpy()
+            if t.dtype.base_dtype == tf.bfloat16:
+                value = value.astype("float32")  # numpy's files know no bfloat16
             row |= {"shape": list(value.shape), "key": self.key(value)}
         return row
 
@@ -45,8 +60,20 @@ def stack(handle):
 
 
 def shown(t):
-    """Resources have no value; strings (of the Assert nodes) none that a program without strings could compare."""
-    return t.dtype.base_dtype not in (tf.resource, tf.string)
+    """Resources have no value; strings (of the Assert nodes) none that a program without strings could compare; what a batch norm reserves for its gradient means nothing."""
+    return t.dtype.base_dtype not in (tf.resource, tf.string) and not (t.op.type == "FusedBatchNormV3" and t.value_index >= 3)
+
+
+def added(t):
+    """Whether freezing or inlining put this in: a constant for a captured variable, an identity at a call's border."""
+    return t.name.startswith("Func/") or t.op.type == "Const" and re.fullmatch(r"unknown(_\d+)?:0", t.name)
+
+
+def source(t):
+    """The tensor itself, or the one that identities of the inliner hand on."""
+    while t.name.startswith("Func/") and t.op.inputs:
+        t = t.op.inputs[0]
+    return t
 
 
 def evaluate(function, feeds, args):
@@ -64,7 +91,7 @@ def expected(saved, signature, inputs, data):
     """
     loaded = tf.saved_model.load(saved)
     f = loaded.signatures[signature]
-    frozen = convert_variables_to_constants_v2(f, lower_control_flow=False, aggressive_inlining=True)
+    frozen = convert_to_constants.convert_variables_to_constants_v2(f, lower_control_flow=False, aggressive_inlining=True)
     placeholders = {t.name.rsplit(":", 1)[0]: t for t in frozen.inputs}
     specs = f.structured_input_signature[1]
     of_input = {name: placeholders[spec.name] for name, spec in specs.items()}
@@ -78,7 +105,7 @@ def expected(saved, signature, inputs, data):
     at = {name: run.graph.get_tensor_by_name(t.name) for name, t in of_input.items()}
     pairs = evaluate(run, [at[name] for name in inputs], args)
     known = {t.name: v for t, v in pairs} | {t.name: v for t, v in zip(feeds, args)}
-    table = {"signature": signature, "inputs": {t.name: inputs[name] for name, t in of_input.items()}, "outputs": outputs(f, frozen, known), "tensors": [seen.row(t, v) for t, v in pairs]}
+    table = {"signature": signature, "inputs": {t.name: inputs[name] for name, t in of_input.items()}, "outputs": outputs(f, frozen, known), "tensors": [seen.row(t, v) for t, v in pairs if not added(t)]}
     bodies = list(inside(graph.library, graph.node, known, run.graph, [], seen))
     if bodies:
         table["bodies"] = bodies
@@ -112,7 +139,8 @@ def inside(library, nodes, known, graph, path, seen):
         kind = node.op
         if kind not in CALLS | LOOPS | BRANCHES | MANY:
             continue
-        args = [known[t.name] for t in graph.get_operation_by_name(node.name).inputs]
+        op = graph.get_operation_by_name(node.name)
+        args = [known[t.name] for t in op.inputs]
 
         def body(part, attr, args, more={}, listed=None):
             name = node.attr[attr].list.func[listed].name if listed is not None else node.attr[attr].func.name
@@ -120,17 +148,17 @@ def inside(library, nodes, known, graph, path, seen):
             return run_body(library, functions[name], args, here, seen)
 
         if kind in CALLS:
-            tables, _ = body("call", "f", args)
+            tables, results = body("call", "f", args)
             yield from tables
         elif kind in BRANCHES:
             taken = "then_branch" if bool(args[0].numpy().any()) else "else_branch"
-            tables, _ = body(taken, taken, args[1:])
+            tables, results = body(taken, taken, args[1:])
             yield from tables
         elif kind in MANY:
             n = len(node.attr["branches"].list.func)
             which = int(args[0].numpy())
             which = which if 0 <= which < n else n - 1
-            tables, _ = body(f"branch {which}", "branches", args[1:], listed=which)
+            tables, results = body(f"branch {which}", "branches", args[1:], listed=which)
             yield from tables
         else:
             state, step = args, 0
@@ -142,6 +170,10 @@ def inside(library, nodes, known, graph, path, seen):
                 tables, state = body("body", "body", state, {"step": step})
                 yield from tables
                 step += 1
+            results = state
+        for t, result in zip(op.outputs, results, strict=True):
+            if shown(t) and t.dtype != tf.variant:
+                np.testing.assert_allclose(result.numpy(), known[t.name].numpy(), rtol=1e-6, atol=1e-7, err_msg=f"what is inside {t.name} does not make it")
 
 
 def run_body(library, fdef, args, path, seen):

@@ -27,10 +27,14 @@ class Folder:
         """The table of `kind`'s signature on `data` (names → arrays), which become this folder's inputs.
 
         order: the keys of `data` in the order of the signature's inputs, where the signature's names are others.
+        The inputs of another signature than the default one get its name in front, as its outputs do.
         """
         loaded = tf.saved_model.load(self.at(kind))
         names = sorted(loaded.signatures[signature].structured_input_signature[1])
         inputs = {n: n for n in names} if order is None else dict(zip(names, order))
+        if signature != "serving_default":
+            inputs = {n: f"{signature}/{k}" for n, k in inputs.items()}
+            data = {f"{signature}/{k}": v for k, v in data.items()}
         table, values = expected(self.at(kind), signature, inputs, data)
         self.put(kind, signature, table, values, data)
 
