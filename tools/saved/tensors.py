@@ -166,14 +166,15 @@ class Walk:
         rows, bodies = [], []
         for node in graph.node:
             op = run.graph.get_operation_by_name(node.name)
-            if node.op not in CALLS:
+            if node.op not in CALLS or self.stays(node):
                 rows += [self.seen.row(t, known[t.name], scope) for t in op.outputs if t.name not in args and shown(t)]
             given = [known[t.name] for t in op.inputs]
             if node.op in CALLS:
                 inside = f"{scope}{node.name}/"
                 more, inner, results, takes, gives = self.call(node.attr["f"].func.name, given, path, inside, alias)
                 alias |= {inside + a: scope + t.name for a, t in zip(takes, op.inputs)}
-                alias |= {scope + t.name: inside + r for r, t in zip(gives, op.outputs)}
+                if not self.stays(node):
+                    alias |= {scope + t.name: inside + r for r, t in zip(gives, op.outputs)}
                 rows += more
                 bodies += inner
             elif node.op in LOOPS | BRANCHES | MANY:
@@ -195,6 +196,10 @@ class Walk:
         gives = [flat[fdef.ret[o.name]] for o in fdef.signature.output_arg]
         rows, bodies, known = self.run(graph, dict(zip(takes, args)), path, scope, alias)
         return rows, bodies, [known[n] for n in gives], takes, gives
+
+    def stays(self, node):
+        """Whether TensorFlow leaves a call as it is: what XLA is to compile (Keras 3's grouped convolutions) is not inlined."""
+        return any(a["_XlaMustCompile"].b for a in (node.attr, self.functions[node.attr["f"].func.name].attr) if "_XlaMustCompile" in a)
 
     def control(self, node, args, path, scope):
         """An `If` shows the branch that was taken, a `While` its condition and its body for every step."""
