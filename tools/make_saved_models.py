@@ -3,7 +3,7 @@
 usage: python make_saved_models.py OUT_DIR NAME...          (`all` for all of them; no NAME: lists them)
 
 Each NAME becomes OUT_DIR/NAME/: the SavedModel folders (export/, tfsave/, keras2/, tf1/), inputs.npz, outputs.npz, expected_*.json with expected_*.npz, README.md.
-Each is made in a process of its own, so that one folder is the same whether it is made alone or with the others. Needs tools/requirements-tensorflow.txt.
+Each is made in a process of its own, so that its names and values are the same whether it is made alone or with the others (bytes of a SavedModel itself differ from run to run: fingerprints, the order of weights). Needs tools/requirements-tensorflow.txt.
 """
 import os, subprocess, sys
 

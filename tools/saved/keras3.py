@@ -112,17 +112,17 @@ class Positions(L.Layer):
 
 def transformer(folder):
     tokens, mask = keras.Input((None,), dtype="int32", name="tokens"), keras.Input((None,), dtype="bool", name="mask")
-    h = L.Embedding(31, 16, name="token_embedding")(tokens)
-    h = Positions(12, 16, name="position_embedding")(h)
+    h = L.Embedding(31, 8, name="token_embedding")(tokens)
+    h = Positions(12, 8, name="position_embedding")(h)
     h = L.LayerNormalization(epsilon=1e-5, name="embedding_norm")(h)
     for i in range(1):
-        a = L.MultiHeadAttention(4, 4, name=f"attention_{i}")(h, h, attention_mask=keras.ops.expand_dims(mask, 1))
+        a = L.MultiHeadAttention(2, 4, name=f"attention_{i}")(h, h, attention_mask=keras.ops.expand_dims(mask, 1))
         h = L.LayerNormalization(epsilon=1e-5, name=f"attention_norm_{i}")(h + a)
-        f = L.Dense(32, activation="gelu", name=f"inner_{i}")(h)
-        h = L.LayerNormalization(epsilon=1e-5, name=f"output_norm_{i}")(L.Add(name=f"residual_{i}")([h, L.Dense(16, name=f"outer_{i}")(f)]))
-    pooled = L.Dense(16, activation="tanh", name="pooler")(h[:, 0])
-    ids = rng().integers(0, 31, (2, 7)).astype("int32")
-    keep = np.ones((2, 7), bool); keep[1, 5:] = False
+        f = L.Dense(16, activation="gelu", name=f"inner_{i}")(h)
+        h = L.LayerNormalization(epsilon=1e-5, name=f"output_norm_{i}")(L.Add(name=f"residual_{i}")([h, L.Dense(8, name=f"outer_{i}")(f)]))
+    pooled = L.Dense(8, activation="tanh", name="pooler")(h[:, 0])
+    ids = rng().integers(0, 31, (2, 6)).astype("int32")
+    keep = np.ones((2, 6), bool); keep[1, 4:] = False
     save(folder, keras.Model({"tokens": tokens, "mask": mask}, {"hidden": h, "pooled": pooled}, name="encoder"), {"tokens": ids, "mask": keep})
 
 
