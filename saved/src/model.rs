@@ -141,9 +141,10 @@ impl SavedModel {
         &self.signature
     }
 
-    /// Names, types and shapes of the inputs, in the order of their names.
-    pub fn input_tensors(&self) -> impl Iterator<Item = &TensorInfo> {
-        self.graph.inputs.iter().flat_map(|input| self.tensors.of_node(input.node))
+    /// The names of the inputs and the tensors that they are, in the order of the names.
+    pub fn input_tensors(&self) -> impl Iterator<Item = (&str, &TensorInfo)> {
+        let inputs = self.graph.inputs.iter();
+        inputs.flat_map(|input| self.tensors.of_node(input.node).iter().map(|tensor| (input.name.as_str(), tensor)))
     }
 
     /// The names of the outputs and the tensors that they are, in the order of the names.

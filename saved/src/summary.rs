@@ -58,8 +58,8 @@ impl fmt::Display for Summary<'_> {
             write!(f, ", written by TensorFlow {}", model.version)?;
         }
         writeln!(f)?;
-        for input in model.input_tensors() {
-            writeln!(f, "  in  {}: {}", input.name, tensor(input))?;
+        for (name, input) in model.input_tensors() {
+            writeln!(f, "  in  {name}: {}", tensor(input))?;
         }
         for (name, output) in model.output_tensors() {
             writeln!(f, "  out {name}: {}", output.map(tensor).unwrap_or_default())?;

@@ -74,10 +74,11 @@ impl Tensors {
             tensors.first.push(tensors.all.len() as u32);
             let blocked = node.blocked.map(|blame| why(graph, index, blame));
             for (output, port) in (0..).zip(&node.outputs) {
-                let variable = matches!(node.what, What::Variable(_));
+                // A handle is no tensor. A variable of TensorFlow 1 is its own value.
+                let handle = &*node.op == "VarHandleOp";
                 // A file without descriptions of its operations does not tell types.
                 let is_tensor = port.ty.0 == 0 || port.ty.dtype().is_some();
-                let site = (is_tensor && !variable && blocked.is_none()).then_some(tensors.sites);
+                let site = (is_tensor && !handle && blocked.is_none()).then_some(tensors.sites);
                 tensors.sites += usize::from(site.is_some());
                 let number = if output == 0 { String::new() } else { format!(":{output}") };
                 tensors.all.push(TensorInfo {
@@ -89,7 +90,7 @@ impl Tensors {
                     value: Value { node: index, output },
                     site,
                     blocked: blocked.clone(),
-                    fixed: variable || matches!(node.what, What::Constant(_)) || &*node.op == "ReadVariableOp",
+                    fixed: matches!(node.what, What::Variable(_) | What::Constant(_)) || &*node.op == "ReadVariableOp",
                 });
             }
         }

@@ -67,7 +67,7 @@ pub(crate) fn flatten(
             _ => return Ok(None),
         };
         match variable {
-            Ok(variable) => inliner.variable(variable).map(Some),
+            Ok(variable) => inliner.variable(variable, node.op).map(Some),
             // It may be that nothing asks for what depends on it.
             Err(error) => {
                 let ty = node.attrs.ty("dtype").ok().flatten().unwrap_or(0);

@@ -142,7 +142,7 @@ impl<'a> Inliner<'a> {
     }
 
     /// The node of a weight.
-    pub(super) fn variable(&mut self, place: usize) -> Result<Value> {
+    pub(super) fn variable(&mut self, place: usize, op: &str) -> Result<Value> {
         if let Some(node) = self.handles.get(&place) {
             return Ok(Value { node: *node, output: 0 });
         }
@@ -150,7 +150,7 @@ impl<'a> Inliner<'a> {
         let sizes = variable.value.dims().iter().map(|size| *size as i64).collect();
         let node = self.push(Node {
             name: variable.name.clone(),
-            op: "VarHandleOp".into(),
+            op: op.into(),
             inputs: Vec::new(),
             outputs: vec![Port { ty: self.variables.types[place], shape: Shape(Some(sizes)) }],
             what: What::Variable(place),

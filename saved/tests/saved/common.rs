@@ -27,17 +27,13 @@ pub(crate) fn json(path: impl AsRef<Path>) -> Value {
 /// What a model is given, by the names of its signature.
 pub(crate) fn inputs(model: &SavedModel, directory: &Path, expected: &Value) -> Vec<(String, Tensor)> {
     let given = arrays(directory.join("inputs.npz"));
-    let names = expected["inputs"].as_object().unwrap();
-    // Placeholders are named after the inputs, as far as names of nodes can be.
-    let of = |name: &str| names.get(&format!("{name}:0")).or_else(|| names.get(name)).and_then(Value::as_str);
-    let inputs = model.input_tensors().map(|input| {
-        let key = of(input.name()).unwrap_or_else(|| panic!("no data for the input `{}`", input.name()));
-        let tensor = &given[key];
-        let tensor = match input.ty().dtype() {
-            Some(DType::I64) => tensor.to_dtype(DType::I64).unwrap(),
-            _ => tensor.clone(),
-        };
-        (input.name().to_owned(), tensor)
+    let keys = expected["inputs"].as_object().unwrap();
+    let inputs = model.input_tensors().map(|(name, input)| {
+        let key = keys.get(&format!("{}:0", input.name())).and_then(Value::as_str);
+        let tensor = &given[key.unwrap_or_else(|| panic!("no data for the input `{name}`"))];
+        // NumPy's own defaults are wider than what models take.
+        let tensor = tensor.to_dtype(input.ty().dtype().unwrap()).unwrap();
+        (name.to_owned(), tensor)
     });
     inputs.collect()
 }

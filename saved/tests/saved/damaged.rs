@@ -37,12 +37,12 @@ fn try_out(path: &Path) {
     let _ = model.summary().to_string();
     let inputs: Option<Vec<(String, Tensor)>> = model
         .input_tensors()
-        .map(|input| {
+        .map(|(name, input)| {
             let sizes = input.shape()?.into_iter().map(|size| size.unwrap_or(2)).collect::<Vec<_>>();
             let count = sizes.iter().try_fold(1usize, |count, size| count.checked_mul(*size))?;
             let small = count < 1 << 16;
             let zeros = Tensor::zeros(sizes, input.ty().dtype()?, &candle_core::Device::Cpu).ok().filter(|_| small)?;
-            Some((input.name().to_owned(), zeros))
+            Some((name.to_owned(), zeros))
         })
         .collect();
     if let Some(inputs) = inputs {
