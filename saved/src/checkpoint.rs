@@ -9,6 +9,7 @@ use candle_core::Tensor;
 use crate::crc;
 use crate::dtype::Type;
 use crate::proto::{BundleEntry, BundleHeader, varint};
+use crate::slices;
 use crate::table::Table;
 use crate::values::Gather;
 use crate::{Error, Result};
@@ -69,14 +70,27 @@ impl Checkpoint {
         let Some(entry) = self.entry(key)? else {
             return Err(Error::Msg(format!("the checkpoint `{}` has no tensor `{key}`", self.prefix.display())));
         };
-        self.read(&entry).map_err(|error| Error::Msg(format!("the tensor `{key}`: {error}")))
+        self.whole(key, &entry).map_err(|error| Error::Msg(format!("the tensor `{key}`: {error}")))
+    }
+
+    /// A tensor that is saved as one or in parts.
+    fn whole(&self, key: &str, entry: &BundleEntry) -> Result<(Tensor, Type)> {
+        if entry.slices.is_empty() {
+            return self.read(entry);
+        }
+        let parts = entry.slices.iter().map(|slice| {
+            let found = self
+                .table
+                .get(&slices::key(key, slice))?
+                .ok_or_else(|| Error::Msg(format!("it is saved in slices, and that of {slice:?} is not there")))?;
+            Ok((slice.clone(), self.read(&BundleEntry::parse(found)?)?.0))
+        });
+        let parts = parts.collect::<Result<_>>()?;
+        Ok((slices::join(parts, &entry.shape.known()?)?, Type::of(entry.dtype)))
     }
 
     fn read(&self, entry: &BundleEntry) -> Result<(Tensor, Type)> {
         let ty = Type::of(entry.dtype);
-        if entry.sliced {
-            return Err(Error::Msg("it is saved in slices, which are not supported".to_owned()));
-        }
         let shape = entry.shape.known()?;
         let count: usize = shape.iter().product();
         ty.held()?;

@@ -33,6 +33,7 @@ mod ops;
 mod outputs;
 mod proto;
 mod run;
+mod slices;
 mod summary;
 mod table;
 mod tensors;

@@ -35,7 +35,7 @@ fn space_to_batch(x: &Tensor, block: &Tensor, around: &Tensor) -> Result<Tensor>
     let mut split = vec![batch];
     for (axis, block) in block.iter().enumerate() {
         let len = padded.dims()[axis + 1];
-        if len % block != 0 {
+        if !len.is_multiple_of(*block) {
             return Err(Error::Msg(format!("{len} elements are no whole number of blocks of {block}")));
         }
         split.extend([len / block, *block]);
@@ -54,7 +54,7 @@ fn batch_to_space(x: &Tensor, block: &Tensor, crops: &Tensor) -> Result<Tensor> 
     let (block, crops) = blocks(x, block, crops)?;
     let n = block.len();
     let count = block.iter().try_fold(1usize, |count, block| count.checked_mul(*block));
-    let count = count.filter(|count| x.dims()[0] % count == 0);
+    let count = count.filter(|count| x.dims()[0].is_multiple_of(*count));
     let count =
         count.ok_or_else(|| Error::Msg(format!("a batch of {} is no whole number of {block:?}", x.dims()[0])))?;
     let batch = x.dims()[0] / count;

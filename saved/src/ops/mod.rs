@@ -6,6 +6,7 @@
 mod binary;
 mod blocks;
 mod conv;
+mod conv_back;
 mod einsum;
 mod gather;
 mod integer;
@@ -13,8 +14,10 @@ mod list;
 mod matrix;
 mod norm;
 mod pool;
+mod rank;
 mod reduce;
 mod resize;
+mod scatter;
 mod shape;
 mod slice;
 mod unary;
@@ -29,12 +32,15 @@ use crate::data::Data;
 use crate::proto::Attrs;
 use crate::{Error, Result};
 
+/// A function of values of a type.
+type Function<T> = Box<dyn Fn(&[T]) -> Result<Vec<T>> + Send + Sync>;
+
 /// An operation with its attributes: of the values that go in, those that come out.
 pub(crate) enum Compute {
     /// Of tensors, as nearly all are.
-    Tensors(Box<dyn Fn(&[Tensor]) -> Result<Vec<Tensor>> + Send + Sync>),
+    Tensors(Function<Tensor>),
     /// Of lists, too.
-    Data(Box<dyn Fn(&[Data]) -> Result<Vec<Data>> + Send + Sync>),
+    Data(Function<Data>),
 }
 
 impl Compute {
@@ -58,14 +64,17 @@ const OPERATIONS: &[&[(&str, Build)]] = &[
     binary::OPERATIONS,
     blocks::OPERATIONS,
     conv::OPERATIONS,
+    conv_back::OPERATIONS,
     einsum::OPERATIONS,
     gather::OPERATIONS,
     list::OPERATIONS,
     matrix::OPERATIONS,
     norm::OPERATIONS,
     pool::OPERATIONS,
+    rank::OPERATIONS,
     reduce::OPERATIONS,
     resize::OPERATIONS,
+    scatter::OPERATIONS,
     shape::OPERATIONS,
     slice::OPERATIONS,
 ];

@@ -71,8 +71,16 @@ impl Windows {
         middle(attrs.ints("ksize")?, "ksize")
     }
 
+    pub(super) fn stride(&self) -> [usize; 2] {
+        self.stride
+    }
+
+    pub(super) fn dilation(&self) -> [usize; 2] {
+        self.dilation
+    }
+
     /// How many windows of `size` there are along an axis of `len` elements, and what is put before and behind it.
-    fn along(&self, axis: usize, len: usize, size: usize) -> Result<(usize, usize, usize)> {
+    pub(super) fn along(&self, axis: usize, len: usize, size: usize) -> Result<(usize, usize, usize)> {
         let (stride, dilation) = (self.stride[axis], self.dilation[axis]);
         let wrong = || Error::Msg(format!("a window of {size} does not fit in {len} elements"));
         let reach = size.checked_sub(1).and_then(|steps| steps.checked_mul(dilation)).map(|reach| reach + 1);

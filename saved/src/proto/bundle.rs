@@ -4,6 +4,7 @@ use super::objects::child;
 use super::tensor::Shape;
 use super::wire::{Value, fields};
 use crate::Result;
+use crate::slices::Slice;
 
 /// How many files the tensors are in, and the order of their bytes.
 #[derive(Debug, Default)]
@@ -36,8 +37,8 @@ pub(crate) struct BundleEntry {
     pub(crate) size: i64,
     /// Masked checksum of the bytes.
     pub(crate) crc: Option<u32>,
-    /// Whether it is saved in parts, of which each has its own entry.
-    pub(crate) sliced: bool,
+    /// The parts that it is saved in, of which each has its own entry.
+    pub(crate) slices: Vec<Slice>,
 }
 
 impl BundleEntry {
@@ -56,12 +57,31 @@ impl BundleEntry {
                         entry.crc = Some(crc);
                     }
                 }
-                7 => entry.sliced = true,
+                7 => entry.slices.push(slice(value.bytes()?)?),
                 _ => {}
             }
         }
         Ok(entry)
     }
+}
+
+/// First element and number of elements along every axis.
+fn slice(message: &[u8]) -> Result<Slice> {
+    let mut slice = Slice::new();
+    for field in fields(message) {
+        if let (1, v) = field? {
+            let (mut first, mut len) = (0, -1);
+            for field in fields(v.bytes()?) {
+                match field? {
+                    (1, v) => first = v.int()?,
+                    (2, v) => len = v.int()?,
+                    _ => {}
+                }
+            }
+            slice.push((first, len));
+        }
+    }
+    Ok(slice)
 }
 
 /// An object of a checkpoint.

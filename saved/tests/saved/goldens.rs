@@ -19,10 +19,7 @@ fn is_added(name: &str) -> bool {
 /// What can't be computed, by model: the operations that are to blame.
 const UNSUPPORTED: &[(&str, &[&str])] = &[
     ("convolutions", &["Conv3D"]),
-    ("resizing", &["Conv2DBackpropInput"]),
-    ("shapes", &["Atan2", "MatrixBandPart", "MatrixDiagPartV3", "ScatterNd", "TensorScatterUpdate", "TopKV2"]),
-    // Variables in slices.
-    ("sharded", &["VarHandleOp"]),
+    ("shapes", &["MatrixDiagPartV3"]),
     ("tf1_simple_save", &["DynamicPartition", "ParallelDynamicStitch", "VarHandleOp"]),
     // Control flow as TensorFlow 1 writes it.
     ("tf1_switches", &["Exit", "Merge", "Switch"]),
@@ -115,7 +112,6 @@ const MISSED: &[(&str, &[&str])] = &[
     ("efficient", &["drop"]),
     ("subclassed", &["dropout"]),
     ("convolutions", &["three"]),
-    ("resizing", &["transposed", "transposed_valid"]),
 ];
 
 #[test]
