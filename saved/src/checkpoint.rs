@@ -85,8 +85,8 @@ impl Checkpoint {
                 .ok_or_else(|| Error::Msg(format!("it is saved in slices, and that of {slice:?} is not there")))?;
             Ok((slice.clone(), self.read(&BundleEntry::parse(found)?)?.0))
         });
-        let parts = parts.collect::<Result<_>>()?;
-        Ok((slices::join(parts, &entry.shape.known()?)?, Type::of(entry.dtype)))
+        let parts = parts.collect::<Result<Vec<_>>>()?;
+        Ok((slices::join(&parts, &entry.shape.known()?)?, Type::of(entry.dtype)))
     }
 
     fn read(&self, entry: &BundleEntry) -> Result<(Tensor, Type)> {

@@ -1,5 +1,7 @@
 //! Tensors that a checkpoint has in parts, each under a key of its own that says which part it is.
 
+use std::ops::Range;
+
 use candle_core::Tensor;
 
 use crate::{Error, Result};
@@ -50,26 +52,40 @@ fn signed(key: &mut Vec<u8>, value: i64) {
     key.extend(bytes);
 }
 
-/// The whole of parts that lie one behind the other along one axis.
-pub(crate) fn join(mut parts: Vec<(Slice, Tensor)>, shape: &[usize]) -> Result<Tensor> {
-    let wrong = || Error::Msg(format!("its slices are not parts along one axis that make up {shape:?}"));
-    let axis = parts.first().and_then(|(slice, _)| slice.iter().position(|(_, len)| *len >= 0)).unwrap_or(0);
-    parts.sort_by_key(|(slice, _)| slice.get(axis).map_or(0, |(first, _)| *first));
-    let mut next = 0;
-    for (slice, part) in &parts {
-        let others = slice
-            .iter()
-            .enumerate()
-            .all(|(at, (_, len))| at == axis || *len < 0 || Some(&(*len as usize)) == shape.get(at));
-        let (first, len) = slice.get(axis).copied().unwrap_or((0, -1));
-        if !others || first != next || part.rank() != shape.len() || len >= 0 && part.dims()[axis] as i64 != len {
-            return Err(wrong());
-        }
-        next += part.dims().get(axis).copied().unwrap_or(1) as i64;
+/// More parts than any tensor is saved in.
+const MOST: usize = 1 << 12;
+
+/// The whole of its parts, which must lie beside each other and leave nothing out.
+pub(crate) fn join(parts: &[(Slice, Tensor)], shape: &[usize]) -> Result<Tensor> {
+    let wrong = || Error::Msg(format!("its slices are not parts that make up {shape:?}"));
+    if parts.len() > MOST {
+        return Err(wrong());
     }
-    let parts: Vec<Tensor> = parts.into_iter().map(|(_, part)| part).collect();
-    let whole = if let [one] = parts.as_slice() { one.clone() } else { Tensor::cat(&parts, axis)? };
-    if whole.dims() == shape { Ok(whole) } else { Err(wrong()) }
+    let ranges = |slice: &Slice| -> Option<Vec<Range<usize>>> {
+        let range = |((first, len), size): (&(i64, i64), &usize)| {
+            let first = usize::try_from(*first).ok()?;
+            let len = if *len < 0 { size.checked_sub(first)? } else { usize::try_from(*len).ok()? };
+            let end = first.checked_add(len)?;
+            (end <= *size).then_some(first..end)
+        };
+        (slice.len() == shape.len()).then(|| slice.iter().zip(shape).map(range).collect())?
+    };
+    let parts = parts.iter().map(|(slice, part)| Some((ranges(slice)?, part)));
+    let parts: Vec<_> = parts.collect::<Option<_>>().ok_or_else(wrong)?;
+    let apart =
+        |a: &[Range<usize>], b: &[Range<usize>]| a.iter().zip(b).any(|(a, b)| a.end <= b.start || b.end <= a.start);
+    let fits = |(ranges, part): &(Vec<Range<usize>>, &Tensor)| {
+        ranges.iter().map(ExactSizeIterator::len).eq(part.dims().iter().copied())
+    };
+    let overlap = parts.iter().enumerate().any(|(at, (a, _))| parts[..at].iter().any(|(b, _)| !apart(a, b)));
+    // As many elements as there are, none of them twice: all of them.
+    let count: usize = parts.iter().map(|(_, part)| part.elem_count()).sum();
+    let Some((_, first)) = parts.first() else { return Err(wrong()) };
+    if overlap || count != shape.iter().product::<usize>() || !parts.iter().all(fits) {
+        return Err(wrong());
+    }
+    let whole = Tensor::zeros(shape, first.dtype(), first.device())?;
+    parts.iter().try_fold(whole, |whole, (ranges, part)| whole.slice_assign(ranges, part))
 }
 
 #[cfg(test)]
@@ -100,12 +116,22 @@ mod tests {
 
     #[test]
     fn parts_must_make_up_the_whole() {
-        let part = |rows| Tensor::zeros((rows, 2), candle_core::DType::F32, &candle_core::Device::Cpu).unwrap();
-        let at = |first, len| vec![(first, len), (0, -1)];
-        let whole = join(vec![(at(2, 1), part(1)), (at(0, 2), part(2))], &[3, 2]).unwrap();
-        assert_eq!(whole.dims(), [3, 2]);
-        assert!(join(vec![(at(1, 2), part(2)), (at(0, 2), part(2))], &[4, 2]).is_err());
-        assert!(join(vec![(at(0, 2), part(2))], &[4, 2]).is_err());
-        assert!(join(Vec::new(), &[4, 2]).is_err());
+        let part = |rows: usize, columns: usize, value: f32| {
+            Tensor::full(value, (rows, columns), &candle_core::Device::Cpu).unwrap()
+        };
+        let (left, right) = (vec![(2, 1), (0, 1)], vec![(2, 1), (1, 1)]);
+        let parts = [(right, part(1, 1, 3.)), (vec![(0, 2), (0, -1)], part(2, 2, 1.)), (left, part(1, 1, 2.))];
+        let whole = join(&parts, &[3, 2]).unwrap();
+        assert_eq!(whole.to_vec2::<f32>().unwrap(), [[1., 1.], [1., 1.], [2., 3.]]);
+        for (parts, shape) in [
+            (&parts[1..], [3, 2]),
+            (&parts[..], [4, 2]),
+            (&[parts[1].clone(), parts[1].clone()], [4, 2]),
+            (&[(vec![(0, 2), (0, -1)], part(3, 2, 1.))], [2, 2]),
+            (&[(vec![(i64::MAX, i64::MAX), (0, -1)], part(2, 2, 1.))], [2, 2]),
+            (&[], [0, 2]),
+        ] {
+            assert!(join(parts, &shape).is_err(), "{parts:?}");
+        }
     }
 }
