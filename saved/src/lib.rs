@@ -1,7 +1,7 @@
 //! Opens a TensorFlow SavedModel without TensorFlow, shows what is in it, and runs it with any tensor captured, edited or
 //! replaced.
 //!
-//! The graph becomes one of [taper](::taper)'s models: its layers and tensors have the names that their owners know them by,
+//! The graph becomes one of [taper]'s models: its layers and tensors have the names that their owners know them by,
 //! only what is asked for is computed, and runs, recordings and gradients are taper's own.
 //!
 //! ```no_run
