@@ -8,6 +8,7 @@ import os, sys
 import torch
 import torch.nn.functional as F
 from safetensors.torch import save_file
+from transformers.activations import QuickGELUActivation
 from transformers.models.gptj import modeling_gptj as gptj
 from transformers.models.llama import modeling_llama as llama
 
@@ -22,7 +23,7 @@ def rand(*shape):
 def record(name, f, **inputs):
     """`f` of the inputs: them, the output, and the gradients with respect to all that are floats."""
     inputs = {k: v.clone().requires_grad_(v.is_floating_point()) for k, v in inputs.items()}
-    y = f(**inputs)
+    y = f(**inputs) if len(inputs) > 1 else f(*inputs.values())
     loss = rand(*y.shape)
     (y * loss).sum().backward()
     golden[f"{name}.loss"], golden[f"{name}.output"] = loss, y
@@ -60,6 +61,20 @@ record("attention_grouped", sdpa(is_causal=True, enable_gqa=True), **qkv(6, 2, 5
 record("attention_added", sdpa(), **qkv(3, 3, 4, 6), attn_mask=rand(3, 4, 6))
 allowed = (rand(2, 1, 4, 6) > 0).logical_or(torch.eye(4, 6, dtype=torch.bool))
 record("attention_allowed", sdpa(), **qkv(3, 3, 4, 6), attn_mask=allowed)
+numbers = lambda: torch.cat([4 * rand(40), torch.tensor([0.0, -0.0, 30, -30, 87, -87, 1e-30])]).reshape(1, 47)
+record("exp", torch.exp, x=rand(1, 47))
+record("tanh", torch.tanh, x=numbers())
+record("sigmoid", torch.sigmoid, x=numbers())
+record("silu", F.silu, x=numbers())
+record("gelu", F.gelu, x=numbers())
+record("gelu_tanh", lambda x: F.gelu(x, approximate="tanh"), x=numbers())
+record("quick_gelu", QuickGELUActivation(), x=numbers())
+conv = lambda **kw: lambda x, kernel, bias: F.conv2d(x, kernel, bias, **kw)
+record("conv2d", conv(padding=1), x=rand(2, 3, 6, 5), kernel=rand(4, 3, 3, 3), bias=rand(4))
+record("conv2d_pointwise", conv(), x=rand(2, 3, 4, 5), kernel=rand(4, 3, 1, 1), bias=rand(4))
+record("conv2d_strided", conv(stride=2, dilation=2, padding=2, groups=2), x=rand(2, 4, 9, 7), kernel=rand(6, 2, 3, 3), bias=rand(6))
+record("conv2d_depthwise", conv(stride=2, padding=1, groups=4), x=rand(2, 4, 6, 7), kernel=rand(4, 1, 3, 3), bias=rand(4))
+record("conv2d_uneven", lambda x, kernel, bias: F.conv2d(F.pad(x, (0, 1, 2, 3)), kernel, bias, groups=2), x=rand(1, 2, 4, 5), kernel=rand(4, 1, 2, 3), bias=rand(4))
 
 d = os.path.join(sys.argv[1], "ops")
 os.makedirs(d, exist_ok=True)

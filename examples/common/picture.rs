@@ -103,6 +103,12 @@ impl Canvas {
         let Ok(_) = Text::with_baseline(text, at, style, Baseline::Top).draw(self);
     }
 
+    /// Calls `f` with every point that is not paper: how far from the left, and how far down.
+    pub fn for_each_dark(&self, mut f: impl FnMut(usize, usize)) {
+        let dark = self.pixels.iter().enumerate().filter(|(_, pixel)| **pixel != PAPER);
+        dark.for_each(|(i, _)| f(i % self.width, i / self.width));
+    }
+
     /// Draws a matrix whose top left corner is at `x`, `y`.
     pub fn heat_map(&mut self, x: usize, y: usize, map: &HeatMap) {
         let (low, high) = map.range;

@@ -50,18 +50,19 @@ pub trait Decoder: Model<Output = Tensor, Error = Error> {
     fn unembed(&self, stream: &Tensor) -> Result<Tensor>;
 }
 
-/// The trait of a language model whose fields are named as they are in all of them.
-macro_rules! language_model {
-    ($model:ident, $sites:ident) => {
+/// The trait of a decoder whose fields are named as they are in all of them. `forward`'s arguments are the tokens, what
+/// else it reads if that is anything, and the past.
+macro_rules! decoder {
+    ($model:ident, $sites:ident, $source:ty, |$ids:ident, $read:ident, $past:ident| $args:expr, $($other:ty)?) => {
         impl $crate::Decoder for $model {
-            type Source = ();
+            type Source = $source;
 
             fn args<'a>(
-                ids: &'a Tensor,
-                _: &'a (),
-                past: Option<&'a $crate::Past>,
-            ) -> (&'a Tensor, Option<&'a $crate::Past>) {
-                (ids, past)
+                $ids: &'a Tensor,
+                $read: &'a $source,
+                $past: Option<&'a $crate::Past>,
+            ) -> (&'a Tensor, $(&'a $other,)? Option<&'a $crate::Past>) {
+                $args
             }
 
             fn embed(sites: &$sites) -> taper::Site<Tensor> {
@@ -90,4 +91,20 @@ macro_rules! language_model {
         }
     };
 }
-pub(crate) use language_model;
+
+/// [`decoder!`] of a language model, which reads nothing else.
+macro_rules! language_model {
+    ($model:ident, $sites:ident) => {
+        $crate::decoder::decoder! { $model, $sites, (), |ids, _none, past| (ids, past), }
+    };
+}
+
+/// [`decoder!`] of one that reads what an encoder made.
+macro_rules! reading_decoder {
+    ($model:ident, $sites:ident) => {
+        $crate::decoder::decoder! {
+            $model, $sites, $crate::Source, |ids, source, past| (ids, source, past), $crate::Source
+        }
+    };
+}
+pub(crate) use {decoder, language_model, reading_decoder};

@@ -15,15 +15,16 @@
 //! ```
 
 use candle_core::{Module, Result, Tensor, bail};
-use candle_nn::{Embedding, LayerNorm, Linear, VarBuilder, embedding, layer_norm, linear_no_bias};
+use candle_nn::{Embedding, Linear, VarBuilder, embedding};
 use serde::Deserialize;
+use taper::layers::{LayerNorm, layer_norm};
 use taper::ops::{Mask, attention_output, attention_scores, softmax_last_dim};
 use taper::{Model, Weights, forward};
 
 use crate::decoder::language_model;
 use crate::past::{self, KeysValues, Past};
-use crate::pretrained::Pretrained;
-use crate::shared::{Activation, causal_mask, merge_heads, split_heads};
+use crate::pretrained::{Pretrained, checkpoint_names};
+use crate::shared::{Activation, causal_mask, merge_heads, split_heads, unembedding};
 
 /// The part of Hugging Face's `config.json` that the forward pass depends on.
 #[derive(Clone, Debug, Deserialize)]
@@ -218,7 +219,7 @@ pub struct Gpt2 {
     #[prefix("transformer.ln_f")]
     pub ln_f: LayerNorm,
     /// The logits: [batch, token, vocabulary].
-    #[load(expr = unembedding(wte, cfg, vb.pp("lm_head"))?)]
+    #[load(expr = unembedding(wte, cfg.tie_word_embeddings, vb.pp("lm_head"))?)]
     pub lm_head: Linear,
 }
 
@@ -262,10 +263,9 @@ impl Pretrained for Gpt2 {
     /// Beside what [`load`](Self::load) asks for there may be what some of these files have and the model does not need:
     /// causal masks, and a copy of the tied head. Names may lack `transformer.`, as in OpenAI's own files.
     fn from_weights(weights: Weights, config: &Config) -> Result<Self> {
-        let weights = if weights.contains("wte.weight") { weights.prefixed("transformer") } else { weights };
         let tied = config.tie_word_embeddings;
         let mask = |name: &str| name.ends_with(".attn.bias") || name.ends_with(".attn.masked_bias");
-        weights
+        checkpoint_names(weights, "transformer")
             .allow_unused(move |name| mask(name) || (tied && name == "lm_head.weight"))
             .load(|vb| Self::load(vb, config))
     }
@@ -285,14 +285,6 @@ fn conv1d_linear(in_dim: usize, out_dim: usize, vb: VarBuilder) -> Result<Linear
     let weight = vb.get((in_dim, out_dim), "weight")?.t()?;
     let bias = vb.get(out_dim, "bias")?;
     Ok(Linear::new(weight, Some(bias)))
-}
-
-/// The head: the token embedding's own weight, unless it has one.
-fn unembedding(wte: &Embedding, cfg: &Config, vb: VarBuilder) -> Result<Linear> {
-    if cfg.tie_word_embeddings {
-        return Ok(Linear::new(wte.embeddings().clone(), None));
-    }
-    linear_no_bias(cfg.n_embd, cfg.vocab_size, vb)
 }
 
 #[cfg(test)]

@@ -4,12 +4,13 @@
 //!
 //! ```no_run
 //! use taper::Weights;
+//! use taper_models::Pretrained;
 //! use taper_models::resnet::{Config, ResNet};
 //! # use candle_core::{DType, Device, Tensor};
 //!
 //! // `save_file(torchvision.models.resnet50(weights="DEFAULT").state_dict(), "resnet50.safetensors")` in Python.
 //! let weights = Weights::safetensors(["resnet50.safetensors"], DType::F32, &Device::Cpu)?;
-//! let model = weights.load(|vb| ResNet::load(vb, &Config::resnet50()))?;
+//! let model = ResNet::from_weights(weights, &Config::resnet50())?;
 //!
 //! let images = Tensor::zeros((1, 3, 224, 224), DType::F32, &Device::Cpu)?;
 //! let (logits, last) = model.capture(&images, |t| (t.output, t.layer4.at(-1).output))?;
@@ -17,14 +18,23 @@
 //! # Ok::<(), candle_core::Error>(())
 //! ```
 //!
+//! Folders of Hugging Face's hub load too, by [`from_folder`](Pretrained::from_folder): those of its own ResNet, such as
+//! `microsoft/resnet-50`, and those of timm's, such as `timm/resnet50.tv_in1k`, whose names are torchvision's.
+//!
 //! The batch norms use the running statistics, never those of the batch: the model is for looking inside and for
 //! training with the norms fixed.
+
+mod config;
 
 use std::marker::PhantomData;
 
 use candle_core::{Module, ModuleT, Result, Tensor, bail};
-use candle_nn::{BatchNorm, Conv2d, Conv2dConfig, Linear, VarBuilder, batch_norm, conv2d_no_bias, linear};
-use taper::{Layer, Load, Model, forward};
+use candle_nn::{Conv2dConfig, Linear, VarBuilder, linear};
+use serde_json::{Map, Value};
+use taper::layers::{BatchNorm, Conv2d, batch_norm, conv2d_no_bias};
+use taper::{Layer, Load, Model, Weights, forward};
+
+use crate::pretrained::Pretrained;
 
 /// The sizes of a ResNet of blocks `B`.
 ///
@@ -134,14 +144,19 @@ impl BlockConfig {
 pub trait Block: Layer + for<'vb> Load<VarBuilder<'vb>, BlockConfig> {
     /// How many times its width a block gives.
     const EXPANSION: usize;
+
+    /// Hugging Face's name of the kind, the `layer_type` of its configurations.
+    const LAYER_TYPE: &'static str;
 }
 
 impl Block for BasicBlock {
     const EXPANSION: usize = 1;
+    const LAYER_TYPE: &'static str = "basic";
 }
 
 impl Block for Bottleneck {
     const EXPANSION: usize = 4;
+    const LAYER_TYPE: &'static str = "bottleneck";
 }
 
 /// Makes a block's input of the shape of its output.
@@ -310,6 +325,43 @@ impl<B: Block> ResNet<B> {
         #[tap]
         let avgpool = x.mean_keepdim((2, 3))?;
         self.fc.forward(&avgpool.flatten_from(1)?)
+    }
+}
+
+impl<B: Block> Pretrained for ResNet<B> {
+    type Config = Config<B>;
+    const MODEL_TYPES: &'static [&'static str] = &["resnet"];
+
+    fn accepts(config: &Map<String, Value>, _: &Weights) -> bool {
+        config.get("layer_type").and_then(Value::as_str) == Some(B::LAYER_TYPE)
+    }
+
+    /// Names may be torchvision's or those of Hugging Face's ResNet.
+    fn from_weights(weights: Weights, config: &Config<B>) -> Result<Self> {
+        weights.renamed(torchvision_name)?.load(|vb| Self::load(vb, config))
+    }
+}
+
+/// A name in a file of Hugging Face's, as torchvision has it.
+fn torchvision_name(name: &str) -> String {
+    // Theirs are counted from 0.
+    let next = |text: &str| text.parse::<usize>().map_or(text.to_owned(), |i| (i + 1).to_string());
+    let parts: Vec<&str> = name.strip_prefix("resnet.").unwrap_or(name).split('.').collect();
+    match parts[..] {
+        ["embedder", "embedder", "convolution", last] => format!("conv1.{last}"),
+        ["embedder", "embedder", "normalization", last] => format!("bn1.{last}"),
+        ["encoder", "stages", stage, "layers", block, ref rest @ ..] => {
+            let at = format!("layer{}.{block}", next(stage));
+            match rest {
+                ["shortcut", "convolution", last] => format!("{at}.downsample.0.{last}"),
+                ["shortcut", "normalization", last] => format!("{at}.downsample.1.{last}"),
+                ["layer", i, "convolution", last] => format!("{at}.conv{}.{last}", next(i)),
+                ["layer", i, "normalization", last] => format!("{at}.bn{}.{last}", next(i)),
+                _ => name.to_owned(),
+            }
+        }
+        ["classifier", "1", last] => format!("fc.{last}"),
+        _ => name.to_owned(),
     }
 }
 

@@ -12,17 +12,17 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use taper::candle_core::{D, Device, Result, Shape, Tensor, Var};
-use taper::candle_nn::{ops as fused, rotary_emb};
-use taper::ops;
+use taper::candle_nn::{BatchNorm, ModuleT, ops as fused, rotary_emb};
+use taper::ops::{self, Conv2dOptions, Padding};
 
 use timing::{THREADS, again, clock, keep_memory, median};
 
 const ROUNDS: usize = 101;
 
-/// Prints what `ours` takes against `theirs`, whose numbers are the same.
+/// Prints what `ours` takes against `theirs`, whose numbers are the same within rounding.
 fn same(name: &str, times: u32, ours: impl Fn() -> Result<Tensor>, theirs: impl Fn() -> Result<Tensor>) -> Result<()> {
-    let numbers = |x: Tensor| x.flatten_all()?.to_vec1::<f32>();
-    assert_eq!(numbers(ours()?)?, numbers(theirs()?)?, "{name}: not candle's numbers");
+    let off = (ours()? - theirs()?)?.abs()?.max_all()?.to_scalar::<f32>()?;
+    assert!(off < 1e-4, "{name}: {off} off from candle's numbers");
     compare(name, times, ours, theirs)
 }
 
@@ -91,6 +91,26 @@ fn measure() -> Result<()> {
     let (cos, sin) = (angles.cos()?, angles.sin()?);
     same("rope", 40, || ops::rope(&q, &cos, &sin), || rotary_emb::rope(&q, &cos, &sin))?;
     same("rope_i", 40, || ops::rope_i(&q, &cos, &sin), || rotary_emb::rope_i(&q, &cos, &sin))?;
+
+    let hidden = numbers((128, 3072))?;
+    same("gelu", 2, || ops::gelu(&hidden), || hidden.gelu_erf())?;
+    same("gelu_tanh", 2, || ops::gelu_tanh(&hidden), || hidden.gelu())?;
+    same("quick_gelu", 2, || ops::quick_gelu(&hidden), || &hidden * fused::sigmoid(&(&hidden * 1.702)?)?)?;
+    same("silu", 2, || ops::silu(&hidden), || hidden.silu())?;
+    same("sigmoid", 2, || ops::sigmoid(&hidden), || fused::sigmoid(&hidden))?;
+    same("exp", 2, || ops::exp(&hidden), || hidden.exp())?;
+    same("tanh", 2, || ops::tanh(&hidden), || hidden.tanh())?;
+    let (image, dense, each) = (numbers((1, 64, 56, 56))?, numbers((64, 64, 3, 3))?, numbers((64, 1, 3, 3))?);
+    let (dense, each) = ((dense * 0.05)?, (each * 0.3)?);
+    let padded = Conv2dOptions { padding: Padding::all(1), ..Conv2dOptions::default() };
+    let depthwise = Conv2dOptions { groups: 64, ..padded };
+    same("conv2d", 1, || ops::conv2d(&image, &dense, None, padded), || image.conv2d(&dense, 1, 1, 1, 1))?;
+    same("conv2d-depthwise", 1, || ops::conv2d(&image, &each, None, depthwise), || image.conv2d(&each, 1, 1, 1, 64))?;
+    let of = |number: f64| Tensor::full(number as f32, 64, &Device::Cpu);
+    let (mean, var, weight, bias) = (of(0.1)?, of(0.5)?, of(2.)?, of(0.3)?);
+    let norm = BatchNorm::new(64, mean.clone(), var.clone(), weight.clone(), bias.clone(), 1e-5)?;
+    let ours = || ops::batch_norm(&image, &mean, &var, &weight, &bias, 1e-5);
+    same("batch_norm", 4, ours, || norm.forward_t(&image, false))?;
 
     let (scores, x, q) = (Var::from_tensor(&scores)?, Var::from_tensor(&x)?, Var::from_tensor(&q)?);
     gradients("softmax", 1, &scores, || ops::softmax_last_dim(&scores), || fused::softmax(&scores, D::Minus1))?;

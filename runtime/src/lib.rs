@@ -44,15 +44,21 @@ mod bundle;
 #[doc = include_str!("../docs/changing.md")]
 pub mod changing {}
 pub mod check;
+mod error;
 mod glob;
 pub mod interventions;
+pub mod layers;
 mod leaf;
 mod load;
 mod model;
 mod names;
 mod numeric;
 pub mod ops;
+pub mod parity;
 mod pass;
+#[doc = include_str!("../docs/porting.md")]
+pub mod porting {}
+pub mod quantized;
 mod run;
 pub mod select;
 pub mod site;
@@ -67,13 +73,9 @@ pub use taper_macros::Model;
 #[doc = include_str!("../docs/forward.md")]
 pub use taper_macros::forward;
 
-#[cfg(doctest)]
-#[doc = include_str!("../../README.md")]
-struct Readme;
-
 pub use check::{Check, check};
 pub use leaf::{SeqSites, SeqTaps, StepSites, StepTaps};
-pub use load::{Load, Weights};
+pub use load::{Gguf, Load, Weights};
 pub use model::Model;
 pub use names::{NamedSite, SiteTable};
 pub use run::{

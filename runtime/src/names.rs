@@ -60,6 +60,21 @@ impl Names {
         site.or_else(frame).cloned().unwrap_or_else(|| format!("#{index}"))
     }
 
+    /// What a tap is called in a file of taps, all its visits being the first.
+    pub(crate) fn first_visit(&self, entry: &Entry) -> String {
+        let mut name = String::new();
+        let mut plain = 0;
+        for container in &entry.within {
+            let whole = self.of(container.node);
+            name.push_str(&whole[plain..]);
+            plain = whole.len();
+            if container.kind == ContainerKind::Visits {
+                name.push_str(".0");
+            }
+        }
+        name + &entry.name[plain..]
+    }
+
     /// The sites whose values are of a type.
     pub(crate) fn of_type(&self, type_id: TypeId) -> HashSet<u32> {
         self.entries.iter().filter(|e| e.type_id == type_id).map(|e| e.index).collect()

@@ -5,6 +5,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Device, Result, Tensor, safetensors};
+use taper::parity::Reference;
 
 /// How far a value may be from its reference `r`, times `1 + |r|`: the float noise of another order of summing.
 pub const TOLERANCE: f64 = 2e-5;
@@ -23,6 +24,11 @@ impl Golden {
         Ok(Self { folder, tensors })
     }
 
+    /// The same tensors, to be compared with a model's taps.
+    pub fn reference(&self) -> Result<Reference> {
+        Reference::open(self.file("golden.safetensors"))
+    }
+
     /// A file of the folder.
     pub fn file(&self, name: &str) -> PathBuf {
         self.folder.join(name)
@@ -31,6 +37,11 @@ impl Golden {
     /// The tensor of this name; there is no test without it.
     pub fn tensor(&self, name: &str) -> &Tensor {
         self.tensors.get(name).unwrap_or_else(|| panic!("no `{name}` in {}", self.folder.display()))
+    }
+
+    /// The tensor of this name, if there is one.
+    pub fn find(&self, name: &str) -> Option<&Tensor> {
+        self.tensors.get(name)
     }
 
     /// What follows `prefix` in the names that begin with it; there is no test without one.

@@ -2,124 +2,114 @@
 
 use candle_core::{DType, Device, Result, Tensor};
 use taper::Weights;
-use taper_models::gpt2::{BlockTaps, Config, Gpt2, Gpt2Taps};
+use taper::parity::{Parity, Reference, Report};
+use taper_models::gpt2::{Config, Gpt2};
 use taper_models::pretrained::{Pretrained, read_config};
 use taper_models::shared::Activation;
-use taper_tests::parity::{Divergence, Golden, Row, compare};
+use taper_tests::originals;
+use taper_tests::parity::Golden;
 
-/// The taps of a block in the order of execution, with the references below `transformer.h.I` (or `attention.I`).
+/// Every tensor of the reference.
 ///
-/// Dropout does nothing in evaluation, so its output is its input by definition: `resid_dropout` and `dropout` are
-/// compared with the outputs of the modules that they end.
-type BlockRow = (&'static str, &'static str, fn(&BlockTaps) -> &Tensor);
-const BLOCK: &[BlockRow] = &[
-    ("ln_1", "ln_1", |b| &b.ln_1),
-    ("attn.qkv", "attn.c_attn", |b| &b.attn.qkv),
-    ("attn.pattern", "attention", |b| &b.attn.pattern),
-    ("attn.proj", "attn.c_proj", |b| &b.attn.proj),
-    ("attn.output", "attn.resid_dropout", |b| &b.attn.output),
-    ("attn.output", "attn", |b| &b.attn.output),
-    ("ln_2", "ln_2", |b| &b.ln_2),
-    ("mlp.up", "mlp.c_fc", |b| &b.mlp.up),
-    ("mlp.act", "mlp.act", |b| &b.mlp.act),
-    ("mlp.down", "mlp.c_proj", |b| &b.mlp.down),
-    ("mlp.output", "mlp.dropout", |b| &b.mlp.output),
-    ("mlp.output", "mlp", |b| &b.mlp.output),
-    ("output", "", |b| &b.output),
-];
-
-/// Every row in the order of execution.
-///
-/// By definition `transformer.drop` is the embedding, `transformer` the output of its own last module, and `lm_head`
-/// the output of the whole.
-fn rows(blocks: usize) -> Vec<Row<Gpt2Taps>> {
-    let mut rows: Vec<Row<Gpt2Taps>> = vec![
-        Row::new("wte", "module.transformer.wte", |t: &Gpt2Taps| t.wte.clone()),
-        Row::new("wpe", "module.transformer.wpe", |t: &Gpt2Taps| t.wpe.clone()),
-        Row::new("embed", "module.transformer.drop", |t: &Gpt2Taps| t.embed.clone()),
-    ];
-    for i in 0..blocks {
-        rows.extend(BLOCK.iter().map(|&(tap, golden, get)| {
-            let golden = match golden {
-                "attention" => format!("attention.{i}"),
-                "" => format!("module.transformer.h.{i}"),
-                module => format!("module.transformer.h.{i}.{module}"),
-            };
-            Row::new(format!("blocks.{i}.{tap}"), golden, move |t: &Gpt2Taps| get(&t.blocks[i]).clone())
-        }));
-    }
-    rows.extend([
-        Row::new("ln_f", "module.transformer.ln_f", |t: &Gpt2Taps| t.ln_f.clone()),
-        Row::new("ln_f", "module.transformer", |t: &Gpt2Taps| t.ln_f.clone()),
-        Row::new("lm_head", "module.lm_head", |t: &Gpt2Taps| t.lm_head.clone()),
-        Row::new("output", "output", |t: &Gpt2Taps| t.output.clone()),
-    ]);
-    rows
+/// Dropout does nothing in evaluation, so that its output is its input by definition: `resid_dropout` and `dropout` are
+/// the outputs of the modules that they end, and `transformer.drop` is the embedding. By definition `transformer` gives
+/// the output of its own last module, and `lm_head` that of the whole.
+fn parity<'a>(model: &'a Gpt2, reference: &'a Reference) -> Parity<'a, Gpt2> {
+    let n_head = model.blocks[0].attn.n_head;
+    Parity::of(model, reference)
+        .leaving("generated")
+        .map("{path*}", "module.transformer.{path*}")
+        .map("embed", "module.transformer.drop")
+        .map("blocks.{i}.ln_1", "module.transformer.h.{i}.ln_1")
+        .map("blocks.{i}.attn.qkv", "module.transformer.h.{i}.attn.c_attn")
+        .map("blocks.{i}.attn.q", "module.transformer.h.{i}.attn.c_attn")
+        .reference_as(move |qkv| heads(qkv, 0, n_head))
+        .map("blocks.{i}.attn.k", "module.transformer.h.{i}.attn.c_attn")
+        .reference_as(move |qkv| heads(qkv, 1, n_head))
+        .map("blocks.{i}.attn.v", "module.transformer.h.{i}.attn.c_attn")
+        .reference_as(move |qkv| heads(qkv, 2, n_head))
+        .map("blocks.{i}.attn.pattern", "attention.{i}")
+        .map("blocks.{i}.attn.proj", "module.transformer.h.{i}.attn.c_proj")
+        .map("blocks.{i}.attn.output", "module.transformer.h.{i}.attn.resid_dropout")
+        .map("blocks.{i}.attn.output", "module.transformer.h.{i}.attn")
+        .map("blocks.{i}.ln_2", "module.transformer.h.{i}.ln_2")
+        .map("blocks.{i}.mlp.up", "module.transformer.h.{i}.mlp.c_fc")
+        .map("blocks.{i}.mlp.act", "module.transformer.h.{i}.mlp.act")
+        .map("blocks.{i}.mlp.down", "module.transformer.h.{i}.mlp.c_proj")
+        .map("blocks.{i}.mlp.output", "module.transformer.h.{i}.mlp.dropout")
+        .map("blocks.{i}.mlp.output", "module.transformer.h.{i}.mlp")
+        .map("blocks.{i}.output", "module.transformer.h.{i}")
+        .map("ln_f", "module.transformer.ln_f")
+        .map("ln_f", "module.transformer")
+        .map("lm_head", "module.lm_head")
+        .map("output", "output")
 }
 
-/// The model as the reference's configuration changed by `change` makes it.
-fn load(golden: &Golden, change: impl FnOnce(&mut Config)) -> Result<Gpt2> {
-    let mut config: Config = read_config(golden.file("config.json"))?;
-    change(&mut config);
-    let weights = Weights::safetensors([golden.file("model.safetensors")], DType::F32, &Device::Cpu)?;
-    Gpt2::from_weights(weights, &config)
+/// A third of queries, keys and values side by side, as [batch, head, token, channel of the head].
+fn heads(qkv: &Tensor, third: usize, n_head: usize) -> Result<Tensor> {
+    let (batch, len, width) = qkv.dims3()?;
+    let parts = qkv.reshape((batch, len, 3, n_head, width / 3 / n_head))?;
+    parts.narrow(2, third, 1)?.squeeze(2)?.transpose(1, 2)
 }
 
 /// The references: with one head for all, with a head of its own, of other sizes, of other scales.
 const REFERENCES: [&str; 4] = ["gpt2", "gpt2_untied", "gpt2_odd", "gpt2_by_layer"];
 
-fn run(reference: &str, change: impl FnOnce(&mut Config)) -> Result<std::result::Result<(), Divergence>> {
+/// Compares the model as the reference's configuration changed by `change` makes it.
+fn run(reference: &str, change: impl FnOnce(&mut Config)) -> Result<Report> {
     let golden = Golden::open(reference)?;
-    let model = load(&golden, change)?;
-    let (_, taps) = model.forward_with_taps(golden.tensor("input.input_ids"), None)?;
-    Ok(compare(&taps, &rows(model.blocks.len()), &golden))
+    let mut config: Config = read_config(golden.file("config.json"))?;
+    change(&mut config);
+    let weights = Weights::safetensors([golden.file("model.safetensors")], DType::F32, &Device::Cpu)?;
+    let model = Gpt2::from_weights(weights, &config)?;
+    let reference = golden.reference()?;
+    parity(&model, &reference).run((&reference.ids("input.input_ids")?, None))
 }
 
 #[test]
 fn every_tap_is_that_of_the_original() -> Result<()> {
     for reference in REFERENCES {
-        if let Err(divergence) = run(reference, |_| ())? {
-            panic!("{reference}: {divergence}");
-        }
+        let report = run(reference, |_| ())?.into_result()?;
+        assert!(report.left_over().is_empty(), "{reference}: {report}");
+        let lacking = ["keys_values", "keys", "values", "scores", "z", "after_attn"];
+        let is_lacking = |tap: &String| lacking.iter().any(|lacking| tap.ends_with(lacking));
+        assert!(report.without_reference().iter().all(is_lacking), "{reference}: {report}");
     }
     Ok(())
 }
 
 #[test]
-fn no_reference_is_left_over() -> Result<()> {
+fn gradients_are_those_of_the_original() -> Result<()> {
     for reference in REFERENCES {
         let golden = Golden::open(reference)?;
-        let model = load(&golden, |_| ())?;
-        let left = golden.left_over(&["module.", "attention.", "output"], &rows(model.blocks.len()));
-        assert!(left.is_empty(), "nothing is compared with {left:?}");
+        let (model, reference) = (originals::gpt2(&golden)?, golden.reference()?);
+        let ids = reference.ids("input.input_ids")?;
+        let squares = |y: &Tensor| y.sqr()?.sum_all();
+        let report = parity(&model, &reference).gradients((&ids, None), |t| t.output, squares)?.into_result()?;
+        assert!(report.left_over().is_empty(), "{report}");
+        assert_eq!(report.rows()[0].reference, "grad.transformer.ln_f");
+        assert_eq!(report.rows().last().unwrap().reference, "grad.transformer.drop");
     }
     Ok(())
 }
 
-/// A name in a message leads to the tensor that was compared.
 #[test]
-fn names_are_those_of_the_fields() -> Result<()> {
+fn changed_outputs_are_those_of_the_original() -> Result<()> {
     let golden = Golden::open("gpt2")?;
-    let model = load(&golden, |_| ())?;
-    let ids = golden.tensor("input.input_ids");
-    let (_, taps) = model.forward_with_taps(ids, None)?;
-    let sites = model.sites();
-    for row in rows(model.blocks.len()) {
-        let site = sites.find(&row.tap)?;
-        let named = model.capture(ids, None, |_| site)?;
-        let bits = |tensor: &Tensor| -> Result<Vec<u32>> {
-            Ok(tensor.flatten_all()?.to_vec1::<f32>()?.into_iter().map(f32::to_bits).collect())
-        };
-        assert_eq!(bits(&named)?, bits(&(row.get)(&taps))?, "{}", row.tap);
-    }
+    let (model, reference) = (originals::gpt2(&golden)?, golden.reference()?);
+    let run = model.run().edit(|t| t.blocks[0].mlp.output, |x| x * 2.);
+    let parity = Parity::of_run(&run, &reference).map("output", "edited.h0_mlp_double");
+    parity.run((&reference.ids("input.input_ids")?, None))?.into_result()?;
     Ok(())
 }
 
 /// The first tap to diverge is where the mistake is.
 fn first_to_diverge(change: impl FnOnce(&mut Config)) -> Result<String> {
-    let divergence = run("gpt2", change)?.expect_err("the mistake was not found");
-    assert!(divergence.to_string().contains(&divergence.tap), "{divergence}");
-    Ok(divergence.tap)
+    let report = run("gpt2", change)?;
+    let tap = report.first_divergence().expect("the mistake was not found").tap.clone();
+    let error = report.into_result().unwrap_err().to_string();
+    assert!(error.lines().next().unwrap().contains(&format!("`{tap}` is the first of")), "{error}");
+    Ok(tap)
 }
 
 #[test]
@@ -142,7 +132,7 @@ fn another_epsilon_diverges_at_the_first_norm() -> Result<()> {
 
 #[test]
 fn another_scale_diverges_at_the_second_blocks_pattern() -> Result<()> {
-    let divergence = run("gpt2_by_layer", |config| config.scale_attn_by_inverse_layer_idx = false)?.unwrap_err();
-    assert_eq!(divergence.tap, "blocks.1.attn.pattern");
+    let report = run("gpt2_by_layer", |config| config.scale_attn_by_inverse_layer_idx = false)?;
+    assert_eq!(report.first_divergence().expect("the mistake was not found").tap, "blocks.1.attn.pattern");
     Ok(())
 }

@@ -4,87 +4,51 @@ use std::collections::HashMap;
 
 use candle_core::{DType, Device, Result, Tensor, safetensors};
 use taper::Weights;
-use taper_models::resnet::{BasicBlock, BasicBlockTaps, Config, Downsample, DownsampleTaps, ResNet, ResNetTaps};
+use taper::parity::{Parity, Reference, Report, TOLERANCE};
+use taper_models::Pretrained;
+use taper_models::pretrained::read_config;
+use taper_models::resnet::{BasicBlock, BasicBlockTaps, Config, Downsample, DownsampleTaps, ResNet};
 use taper_tests::fixtures::assert_same;
-use taper_tests::originals::{resnet, resnet_config};
-use taper_tests::parity::{Divergence, Golden, Row, TOLERANCE, compare, max_error, relative_error};
+use taper_tests::originals::resnet;
+use taper_tests::parity::{Golden, max_error};
 
 type Net = ResNet<BasicBlock>;
-type NetTaps = ResNetTaps<BasicBlock>;
-
-/// The taps of a block in the order of execution, with the references below `layerI.0`.
-///
-/// A block calls its one ReLU twice: the reference of it is of the first call, and that of the second is the block's.
-type BlockRow = (&'static str, &'static str, fn(&BasicBlockTaps) -> &Tensor);
-const BEFORE: &[BlockRow] = &[
-    ("conv1", ".conv1", |b| &b.conv1),
-    ("bn1", ".bn1", |b| &b.bn1),
-    ("relu1", ".relu", |b| &b.relu1),
-    ("conv2", ".conv2", |b| &b.conv2),
-    ("bn2", ".bn2", |b| &b.bn2),
-];
-const DOWNSAMPLE: &[BlockRow] = &[
-    ("downsample.conv", ".downsample.0", |b| &down(b).conv),
-    ("downsample.bn", ".downsample.1", |b| &down(b).bn),
-    ("downsample.output", ".downsample", |b| &down(b).output),
-];
-const AFTER: &[BlockRow] = &[("output", "", |b| &b.output)];
 
 fn down(block: &BasicBlockTaps) -> &DownsampleTaps {
     block.downsample.as_ref().expect("the block has a downsampling")
 }
 
-/// The blocks of a stage of the taps.
-fn stage(taps: &NetTaps, stage: usize) -> &[BasicBlockTaps] {
-    [&taps.layer1, &taps.layer2, &taps.layer3, &taps.layer4][stage]
-}
-
-/// Every row in the order of execution.
+/// Every tensor of the reference.
 ///
-/// By definition a stage, `layerI`, gives what its last block does, and `fc` what the whole does.
-fn rows() -> Vec<Row<NetTaps>> {
-    let mut rows: Vec<Row<NetTaps>> = vec![
-        Row::new("conv1", "module.conv1", |t: &NetTaps| t.conv1.clone()),
-        Row::new("bn1", "module.bn1", |t: &NetTaps| t.bn1.clone()),
-        Row::new("relu", "module.relu", |t: &NetTaps| t.relu.clone()),
-        Row::new("maxpool", "module.maxpool", |t: &NetTaps| t.maxpool.clone()),
-    ];
-    for i in 0..4 {
-        let layer = format!("layer{}", i + 1);
-        // Only the first stage leaves the shape as it is.
-        let downsample = if i == 0 { &[] } else { DOWNSAMPLE };
-        for &(tap, module, get) in BEFORE.iter().chain(downsample).chain(AFTER) {
-            let golden = format!("module.{layer}.0{module}");
-            rows.push(Row::new(format!("{layer}.0.{tap}"), golden, move |t: &NetTaps| get(&stage(t, i)[0]).clone()));
-        }
-        rows.push(Row::new(format!("{layer}.0.output"), format!("module.{layer}"), move |t: &NetTaps| {
-            stage(t, i)[0].output.clone()
-        }));
-    }
-    rows.extend([
-        Row::new("avgpool", "module.avgpool", |t: &NetTaps| t.avgpool.clone()),
-        Row::new("fc", "module.fc", |t: &NetTaps| t.fc.clone()),
-        Row::new("output", "output", |t: &NetTaps| t.output.clone()),
-    ]);
-    rows
+/// A block calls its one ReLU twice: the reference of it is of the first call, and that of the second is the block's. By
+/// definition a stage gives what its last block does, and `fc` what the whole does.
+fn parity<'a>(model: &'a Net, reference: &'a Reference) -> Parity<'a, Net> {
+    Parity::of(model, reference)
+        .same_names()
+        .map("layer{i}.{j}.relu1", "module.layer{i}.{j}.relu")
+        .map("layer{i}.{j}.downsample.conv", "module.layer{i}.{j}.downsample.0")
+        .map("layer{i}.{j}.downsample.bn", "module.layer{i}.{j}.downsample.1")
+        .map("layer{i}.{j}.output", "module.layer{i}.{j}")
+        .map("layer{i}.0.output", "module.layer{i}")
 }
 
 /// Compares the model changed by `change`.
-fn run(change: impl FnOnce(&mut Config<BasicBlock>, &mut Weights)) -> Result<std::result::Result<(), Divergence>> {
+fn run(change: impl FnOnce(&mut Config<BasicBlock>, &mut Weights)) -> Result<Report> {
     let golden = Golden::open("resnet")?;
-    let mut config = resnet_config(&golden);
+    let mut config = read_config(golden.file("config.json"))?;
     let mut weights = Weights::safetensors([golden.file("model.safetensors")], DType::F32, &Device::Cpu)?;
     change(&mut config, &mut weights);
     let model = weights.load(|vb| ResNet::load(vb, &config))?;
-    let (_, taps) = model.forward_with_taps(golden.tensor("input.x"))?;
-    Ok(compare(&taps, &rows(), &golden))
+    let reference = golden.reference()?;
+    parity(&model, &reference).run(&reference.tensor("input.x")?)
 }
 
 #[test]
 fn every_tap_is_that_of_the_original() -> Result<()> {
-    if let Err(divergence) = run(|_, _| ())? {
-        panic!("{divergence}");
-    }
+    let report = run(|_, _| ())?.into_result()?;
+    assert_eq!(report.rows().len(), 44);
+    assert!(report.left_over().is_empty(), "{report}");
+    assert!(report.without_reference().iter().all(|tap| tap.ends_with(".sum")), "{report}");
     Ok(())
 }
 
@@ -92,37 +56,22 @@ fn every_tap_is_that_of_the_original() -> Result<()> {
 #[test]
 fn every_tap_is_that_of_the_original_by_its_own_measure() -> Result<()> {
     let golden = Golden::open("resnet")?;
-    let (_, taps) = resnet(&golden)?.forward_with_taps(golden.tensor("input.x"))?;
-    for row in rows() {
-        let error = relative_error(&(row.get)(&taps), golden.tensor(&row.golden))?;
+    for row in run(|_, _| ())?.rows() {
+        let largest = golden.tensor(&row.reference).abs()?.max_all()?.to_scalar::<f32>()?;
+        let error = row.difference.as_ref().unwrap().absolute / f64::from(largest);
         assert!(error <= TOLERANCE, "`{}`: {error:.1e} of its largest value", row.tap);
     }
     Ok(())
 }
 
 #[test]
-fn no_reference_is_left_over() -> Result<()> {
+fn gradients_are_those_of_the_original() -> Result<()> {
     let golden = Golden::open("resnet")?;
-    let left = golden.left_over(&["module.", "output"], &rows());
-    assert!(left.is_empty(), "nothing is compared with {left:?}");
-    Ok(())
-}
-
-/// A name in a message leads to the tensor that was compared. What lies in a `downsample`, which a block may lack, is
-/// found by `find_any`.
-#[test]
-fn names_are_those_of_the_fields() -> Result<()> {
-    let golden = Golden::open("resnet")?;
-    let model = resnet(&golden)?;
-    let images = golden.tensor("input.x");
-    let (_, taps) = model.forward_with_taps(images)?;
-    let sites = model.sites();
-    for row in rows() {
-        let named = sites.find_any(&row.tap)?;
-        let found = model.capture(images, |_| named.clone())?;
-        assert_eq!(found.len(), 1, "{}", row.tap);
-        assert_same(&found[0], &(row.get)(&taps));
-    }
+    let (model, reference) = (resnet(&golden)?, golden.reference()?);
+    let x = reference.tensor("input.x")?;
+    let squares = |y: &Tensor| y.sqr()?.sum_all();
+    let report = parity(&model, &reference).gradients(&x, |t| t.output, squares)?.into_result()?;
+    assert!(report.left_over().is_empty(), "{report}");
     Ok(())
 }
 
@@ -141,7 +90,7 @@ fn captures_are_those_of_the_whole_and_stop_early() -> Result<()> {
 
     // A third stage that cannot take what the second gives: whoever runs it fails.
     let wide = Tensor::zeros((32, 99, 3, 3), DType::F32, &Device::Cpu)?;
-    model.layer3[0].conv1 = candle_nn::Conv2d::new(wide, None, Default::default());
+    model.layer3[0].conv1 = candle_nn::Conv2d::new(wide, None, Default::default()).into();
     assert!(model.forward(images).is_err());
     let (relu, second) = model.capture(images, |t| (t.layer1[0].relu1, t.layer2.each(|b| b.output)))?;
     assert_same(&relu, &taps.layer1[0].relu1);
@@ -161,14 +110,12 @@ fn counters_of_the_norms_may_be_in_the_file() -> Result<()> {
         tensors.insert(format!("{norm}.num_batches_tracked"), Tensor::new(7i64, &Device::Cpu)?);
     }
     let weights = Weights::from_tensors(tensors, DType::F32, &Device::Cpu);
-    weights.load(|vb| Net::load(vb, &resnet_config(&golden))).map(|_| ())
+    Net::from_weights(weights, &read_config(golden.file("config.json"))?).map(|_| ())
 }
 
 /// The first tap to diverge is where the mistake is.
 fn first_to_diverge(change: impl FnOnce(&mut Config<BasicBlock>, &mut Weights)) -> Result<String> {
-    let divergence = run(change)?.expect_err("the mistake was not found");
-    assert!(divergence.to_string().contains(&divergence.tap), "{divergence}");
-    Ok(divergence.tap)
+    Ok(run(change)?.first_divergence().expect("the mistake was not found").tap.clone())
 }
 
 #[test]

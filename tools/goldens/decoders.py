@@ -12,12 +12,12 @@ def generated(m, tokens):
     return {"generated": (whole, "the inputs and the twelve tokens that `generate(do_sample=False)` adds to them")}
 
 
-def causal(out, name, m, cfg, grads, edits, note):
+def causal(out, name, m, cfg, grads, edits, note, generate=True):
     m = m.eval(); nonzero_biases(m)
     tokens = ids()
     kw = dict(input_ids=tokens, use_cache=False)
     write(out, name, m, cfg, {"input_ids": tokens}, lambda: m(**kw), lambda o: o.logits, lambda: m(**kw, output_attentions=True).attentions,
-          grads, edits, note, generated(m, tokens))
+          grads, edits, note, generated(m, tokens) if generate else None)
 
 
 def gpt2(out, name, note, **kw):
@@ -37,13 +37,13 @@ def neox(out, name, note, **kw):
            {"l1_attn_zero": ("gpt_neox.layers.1.attention", zeros), "l0_mlp_double": ("gpt_neox.layers.0.mlp", double), "l0_pos0": ("gpt_neox.layers.0", last_pos)}, note)
 
 
-def llama(out, name, note, config=T.LlamaConfig, model=T.LlamaForCausalLM, mlp="mlp", **kw):
+def llama(out, name, note, config=T.LlamaConfig, model=T.LlamaForCausalLM, mlp="mlp", generate=True, **kw):
     kw = dict(vocab_size=VOCAB, hidden_size=24, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2, intermediate_size=40, max_position_embeddings=64) | TEXT | kw
     c = config(**kw)
     causal(out, name, model(c), c.to_dict(),
            [f"model.layers.{i}{s}" for i in range(c.num_hidden_layers) for s in ("", ".self_attn", ".mlp", ".input_layernorm", ".post_attention_layernorm")]
            + ["model.embed_tokens", "model.norm"],
-           {"l1_attn_zero": ("model.layers.1.self_attn", zeros), "l0_mlp_double": (f"model.layers.0.{mlp}", double), "l0_pos0": ("model.layers.0", last_pos)}, note)
+           {"l1_attn_zero": ("model.layers.1.self_attn", zeros), "l0_mlp_double": (f"model.layers.0.{mlp}", double), "l0_pos0": ("model.layers.0", last_pos)}, note, generate)
 
 
 def relative(config, model, **kw):
@@ -68,6 +68,8 @@ MAKERS = {
     "llama_multi_query": lambda o, n: llama(o, n, "Llama with one key for all queries, and another base of the rotary positions.", num_key_value_heads=1, rope_parameters=dict(rope_type="default", rope_theta=500.0)),
     "llama_rope_llama3": lambda o, n: llama(o, n, "Llama with Llama 3's scaling of the rotary positions.", rope_parameters=LLAMA3),
     "llama_rope_linear": lambda o, n: llama(o, n, "Llama with linear scaling of the rotary positions.", rope_parameters=dict(rope_type="linear", rope_theta=10000.0, factor=3.0)),
+    # Dynamic angles are those of the longest text that the original has read, so that it must not have read another.
+    "llama_rope_dynamic": lambda o, n: llama(o, n, "Llama with dynamic rotary positions, in a text that is longer than those of the training.", generate=False, max_position_embeddings=6, rope_parameters=dict(rope_type="dynamic", rope_theta=10000.0, factor=2.0)),
     "mistral": lambda o, n: llama(o, n, "Mistral, with a window of four tokens.", **relative(T.MistralConfig, T.MistralForCausalLM, sliding_window=4)),
     "qwen2": lambda o, n: llama(o, n, "Qwen2: biases of queries, keys and values alone.", **QWEN2),
     "qwen2_window": lambda o, n: llama(o, n, "Qwen2 with a window of four tokens in the second layer, and a tied head.", use_sliding_window=True, sliding_window=4, max_window_layers=1, tie_word_embeddings=True, **QWEN2),

@@ -25,6 +25,14 @@ def resnet(out, name, x, note, block, widths, blocks, stem):
           {"layer2_zero": ("layer2", zeros), "layer1_double": ("layer1", double)}, note)
 
 
+def hugging_face_resnet(out, name, x, note, **kw):
+    c = T.ResNetConfig(embedding_size=8, hidden_sizes=[16, 24, 32, 40], depths=[1, 2, 1, 1], num_labels=10, **kw)
+    m = T.ResNetForImageClassification(c).eval(); nonzero_biases(m)
+    write(out, name, m, c.to_dict(), {"x": x}, lambda: m(x), lambda o: o.logits, None,
+          [f"resnet.encoder.stages.{i}" for i in range(4)] + ["resnet.embedder.embedder.convolution"],
+          {"stage1_zero": ("resnet.encoder.stages.1", zeros), "stage0_double": ("resnet.encoder.stages.0", double)}, note)
+
+
 def mobilenet_v2(out, name, x, note, last_channel, **kw):
     m = torchvision.models.MobileNetV2(num_classes=10, **kw)
     # Its own is never narrower than 1280.
@@ -35,7 +43,7 @@ def mobilenet_v2(out, name, x, note, last_channel, **kw):
         # So that some values reach six.
         for bn in m.modules():
             if isinstance(bn, nn.BatchNorm2d):
-                bn.weight.mul_(3)
+                bn.weight.mul_(1.5); bn.bias.add_(1)
     cfg = dict(num_classes=10, last_channel=last_channel, bn_eps=1e-5, width_mult=kw.get("width_mult", 1.0), round_nearest=kw.get("round_nearest", 8), inverted_residual_setting=kw["inverted_residual_setting"])
     blocks = [f"features.{i}" for i in range(len(m.features))]
     write(out, name, m, cfg, {"x": x}, lambda: m(x), lambda o: o, None, blocks + ["features.0.0", "features.2.conv.2"],
@@ -76,6 +84,7 @@ def clip(out, name, text, note, text_kw, vision_kw, **kw):
 def ending(end, pad):
     """Three texts with their ends in different places, and padding after them."""
     text = torch.randint(4, VOCAB - 5, (3, 9), generator=torch.Generator().manual_seed(7))
+    text[text == end] = 5
     for row, at in enumerate([8, 4, 6]):
         text[row, at] = end
         text[row, at + 1:] = pad
@@ -89,6 +98,7 @@ MAKERS = {
                                              torchvision.models.resnet.Bottleneck, [4, 8, 8, 12], [1, 2, 1, 1], 8),
     "resnet_odd": lambda o, n: resnet(o, n, images(1, 3, 45, 30), "torchvision's ResNet of BasicBlocks, two in the first and third stage, and a stem of another width than the first stage; images of 45 by 30 pixels.",
                                       torchvision.models.resnet.BasicBlock, [8, 12, 16, 20], [2, 1, 2, 1], 6),
+    "resnet_hugging_face": lambda o, n: hugging_face_resnet(o, n, images(1, 3, 20, 26), "Hugging Face's ResNet of bottlenecks, two in the second stage.", layer_type="bottleneck"),
     "mobilenet_v2": lambda o, n: mobilenet_v2(o, n, images(1, 3, 14, 18), "torchvision's MobileNetV2 of six blocks and a narrow last convolution.", 40, inverted_residual_setting=SMALL),
     "mobilenet_v2_odd": lambda o, n: mobilenet_v2(o, n, images(1, 3, 13, 11), "torchvision's MobileNetV2, half as wide and rounded to multiples of four; images of 13 by 11 pixels.", 24,
                                                   inverted_residual_setting=[[1, 16, 1, 1], [3, 20, 2, 2], [6, 28, 2, 1], [6, 28, 1, 2]], width_mult=0.5, round_nearest=4),
@@ -96,6 +106,6 @@ MAKERS = {
     "vit_wide": lambda o, n: vit(o, n, images(2, 1, 8, 20), "ViT without a classifier but with the pooler, of images of 8 by 20 pixels with one channel, in patches of 4 by 4; no biases of queries, keys and values, heads of five channels, tanh GELU, another epsilon.",
                                  classify=False, image_size=[8, 20], patch_size=4, num_channels=1, hidden_size=20, qkv_bias=False, hidden_act="gelu_new", layer_norm_eps=1e-3, pooler_output_size=12),
     "clip": lambda o, n: clip(o, n, ending(VOCAB - 1, 0), "CLIP as of its first configurations: the end of a text is its largest token.", dict(eos_token_id=2, pad_token_id=1), {}),
-    "clip_gelu": lambda o, n: clip(o, n, ending(57, 57), "CLIP whose configuration says which token ends a text, here the padding too; exact GELU, towers of different widths and heads.",
-                                   dict(eos_token_id=57, pad_token_id=57, hidden_act="gelu", hidden_size=20), dict(hidden_act="gelu", num_attention_heads=2, image_size=12, patch_size=4, layer_norm_eps=1e-3)),
+    "clip_gelu": lambda o, n: clip(o, n, ending(30, 30), "CLIP whose configuration says which token ends a text, here the padding too; exact GELU, towers of different widths and heads.",
+                                   dict(eos_token_id=30, pad_token_id=30, hidden_act="gelu", hidden_size=20), dict(hidden_act="gelu", num_attention_heads=2, image_size=12, patch_size=4, layer_norm_eps=1e-3)),
 }

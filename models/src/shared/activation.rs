@@ -1,5 +1,6 @@
-use candle_core::{Module, Result, Tensor};
+use candle_core::{Result, Tensor};
 use serde::Deserialize;
+use taper::ops;
 
 /// The function between the layers of an MLP, by its name in a `config.json` of Hugging Face.
 ///
@@ -41,12 +42,12 @@ impl Activation {
     /// Those of candle: a tensor that does not hold floats.
     pub fn of(self, x: &Tensor) -> Result<Tensor> {
         match self {
-            Activation::Gelu => x.gelu_erf(),
-            Activation::GeluTanh => x.gelu(),
-            Activation::QuickGelu => x * candle_nn::Activation::Sigmoid.forward(&(x * 1.702)?)?,
-            Activation::Silu => x.silu(),
+            Activation::Gelu => ops::gelu(x),
+            Activation::GeluTanh => ops::gelu_tanh(x),
+            Activation::QuickGelu => ops::quick_gelu(x),
+            Activation::Silu => ops::silu(x),
             Activation::Relu => x.relu(),
-            Activation::Tanh => x.tanh(),
+            Activation::Tanh => ops::tanh(x),
         }
     }
 }

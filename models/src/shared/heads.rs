@@ -1,4 +1,4 @@
-use candle_core::{Result, Tensor};
+use candle_core::{Result, Tensor, bail};
 
 /// [batch, token, head × channel of the head] to [batch, head, token, channel of the head].
 pub(crate) fn split_heads(x: &Tensor, heads: usize) -> Result<Tensor> {
@@ -10,4 +10,15 @@ pub(crate) fn split_heads(x: &Tensor, heads: usize) -> Result<Tensor> {
 /// [batch, head, token, channel of the head] to [batch, token, head × channel of the head].
 pub(crate) fn merge_heads(z: &Tensor) -> Result<Tensor> {
     z.transpose(1, 2)?.flatten_from(2)
+}
+
+/// The width of each of `heads` heads among which `width` is divided.
+///
+/// # Errors
+/// A number of heads by which the width cannot be divided.
+pub(crate) fn head_width(width: usize, heads: usize) -> Result<usize> {
+    if heads == 0 || !width.is_multiple_of(heads) {
+        bail!("the width {width} cannot be divided among {heads} heads");
+    }
+    Ok(width / heads)
 }

@@ -1,4 +1,4 @@
-use candle_core::{DType, Device, Result, Tensor};
+use candle_core::{DType, Device, Result, Tensor, bail};
 
 /// What is added to the scores of `tokens` tokens that follow `past` others, [query, key]: −∞ where the key is later than
 /// the query, or so much earlier that a `window` of tokens, the query with them, does not reach it; else 0.
@@ -16,6 +16,34 @@ pub(crate) fn causal_mask(
     Tensor::from_vec(entries, (tokens, keys), device)?.to_dtype(dtype)
 }
 
+/// What is added to the scores of texts of which a part is padding, [batch, 1, 1, key]: the lowest number of `dtype` where
+/// `mask`, [batch, token], is 0, so that also a text of nothing but padding gives numbers; else 0.
+///
+/// # Errors
+/// Those of [`is_padding`].
+pub(crate) fn padding_mask(mask: &Tensor, (batch, len): (usize, usize), dtype: DType) -> Result<Tensor> {
+    let lowest = match dtype {
+        DType::F16 => -65504.0,
+        // A bfloat16 has the exponents of an f32, and fewer digits: its lowest is above that of an f32.
+        _ => -3.38e38,
+    };
+    (is_padding(mask, (batch, len))?.to_dtype(dtype)? * lowest)?.reshape((batch, 1, 1, len))
+}
+
+/// 1 where `mask`, integers of [batch, token], is 0, else 0, as `u8`.
+///
+/// # Errors
+/// A mask of floats, which is likelier one to be added than one of zeros and ones, and one of another shape.
+pub(crate) fn is_padding(mask: &Tensor, (batch, len): (usize, usize)) -> Result<Tensor> {
+    if mask.dtype().is_float() {
+        bail!("the mask is {:?}: give integers, 1 for a token and 0 for padding", mask.dtype());
+    }
+    if mask.dims() != [batch, len] {
+        bail!("the mask is {:?} for {batch} texts of {len} tokens: give one number for each token", mask.shape());
+    }
+    mask.eq(0u32)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -30,6 +58,27 @@ mod tests {
     fn a_token_reads_itself_and_what_is_earlier() {
         assert_eq!(mask(3, 0, None), ["o..", "oo.", "ooo"]);
         assert_eq!(mask(2, 2, None), ["ooo.", "oooo"]);
+    }
+
+    #[test]
+    fn padding_is_out_of_reach_in_every_type() {
+        let mask = Tensor::new(&[[1i64, 1, 0], [0, 0, 0]], &Device::Cpu).unwrap();
+        for dtype in [DType::F32, DType::F64, DType::BF16, DType::F16] {
+            let mask = padding_mask(&mask, (2, 3), dtype).unwrap();
+            assert_eq!((mask.dims(), mask.dtype()), (&[2, 1, 1, 3][..], dtype));
+            let rows = mask.to_dtype(DType::F64).unwrap().reshape((2, 3)).unwrap().to_vec2::<f64>().unwrap();
+            assert!(rows[0][0] == 0.0 && rows[0][1] == 0.0 && rows[0][2] < -6e4, "{rows:?}");
+            assert!(rows[1].iter().all(|&x| x == rows[0][2] && x.is_finite()), "{rows:?}");
+        }
+    }
+
+    #[test]
+    fn a_mask_to_be_added_is_refused() {
+        let mask = Tensor::zeros((1, 2), DType::F32, &Device::Cpu).unwrap();
+        assert!(is_padding(&mask, (1, 2)).unwrap_err().to_string().contains("give integers"));
+        let mask = mask.to_dtype(DType::U8).unwrap();
+        assert!(is_padding(&mask, (1, 3)).unwrap_err().to_string().contains("1 texts of 3 tokens"));
+        assert!(is_padding(&mask, (1, 2)).is_ok());
     }
 
     #[test]

@@ -33,6 +33,7 @@ use std::any::Any;
 use compare::Bits;
 pub use report::{Finding, Report, Verdict};
 
+use crate::error::candle_error;
 use crate::model::Model;
 use crate::names::{NamedSite, SiteTable};
 use crate::run::{IntoArgs, Recording, Run, run};
@@ -261,14 +262,5 @@ impl<'m, M: Model> Checked<'_, 'm, M> {
             false => self.once(|args| run(model).on_args(args).record_if_stateless()).ok(),
         };
         Ok(Full { output, taps, recording })
-    }
-}
-
-/// The error as one of candle's.
-fn candle_error<E: Any>(error: E) -> Error {
-    let mut error = Some(error);
-    match (&mut error as &mut dyn Any).downcast_mut::<Option<Error>>() {
-        Some(error) => error.take().unwrap_or(Error::UnwrapNone),
-        None => Error::Msg("the model failed with an error of its own; run it with these inputs to see it".to_owned()),
     }
 }

@@ -8,6 +8,8 @@ use candle_nn::{
     GroupNorm, LSTM, LayerNorm, Linear, PReLU, RmsNorm, Sequential,
 };
 
+use crate::layers;
+
 /// A leaf, as errors name it, and its weights.
 pub trait LeafInfo {
     /// Such as `Linear 768→3072`.
@@ -168,6 +170,31 @@ impl LeafInfo for Activation {
     fn shown(&self) -> String {
         format!("{self:?}")
     }
+}
+
+macro_rules! of_candles {
+    ($($leaf:ident)+) => {$(
+        impl LeafInfo for layers::$leaf {
+            fn gives(&self, x: &Tensor) -> Option<Vec<usize>> {
+                LeafInfo::gives(&**self, x)
+            }
+
+            fn shown(&self) -> String {
+                LeafInfo::shown(&**self)
+            }
+
+            fn weights(&self) -> Vec<Option<&Tensor>> {
+                LeafInfo::weights(&**self)
+            }
+        }
+    )+};
+}
+
+of_candles! {
+    Conv2d
+    BatchNorm
+    LayerNorm
+    RmsNorm
 }
 
 macro_rules! named {

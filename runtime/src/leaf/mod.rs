@@ -1,5 +1,6 @@
-//! Leaves: layers whose inside has no taps. All of candle-nn's.
+//! Leaves: layers whose inside has no taps. All of candle-nn's, and those of [`layers`].
 
+mod conv;
 mod info;
 mod norm;
 mod recurrent;
@@ -9,14 +10,15 @@ use candle_core::quantized::QMatMul;
 use candle_core::{Module, Result, Tensor};
 use candle_nn::ops::Identity;
 use candle_nn::{
-    Activation, Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d, Embedding, Func, GroupNorm, Linear, PReLU, Sequential,
+    Activation, Conv1d, ConvTranspose1d, ConvTranspose2d, Embedding, Func, GroupNorm, Linear, PReLU, Sequential,
 };
 
 pub use recurrent::{Recurrent, SeqSites, SeqTaps, StepSites, StepTaps};
 pub use train::{DropoutLeaf, TrainLeaf};
 
-use info::LeafInfo;
+pub(crate) use info::LeafInfo;
 
+use crate::layers;
 use crate::pass::At;
 use crate::site::{Builder, Site};
 use crate::tapped::{Layer, Tapped};
@@ -102,7 +104,6 @@ macro_rules! modules {
 modules! {
     [] Linear;
     [] Conv1d;
-    [] Conv2d;
     [] ConvTranspose1d;
     [] ConvTranspose2d;
     [] Embedding;
@@ -113,6 +114,9 @@ modules! {
     [] Sequential;
     ['a] Func<'a>;
     [] QMatMul;
+    [] layers::Conv2d;
+    [] layers::LayerNorm;
+    [] layers::RmsNorm;
     ['a] dyn Module + 'a;
     ['a] dyn Module + Send + 'a;
     ['a] dyn Module + Send + Sync + 'a;

@@ -5,12 +5,14 @@ use candle_nn::{BatchNorm, Dropout, FuncT};
 
 use super::info::LeafInfo;
 use super::{IsLeaf, call, tapped_leaf};
+use crate::layers;
 use crate::pass::At;
 use crate::site::{Builder, Site};
 use crate::tapped::Tapped;
 
 tapped_leaf! {
     [] BatchNorm: Tensor;
+    [] layers::BatchNorm: Tensor;
     [] Dropout: Tensor;
     ['a] FuncT<'a>: Tensor;
 }
@@ -36,18 +38,27 @@ impl TrainLeaf for Dropout {
 
 impl TrainLeaf for FuncT<'_> {}
 
-impl TrainLeaf for BatchNorm {
-    fn __taper_forward_t(&self, x: &Tensor, train: bool, at: At<'_, '_, '_, Site<Tensor>>) -> Result<Tensor> {
-        if train {
-            // It moves its running statistics, and those of the layers after it have to keep up.
-            at.pass.touch_state(at.sites.index, "BatchNorm");
-            if at.pass.is_over() {
-                // Refused: then the statistics stay as they are.
-                return at.pass.halt();
+macro_rules! batch_norms {
+    ($($leaf:ty)+) => {$(
+        impl TrainLeaf for $leaf {
+            fn __taper_forward_t(&self, x: &Tensor, train: bool, at: At<'_, '_, '_, Site<Tensor>>) -> Result<Tensor> {
+                if train {
+                    // It moves its running statistics, and those of the layers after it have to keep up.
+                    at.pass.touch_state(at.sites.index, "BatchNorm");
+                    if at.pass.is_over() {
+                        // Refused: then the statistics stay as they are.
+                        return at.pass.halt();
+                    }
+                }
+                call(self, x, at, || self.forward_t(x, train))
             }
         }
-        call(self, x, at, || self.forward_t(x, train))
-    }
+    )+};
+}
+
+batch_norms! {
+    BatchNorm
+    layers::BatchNorm
 }
 
 /// The inherent forwards of `Dropout` and `BatchNorm`.

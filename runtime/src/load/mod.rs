@@ -1,12 +1,17 @@
 //! Loading: what generated loaders call, and strict loading of files.
 
 mod construct;
+mod gguf;
 mod mmap;
 pub mod sizes;
 mod weights;
 
 pub use construct::Load;
+pub use gguf::Gguf;
 pub use weights::Weights;
+pub(crate) use weights::{File, Holds, Kind};
+
+pub(crate) use weights::quantized_tensor;
 
 /// What generated loaders call.
 pub(crate) mod private {

@@ -10,6 +10,14 @@ pub(super) fn contiguous(op: &str, name: &str, x: &Tensor) -> Result<()> {
     Ok(())
 }
 
+/// `x` has numbers with a fraction: candle panics on others.
+pub(super) fn floats(op: &str, x: &Tensor) -> Result<()> {
+    if !x.dtype().is_float() {
+        bail!("`{op}`: `x` is {:?}, not of floating-point numbers: convert it with `to_dtype`", x.dtype());
+    }
+    Ok(())
+}
+
 /// `x` has a last dimension with something in it; how much.
 pub(super) fn at_least_one(op: &str, x: &Tensor) -> Result<usize> {
     match x.dim(D::Minus1) {

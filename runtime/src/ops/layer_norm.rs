@@ -1,7 +1,8 @@
-use candle_core::{D, DType, Result, Tensor};
+use candle_core::{CpuStorage, CustomOp3, D, DType, Layout, Result, Shape, Tensor};
 
 use super::check::{contiguous, fits};
 use super::graft::{Backward, differentiable, wanted, widened};
+use super::vectors::{OnRow, in_order, math, on_rows, sum};
 
 /// Layer normalization of the last dimension: each row of `x` minus its mean, divided by the square root of its variance
 /// plus `eps`, times `weight`, plus `bias`.
@@ -9,10 +10,11 @@ use super::graft::{Backward, differentiable, wanted, widened};
 /// `x`: any shape; `weight` and `bias`: `[width]` for a last dimension of that width; to the shape of `x`. In half
 /// precision the rows are normalized in single precision.
 ///
-/// Bitwise [`candle_nn::ops::layer_norm`], which drops gradients; PyTorch's `F.layer_norm(x, x.shape[-1:], weight, bias,
-/// eps)`. That computes the variance as the mean of the squares minus the square of the mean, which has few digits left
-/// where the mean is much larger than the deviations; the gradients are computed without that loss. `f64`, which candle's
-/// kernel takes on CUDA only, is [`layer_norm_slow`](candle_nn::ops::layer_norm_slow) elsewhere.
+/// PyTorch's `F.layer_norm(x, x.shape[-1:], weight, bias, eps)`. In `f32` on the CPU the variance is the mean of the squared
+/// deviations. Elsewhere it is bitwise [`candle_nn::ops::layer_norm`], which drops gradients, and computes the variance as
+/// the mean of the squares minus the square of the mean: that has few digits left where the mean is much larger than the
+/// deviations, and the gradients are computed without that loss. `f64`, which candle's kernel takes on CUDA only, is
+/// [`layer_norm_slow`](candle_nn::ops::layer_norm_slow) elsewhere.
 ///
 /// ```
 /// # use taper::candle_core::{Device, Tensor, Var};
@@ -37,6 +39,10 @@ pub fn layer_norm(x: &Tensor, weight: &Tensor, bias: &Tensor, eps: f32) -> Resul
     if x.dtype() == DType::F64 && !x.device().is_cuda() {
         return candle_nn::ops::layer_norm_slow(x, weight, bias, eps);
     }
+    if x.device().is_cpu() && x.dtype() == DType::F32 {
+        let fast = || x.apply_op3_no_bwd(weight, bias, &LayerNorm { eps });
+        return differentiable([x, weight, bias], LayerNorm { eps }, fast);
+    }
     fused_layer_norm(x, weight, bias, eps)
 }
 
@@ -47,6 +53,46 @@ pub(crate) fn fused_layer_norm(x: &Tensor, weight: &Tensor, bias: &Tensor, eps: 
 
 pub(super) struct LayerNorm {
     pub(super) eps: f32,
+}
+
+impl CustomOp3 for LayerNorm {
+    fn name(&self) -> &'static str {
+        Self::NAME
+    }
+
+    fn cpu_fwd(
+        &self,
+        x: &CpuStorage,
+        x_at: &Layout,
+        weight: &CpuStorage,
+        weight_at: &Layout,
+        bias: &CpuStorage,
+        bias_at: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        let (weight, bias) = (in_order(Self::NAME, weight, weight_at)?, in_order(Self::NAME, bias, bias_at)?);
+        let rows = Rows { weight, bias, eps: self.eps };
+        let y = on_rows(&rows, weight.len(), in_order(Self::NAME, x, x_at)?);
+        Ok((CpuStorage::F32(y), x_at.shape().clone()))
+    }
+}
+
+struct Rows<'a> {
+    weight: &'a [f32],
+    bias: &'a [f32],
+    eps: f32,
+}
+
+impl OnRow for Rows<'_> {
+    #[inline(always)]
+    fn row<const FMA: bool>(&self, _: usize, from: &[f32], to: &mut [f32]) {
+        let len = from.len() as f32;
+        let mean = sum(from, |x| x) / len;
+        let var = sum(from, |x| (x - mean) * (x - mean)) / len;
+        let scale = 1. / (var + self.eps).sqrt();
+        for (((y, &x), weight), bias) in to.iter_mut().zip(from).zip(self.weight).zip(self.bias) {
+            *y = math::mul_add::<FMA>((x - mean) * scale, *weight, *bias);
+        }
+    }
 }
 
 impl Backward<3> for LayerNorm {

@@ -1,16 +1,18 @@
-use candle_core::{DType, Result, Tensor};
+use candle_core::{CpuStorage, CustomOp2, DType, Layout, Result, Shape, Tensor};
 
 use super::check::{contiguous, fits};
 use super::graft::{Backward, differentiable, wanted, widened};
 use super::layer_norm::{grad_of_normed, normed, sum_of_rows};
+use super::vectors::{OnRow, in_order, on_rows, sum};
 
 /// Root-mean-square normalization of the last dimension: each row of `x` divided by the square root of the mean of its
 /// squares plus `eps`, times `weight`.
 ///
 /// `x`: any shape; `weight`: `[width]` for a last dimension of that width; to the shape of `x`.
 ///
-/// Bitwise [`candle_nn::ops::rms_norm`], which drops gradients; PyTorch's `F.rms_norm(x, x.shape[-1:], weight, eps)`. `f64`,
-/// which candle's kernel takes on CUDA only, is [`rms_norm_slow`](candle_nn::ops::rms_norm_slow) elsewhere.
+/// PyTorch's `F.rms_norm(x, x.shape[-1:], weight, eps)`. But for `f32` on the CPU, bitwise [`candle_nn::ops::rms_norm`],
+/// which drops gradients; `f64`, which candle's kernel takes on CUDA only, is
+/// [`rms_norm_slow`](candle_nn::ops::rms_norm_slow) elsewhere.
 ///
 /// ```
 /// # use taper::candle_core::{Device, Tensor, Var};
@@ -32,6 +34,9 @@ pub fn rms_norm(x: &Tensor, weight: &Tensor, eps: f32) -> Result<Tensor> {
     if x.dtype() == DType::F64 && !x.device().is_cuda() {
         return candle_nn::ops::rms_norm_slow(x, weight, eps);
     }
+    if x.device().is_cpu() && x.dtype() == DType::F32 {
+        return differentiable([x, weight], RmsNorm { eps }, || x.apply_op2_no_bwd(weight, &RmsNorm { eps }));
+    }
     fused_rms_norm(x, weight, eps)
 }
 
@@ -42,6 +47,40 @@ pub(crate) fn fused_rms_norm(x: &Tensor, weight: &Tensor, eps: f32) -> Result<Te
 
 pub(super) struct RmsNorm {
     pub(super) eps: f32,
+}
+
+impl CustomOp2 for RmsNorm {
+    fn name(&self) -> &'static str {
+        Self::NAME
+    }
+
+    fn cpu_fwd(
+        &self,
+        x: &CpuStorage,
+        x_at: &Layout,
+        weight: &CpuStorage,
+        weight_at: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        let weight = in_order(Self::NAME, weight, weight_at)?;
+        let rows = Rows { weight, eps: self.eps };
+        let y = on_rows(&rows, weight.len(), in_order(Self::NAME, x, x_at)?);
+        Ok((CpuStorage::F32(y), x_at.shape().clone()))
+    }
+}
+
+struct Rows<'a> {
+    weight: &'a [f32],
+    eps: f32,
+}
+
+impl OnRow for Rows<'_> {
+    #[inline(always)]
+    fn row<const FMA: bool>(&self, _: usize, from: &[f32], to: &mut [f32]) {
+        let scale = 1. / (sum(from, |x| x * x) / from.len() as f32 + self.eps).sqrt();
+        for ((y, &x), weight) in to.iter_mut().zip(from).zip(self.weight) {
+            *y = x * scale * weight;
+        }
+    }
 }
 
 impl Backward<2> for RmsNorm {

@@ -27,6 +27,7 @@ impl<'r> Pass<'r> {
             replay: None,
             given: None,
             order: None,
+            recorded: false,
             effects: false,
             differentiated: false,
             detached: false,
@@ -73,9 +74,14 @@ impl<'r> Pass<'r> {
     }
 
     /// Notes when every value is produced.
-    pub(crate) fn recording(mut self) -> Self {
+    pub(crate) fn in_order(mut self) -> Self {
         self.flags.iter_mut().for_each(|flags| *flags |= LOOK);
-        Pass { order: Some(0), path: Some(Vec::new()), ..self }
+        Pass { order: Some(0), ..self }
+    }
+
+    /// Notes when every value is produced, for later runs to start from.
+    pub(crate) fn recording(self) -> Self {
+        Pass { recorded: true, path: Some(Vec::new()), ..self.in_order() }
     }
 
     /// Plants a `Var` where a flag says so, and looks at every value for whether it is still on the autograd graph.

@@ -9,6 +9,7 @@ mod given;
 mod gradient;
 mod keep;
 mod nodes;
+mod produced;
 mod reader;
 mod recorded;
 mod replay;
@@ -21,6 +22,7 @@ pub(crate) use change::{Change, Changes, What};
 pub(crate) use gradient::{Read, read as read_planted};
 pub(crate) use keep::compacted;
 pub(crate) use keep::{Slot, detached};
+pub(crate) use produced::Produced;
 pub use reader::Reader;
 pub(crate) use recorded::{Entry, Recorded};
 pub(crate) use replay::Replay;
@@ -74,8 +76,10 @@ pub struct Pass<'r> {
     replay: Option<Replay<'r>>,
     /// Where the value came from that is handed over next.
     given: Option<(u32, Origin)>,
-    /// How many values were produced, in a run that is recorded.
+    /// How many values were produced, where somebody has to know.
     order: Option<u32>,
+    /// Whether later runs start from this one.
+    recorded: bool,
     /// Whether the pass has effects, so that nothing may be left out.
     effects: bool,
     /// Whether the run is differentiated.
@@ -170,7 +174,7 @@ impl<'r> Pass<'r> {
 
     /// A run whose values can't be had a second time.
     pub(crate) fn touch_randomness(&mut self, site: u32, layer: &str) {
-        if self.order.is_some() || self.replay.is_some() {
+        if self.recorded || self.replay.is_some() {
             let name = self.model.names().of(site);
             self.fail(Error::Msg(format!(
                 "`{name}` ({layer}) behaves as in training, with effects or randomness, so that a run of it can't be \

@@ -40,10 +40,7 @@ impl<'a> Reader<'a> {
     }
 
     pub(crate) fn frames(&self, node: u32) -> &'a [Slots] {
-        match self.slots.get(node) {
-            Slot::Frames(frames) => frames,
-            _ => &[],
-        }
+        self.slots.frames(node)
     }
 
     pub(crate) fn name(&self, index: u32) -> String {

@@ -12,7 +12,7 @@ pub(crate) struct Slots {
     reduced: Vec<(usize, Slot)>,
     /// How often each `Maybe` and `Visits` of the frame was entered, where somebody has to know.
     visits: Vec<(u32, u32)>,
-    /// When each value was produced, in a run that is recorded.
+    /// When each value was produced, where somebody has to know.
     orders: Vec<u32>,
 }
 
@@ -63,6 +63,20 @@ impl Slots {
     pub(crate) fn mark(&mut self, index: u32, order: u32) {
         self.orders.resize(self.slots.len(), u32::MAX);
         self.orders[(index - self.base) as usize] = order;
+    }
+
+    /// When a value was produced.
+    pub(crate) fn order(&self, index: u32) -> Option<u32> {
+        let order = index.checked_sub(self.base).and_then(|i| self.orders.get(i as usize)).copied();
+        order.filter(|order| *order != u32::MAX)
+    }
+
+    /// The visits of a `Maybe` or `Visits`.
+    pub(crate) fn frames(&self, node: u32) -> &[Slots] {
+        match self.get(node) {
+            Slot::Frames(frames) => frames,
+            _ => &[],
+        }
     }
 
     /// Every slot with its index, and when it was produced.

@@ -7,7 +7,7 @@ use super::inputs::{Inputs, Seen};
 use super::plain::RunResult;
 use super::recording::{Base, Recording};
 use crate::names::Describe;
-use crate::pass::{AWAIT, At, Change, Changes, KEEP, Pass, REDUCE, Recorded, Replay, What};
+use crate::pass::{AWAIT, At, Change, Changes, KEEP, Pass, Produced, REDUCE, Recorded, Replay, What};
 use crate::select::{Aims, Reducer, Selection, Targets, Wants, stranger};
 use crate::site::{Builder, Layout, Tree};
 use crate::tapped::Tapped;
@@ -304,6 +304,24 @@ impl<'m, 'e, M: Tapped> Setup<'m, 'e, M> {
         inputs: &Inputs,
         forward: impl FnOnce(At<'_, '_, '_, M::Sites>) -> RunResult<T, E>,
     ) -> RunResult<Recorded, E> {
+        let mut pass = self.whole_pass(true, inputs)?.recording();
+        let result = forward(pass.at(&self.sites()));
+        Ok(Recorded::of(pass.finish(result)?.into_slots()))
+    }
+
+    /// Runs the model to its end, and gives every value in the order of production.
+    pub(crate) fn in_order<T, E: From<Error> + 'static>(
+        &self,
+        inputs: &Inputs,
+        forward: impl FnOnce(At<'_, '_, '_, M::Sites>) -> RunResult<T, E>,
+    ) -> RunResult<Vec<Produced>, E> {
+        let mut pass = self.whole_pass(false, inputs)?.in_order();
+        let result = forward(pass.at(&self.sites()));
+        Ok(Produced::of(&pass.finish(result)?.into_slots(), &self.model.names()))
+    }
+
+    /// A pass that keeps what it is to keep, and everything if nothing is said.
+    fn whole_pass(&self, attached: bool, inputs: &Inputs) -> Result<Pass<'_>> {
         let mut flags = self.keep.clone().unwrap_or_else(|| vec![KEEP; self.layout.len as usize]);
         if !M::STATEFUL {
             // What is replaced for good does not run, and there is nothing of it to keep.
@@ -312,10 +330,7 @@ impl<'m, 'e, M: Tapped> Setup<'m, 'e, M> {
                 flags[inside.start as usize..inside.end as usize].fill(0);
             }
         }
-        let asked = Asked { flags, reducers: Vec::new(), awaited: None, attached: true };
-        let mut pass = self.pass(asked, None, inputs)?.recording();
-        let result = forward(pass.at(&self.sites()));
-        Ok(Recorded::of(pass.finish(result)?.into_slots()))
+        self.pass(Asked { flags, reducers: Vec::new(), awaited: None, attached }, None, inputs)
     }
 }
 

@@ -1,11 +1,11 @@
 //! GPT-2.
 
-use candle_core::{Result, Tensor};
+use candle_core::Result;
 use taper_models::gpt2::{Gpt2, Gpt2Sites};
 use taper_tests::originals;
 use taper_tests::parity::{Golden, TOLERANCE, max_error};
 
-use super::{Edit, compare_edits, compare_gradients, compare_replays, double, zero};
+use super::{Edit, compare_edits, compare_gradients, compare_replays, double, without_the_first_token, zero};
 
 fn open(reference: &str) -> Result<(Golden, Gpt2)> {
     let golden = Golden::open(reference)?;
@@ -14,11 +14,6 @@ fn open(reference: &str) -> Result<(Golden, Gpt2)> {
 }
 
 const REFERENCES: [&str; 4] = ["gpt2", "gpt2_untied", "gpt2_odd", "gpt2_by_layer"];
-
-fn without_the_first_token(x: &Tensor) -> Result<Tensor> {
-    let first = x.narrow(1, 0, 1)?.zeros_like()?;
-    Tensor::cat(&[&first, &x.narrow(1, 1, x.dim(1)? - 1)?], 1)
-}
 
 const EDITS: &[Edit<Gpt2Sites>] = &[
     Edit { label: "h1_attn_zero", at: |t| t.blocks[1].attn.output, to: zero },

@@ -2,8 +2,11 @@
 
 use candle_core::{Result, Tensor};
 use taper::Model;
+use taper_models::bert::Bert;
+use taper_models::t5::T5;
+use taper_models::whisper::Whisper;
 use taper_tests::fixtures::assert_same;
-use taper_tests::originals::{self, Original};
+use taper_tests::originals::{self, LLAMAS, NEOXES, Original};
 use taper_tests::parity::{Golden, max_error};
 
 /// Putting back at a tap what was there changes no bit of the output, at each tap in turn.
@@ -91,16 +94,44 @@ fn in_order<M: Original>(model: &M, golden: &Golden, edited: &str, before: &[Str
 fn what_is_put_back_changes_no_bit() -> Result<()> {
     let golden = Golden::open("gpt2")?;
     put_back(&originals::gpt2(&golden)?, &golden)?;
+    for reference in LLAMAS {
+        let golden = Golden::open(reference)?;
+        put_back(&originals::llama(&golden)?, &golden)?;
+    }
+    for reference in NEOXES {
+        let golden = Golden::open(reference)?;
+        put_back(&originals::neox(&golden)?, &golden)?;
+    }
     let golden = Golden::open("resnet")?;
-    put_back(&originals::resnet(&golden)?, &golden)
+    put_back(&originals::resnet(&golden)?, &golden)?;
+    let golden = Golden::open("bert_types")?;
+    put_back(&originals::pretrained::<Bert>(&golden, |_| ())?, &golden)?;
+    let golden = Golden::open("t5_gated")?;
+    put_back(&originals::pretrained::<T5>(&golden, |_| ())?, &golden)?;
+    let golden = Golden::open("whisper")?;
+    put_back(&originals::pretrained::<Whisper>(&golden, |_| ())?, &golden)
 }
 
 #[test]
 fn rows_that_an_edit_leaves_alone_keep_their_bits() -> Result<()> {
     let golden = Golden::open("gpt2")?;
     rows(&originals::gpt2(&golden)?, &golden)?;
+    for reference in LLAMAS {
+        let golden = Golden::open(reference)?;
+        rows(&originals::llama(&golden)?, &golden)?;
+    }
+    for reference in NEOXES {
+        let golden = Golden::open(reference)?;
+        rows(&originals::neox(&golden)?, &golden)?;
+    }
     let golden = Golden::open("resnet")?;
-    rows(&originals::resnet(&golden)?, &golden)
+    rows(&originals::resnet(&golden)?, &golden)?;
+    let golden = Golden::open("bert_types")?;
+    rows(&originals::pretrained::<Bert>(&golden, |_| ())?, &golden)?;
+    let golden = Golden::open("t5_gated")?;
+    rows(&originals::pretrained::<T5>(&golden, |_| ())?, &golden)?;
+    let golden = Golden::open("whisper")?;
+    rows(&originals::pretrained::<Whisper>(&golden, |_| ())?, &golden)
 }
 
 #[test]
@@ -120,6 +151,24 @@ fn what_comes_before_an_edit_keeps_its_bits_in_gpt2() -> Result<()> {
 }
 
 #[test]
+fn what_comes_before_an_edit_keeps_its_bits_in_llamas() -> Result<()> {
+    for reference in LLAMAS {
+        let golden = Golden::open(reference)?;
+        let model = originals::llama(&golden)?;
+        let blocks = model.blocks.len();
+        for k in 0..blocks {
+            let mut before = ["wte", "embed", "cos", "sin"].map(str::to_owned).to_vec();
+            before.extend((0..k).map(|i| format!("blocks.{i}.**")));
+            before.extend(["ln_1", "attn.**", "after_attn", "ln_2", "mlp.**"].map(|part| format!("blocks.{k}.{part}")));
+            let mut after: Vec<_> = (k + 1..blocks).map(|i| format!("blocks.{i}.**")).collect();
+            after.extend(["ln_f", "lm_head", "output"].map(str::to_owned));
+            in_order(&model, &golden, &format!("blocks.{k}.output"), &before, &after)?;
+        }
+    }
+    Ok(())
+}
+
+#[test]
 fn what_comes_before_an_edit_keeps_its_bits_in_resnet() -> Result<()> {
     let golden = Golden::open("resnet")?;
     let model = originals::resnet(&golden)?;
@@ -133,4 +182,31 @@ fn what_comes_before_an_edit_keeps_its_bits_in_resnet() -> Result<()> {
         in_order(&model, &golden, &format!("layer{k}.0.bn2"), &before, &after)?;
     }
     Ok(())
+}
+
+#[test]
+fn what_comes_before_an_edit_keeps_its_bits_in_t5() -> Result<()> {
+    let golden = Golden::open("t5")?;
+    let model = originals::pretrained::<T5>(&golden, |_| ())?;
+    let block = |stack: &str, parts: &[&str]| -> Vec<String> {
+        parts.iter().map(|part| format!("{stack}.blocks.0.{part}")).collect()
+    };
+    let names = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
+
+    // Of the encoder: the decoder's own tokens read each other before they read what it made.
+    let parts = ["ln_1", "attn.**", "after_attn", "ln_2", "mlp.**"];
+    let mut before = names(&["encoder.embed", "encoder.relative_bias.**", "decoder.embed", "decoder.relative_bias.**"]);
+    before.extend(block("encoder", &parts));
+    before.extend(block("decoder", &["ln_1", "attn.**", "after_attn", "ln_cross", "cross_attn.q"]));
+    let mut after = names(&["encoder.blocks.1.**", "encoder.ln_f", "decoder.blocks.1.**", "decoder.ln_f", "output"]);
+    after.extend(block("decoder", &["cross_attn.k", "cross_attn.v", "cross_attn.pattern", "after_cross", "mlp.**"]));
+    in_order(&model, &golden, "encoder.blocks.0.output", &before, &after)?;
+
+    // Of the decoder: what it reads of the encoder does not depend on it.
+    let mut before = names(&["encoder.**", "decoder.blocks.1.cross_attn.k", "decoder.blocks.1.cross_attn.v"]);
+    before.extend(block("decoder", &["ln_1", "attn.**", "after_attn", "ln_cross", "cross_attn.pattern"]));
+    let mut after =
+        names(&["decoder.blocks.1.attn.**", "decoder.blocks.1.cross_attn.pattern", "decoder.ln_f", "output"]);
+    after.extend(block("decoder", &["after_cross", "ln_2", "mlp.**", "output"]));
+    in_order(&model, &golden, "decoder.blocks.0.cross_attn.output", &before, &after)
 }

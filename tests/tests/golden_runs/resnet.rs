@@ -1,9 +1,9 @@
 //! ResNet.
 
 use candle_core::Result;
-use taper_models::resnet::{BasicBlock, ResNet, ResNetSites};
+use taper_models::resnet::{BasicBlock, Bottleneck, ResNet, ResNetSites};
 use taper_tests::fixtures::assert_same;
-use taper_tests::originals;
+use taper_tests::originals::{self, pretrained};
 use taper_tests::parity::{Golden, TOLERANCE, max_error};
 
 use super::{Edit, compare_edits, compare_gradients, compare_replays, double, zero};
@@ -20,10 +20,19 @@ const EDITS: &[Edit<ResNetSites<BasicBlock>>] = &[
     Edit { label: "layer2_zero", at: |t| t.layer2.at(-1).output, to: zero },
 ];
 
+const BOTTLENECK_EDITS: &[Edit<ResNetSites<Bottleneck>>] = &[
+    Edit { label: "layer1_double", at: |t| t.layer1.at(-1).output, to: double },
+    Edit { label: "layer2_zero", at: |t| t.layer2.at(-1).output, to: zero },
+];
+
 #[test]
 fn edits_are_pytorchs() -> Result<()> {
     let (golden, model) = open()?;
-    compare_edits(&model, &golden, EDITS)
+    compare_edits(&model, &golden, EDITS)?;
+    let golden = Golden::open("resnet_odd")?;
+    compare_edits(&pretrained::<ResNet<BasicBlock>>(&golden, |_| ())?, &golden, EDITS)?;
+    let golden = Golden::open("resnet_bottleneck")?;
+    compare_edits(&pretrained::<ResNet<Bottleneck>>(&golden, |_| ())?, &golden, BOTTLENECK_EDITS)
 }
 
 #[test]
@@ -32,18 +41,25 @@ fn a_replay_is_the_run_itself() -> Result<()> {
     compare_replays(&model, &golden, EDITS)
 }
 
-/// The tap that is the output of a module of the original.
-fn tap(module: &str) -> String {
+/// The tap that is the output of a module of the original, where `long` are the stages of two blocks and not of one.
+fn tap(module: &str, long: &[&str]) -> String {
     match module {
-        "layer1" | "layer2" | "layer3" | "layer4" => format!("{module}.0.output"),
+        "layer1" | "layer2" | "layer3" | "layer4" => format!("{module}.{}.output", u8::from(long.contains(&module))),
         _ => module.to_owned(),
     }
 }
 
+/// Also where the sizes of the images are odd, and height and width are not in step.
 #[test]
 fn gradients_are_pytorchs() -> Result<()> {
     let (golden, model) = open()?;
-    compare_gradients(&model, &golden, |t| t.output, tap)
+    compare_gradients(&model, &golden, |t| t.output, |module| tap(module, &[]))?;
+    let golden = Golden::open("resnet_odd")?;
+    let model = pretrained::<ResNet<BasicBlock>>(&golden, |_| ())?;
+    compare_gradients(&model, &golden, |t| t.output, |module| tap(module, &["layer1", "layer3"]))?;
+    let golden = Golden::open("resnet_bottleneck")?;
+    let model = pretrained::<ResNet<Bottleneck>>(&golden, |_| ())?;
+    compare_gradients(&model, &golden, |t| t.output, |module| tap(module, &["layer2"]))
 }
 
 #[test]

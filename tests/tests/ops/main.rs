@@ -1,5 +1,6 @@
 //! `taper::ops` against PyTorch, and the leaves that use it.
 
+mod conv;
 mod leaves;
 mod pytorch;
 mod whole_model;

@@ -1,8 +1,7 @@
 //! Values and gradients against PyTorch's.
 
 use candle_core::{Result, Tensor, Var};
-use candle_nn::ops::softmax_last_dim;
-use taper::ops::{self, Mask};
+use taper::ops::{self, Conv2dOptions, Mask, Padding};
 use taper_tests::parity::{Golden, TOLERANCE};
 
 use super::assert_close;
@@ -28,6 +27,17 @@ fn softmax() -> Result<()> {
 }
 
 #[test]
+fn elementwise() -> Result<()> {
+    check("exp", &["x"], |t| ops::exp(&t[0]))?;
+    check("tanh", &["x"], |t| ops::tanh(&t[0]))?;
+    check("sigmoid", &["x"], |t| ops::sigmoid(&t[0]))?;
+    check("silu", &["x"], |t| ops::silu(&t[0]))?;
+    check("gelu", &["x"], |t| ops::gelu(&t[0]))?;
+    check("gelu_tanh", &["x"], |t| ops::gelu_tanh(&t[0]))?;
+    check("quick_gelu", &["x"], |t| ops::quick_gelu(&t[0]))
+}
+
+#[test]
 fn norms() -> Result<()> {
     check("layer_norm", &["x", "weight", "bias"], |t| ops::layer_norm(&t[0], &t[1], &t[2], 1e-5))?;
     check("rms_norm", &["x", "weight"], |t| ops::rms_norm(&t[0], &t[1], 1e-5))
@@ -43,7 +53,7 @@ fn attention(t: &[Tensor], mask: Mask<'_>) -> Result<Tensor> {
     let read = ops::attention(&t[0], &t[1], &t[2], 0.4, mask)?;
     // The pattern is what the output was made with.
     let scores = ops::attention_scores(&t[0], &t[1], 0.4, mask)?;
-    assert_close(&read.pattern, &softmax_last_dim(&scores)?, 0., "the pattern");
+    assert_close(&read.pattern, &ops::softmax_last_dim(&scores)?, 0., "the pattern");
     assert_close(&read.output, &ops::attention_output(&read.pattern, &t[2])?, 0., "the output");
     Ok(read.output)
 }
@@ -57,6 +67,20 @@ fn attention_with_every_mask() -> Result<()> {
     check("attention_grouped", qkv, |t| attention(t, Mask::Causal))?;
     check("attention_added", masked, |t| attention(t, Mask::Added(&t[3])))?;
     check("attention_allowed", masked, |t| attention(t, Mask::Allowed(&t[3])))
+}
+
+#[test]
+fn convolutions() -> Result<()> {
+    let check = |name: &str, options: Conv2dOptions| {
+        check(name, &["x", "kernel", "bias"], |t| ops::conv2d(&t[0], &t[1], Some(&t[2]), options))
+    };
+    let plain = Conv2dOptions::default();
+    let uneven = Padding { left: 0, right: 1, top: 2, bottom: 3 };
+    check("conv2d", Conv2dOptions { padding: Padding::all(1), ..plain })?;
+    check("conv2d_pointwise", plain)?;
+    check("conv2d_strided", Conv2dOptions { stride: 2, dilation: 2, groups: 2, padding: Padding::all(2) })?;
+    check("conv2d_depthwise", Conv2dOptions { stride: 2, groups: 4, padding: Padding::all(1), ..plain })?;
+    check("conv2d_uneven", Conv2dOptions { groups: 2, padding: uneven, ..plain })
 }
 
 /// The value is right and the gradient a thousandth off.

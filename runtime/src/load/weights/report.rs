@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use candle_core::Shape;
+use candle_core::{DType, Shape};
 
 use super::backend::{Fault, Log};
 use super::{Allowed, Tensors};
@@ -14,6 +14,8 @@ pub(super) struct Report<'a> {
     tensors: &'a Tensors,
     missing: Vec<Named<'a>>,
     other_shape: Vec<(&'a str, &'a Shape, &'a Shape)>,
+    other_dtype: Vec<(&'a str, DType, &'a str)>,
+    twice: Vec<(&'a str, &'a str, &'a str)>,
     /// What nobody asked for: the other names of what is missing are among it.
     free: Vec<Named<'a>>,
     /// The part of `free` that is a fault.
@@ -30,23 +32,35 @@ impl<'a> Report<'a> {
     /// `whole`: the loader came to its end, so that what it did not ask for is unused.
     pub(super) fn new(tensors: &'a Tensors, log: &'a Log, allowed: &[Allowed], whole: bool) -> Self {
         let mut missing = Vec::new();
-        let mut other_shape = Vec::new();
+        let (mut other_shape, mut other_dtype, mut twice) = (Vec::new(), Vec::new(), Vec::new());
         for fault in &log.faults {
             match fault {
                 Fault::Missing { name, asked } => missing.push(Named { name, shape: asked.as_ref() }),
                 Fault::OtherShape { name, asked, found } => other_shape.push((name.as_str(), asked, found)),
+                Fault::OtherDType { name, asked, found } => other_dtype.push((name.as_str(), *asked, found.as_str())),
+                Fault::Twice { name, first, second } => twice.push((name.as_str(), first.as_str(), second.as_str())),
             }
         }
-        let not_asked = tensors.index.iter().filter(|(name, _)| !log.asked.contains(*name));
+        let not_asked = tensors.index.iter().filter(|(name, _)| !log.asked.contains_key(*name));
         let free: Vec<_> = not_asked.map(|(name, entry)| Named { name, shape: Some(&entry.shape) }).collect();
         let harmless = |name: &str| allowed.iter().any(|allowed| allowed(name)) || is_counter(name, log);
         let is_fault = |named: &&Named| whole && !harmless(named.name);
         let unused = free.iter().filter(is_fault).copied().collect();
-        Self { tensors, missing, other_shape, free, unused }
+        Self { tensors, missing, other_shape, other_dtype, twice, free, unused }
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.missing.is_empty() && self.other_shape.is_empty() && self.unused.is_empty()
+        self.counts().iter().all(|(count, _)| *count == 0)
+    }
+
+    fn counts(&self) -> [(usize, &'static str); 5] {
+        [
+            (self.missing.len(), "missing"),
+            (self.other_shape.len(), "of another shape"),
+            (self.other_dtype.len(), "of another dtype"),
+            (self.twice.len(), "asked for twice"),
+            (self.unused.len(), "unused"),
+        ]
     }
 
     /// The commonest reason for many faults: one side has a prefix that the other lacks.
@@ -71,11 +85,7 @@ impl<'a> Report<'a> {
 
 impl fmt::Display for Report<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let counts = [
-            (self.missing.len(), "missing"),
-            (self.other_shape.len(), "of another shape"),
-            (self.unused.len(), "unused"),
-        ];
+        let counts = self.counts();
         let counts: Vec<_> = counts.iter().filter(|(n, _)| *n > 0).map(|(n, kind)| format!("{n} {kind}")).collect();
         write!(f, "the model and {} do not fit: {}", self.tensors, counts.join(", "))?;
         if let Some(hint) = self.hint() {
@@ -91,6 +101,12 @@ impl fmt::Display for Report<'_> {
         lines(f, "of another shape", &self.other_shape, |f, (name, asked, found)| {
             write!(f, "\n  shape of `{name}`: the model asks for {asked:?}, there is {found:?}")
         })?;
+        lines(f, "of another dtype", &self.other_dtype, |f, (name, asked, found)| {
+            write!(f, "\n  dtype of `{name}`: the model needs {asked:?}, and there it is {found}")
+        })?;
+        lines(f, "asked for twice", &self.twice, |f, (name, first, second)| {
+            write!(f, "\n  `{name}` would be both `{first}` and `{second}`")
+        })?;
         lines(f, "unused", &self.unused, |f, unused| {
             write!(f, "\n  unused {unused}")?;
             match near(*unused, &self.missing) {
@@ -105,7 +121,7 @@ impl fmt::Display for Report<'_> {
 /// itself was loaded, its counter is not left over.
 fn is_counter(name: &str, log: &Log) -> bool {
     let norm = name.strip_suffix("num_batches_tracked").filter(|norm| norm.is_empty() || norm.ends_with('.'));
-    norm.is_some_and(|norm| log.asked.contains(&format!("{norm}running_mean")))
+    norm.is_some_and(|norm| log.asked.contains_key(&format!("{norm}running_mean")))
 }
 
 /// The first faults of a kind, and how many there are beside.

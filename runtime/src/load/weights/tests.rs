@@ -259,5 +259,13 @@ fn a_file_that_is_not_whole_is_named() {
         contains(&load(&whole), &["torn.safetensors"]);
     }
     let text = message(Weights::safetensors([] as [&str; 0], DType::F32, &Device::Cpu));
-    contains(&text, &["no safetensors file"]);
+    contains(&text, &["no file of weights"]);
+}
+
+#[test]
+fn a_size_out_of_all_proportion_ends_the_loading() {
+    let text = message(weights(LAYER).load(|vb| linear(2, 1 << 40, vb.pp("fc"))));
+    contains(&text, &["shape of `fc.weight`: the model asks for [1099511627776, 2], there is [3, 2]"]);
+    let text = message(weights(LAYER).load(|vb| vb.get((usize::MAX, 2), "fc.weight")));
+    contains(&text, &["1 of another shape"]);
 }

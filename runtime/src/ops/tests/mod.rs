@@ -1,11 +1,16 @@
-//! The operations against candle's fused ones, bit for bit, and their gradients against finite differences and against
+//! The operations against candle's own, bit for bit where they are the same, and their gradients against finite differences and against
 //! those of the same operations composed of simpler ones.
 
 mod attention;
+mod batch_norm;
+mod conv2d;
+mod elementwise;
 mod errors;
 mod gradients;
 mod second_order;
 mod values;
+
+use std::f64::consts::{FRAC_1_SQRT_2, PI};
 
 use candle_core::{D, DType, Device, Result, Shape, Tensor, Var};
 
@@ -19,8 +24,10 @@ struct Case {
     name: &'static str,
     /// The operation as users call it.
     ours: Op,
-    /// candle's fused one.
+    /// candle's own.
     fused: Op,
+    /// The types in which those two are not the same bit for bit.
+    differ: &'static [DType],
     /// The same of operations that have gradients; `None` where candle's does not take the shapes.
     composed: Option<Op>,
     /// Our gradients for a value in double precision, which the fused norms don't take.
@@ -31,11 +38,26 @@ struct Case {
 const EPS: f32 = 1e-5;
 
 impl Case {
+    /// `composed` is of arithmetic and candle's exp, tanh and erf only.
+    fn elementwise(name: &'static str, [ours, fused, composed]: [Op; 3], shape: impl Into<Shape>) -> Self {
+        let inputs = vec![(numbers(shape, 3.) * 2.).unwrap()];
+        Case {
+            name,
+            ours,
+            fused,
+            differ: &[DType::F32, DType::F16, DType::BF16],
+            composed: Some(composed),
+            double: ours,
+            inputs,
+        }
+    }
+
     fn softmax(shape: impl Into<Shape>) -> Self {
         Case {
             name: "softmax",
             ours: |t| softmax_last_dim(&t[0]),
             fused: |t| candle_nn::ops::softmax_last_dim(&t[0]),
+            differ: &[DType::F32],
             composed: Some(|t| candle_nn::ops::softmax(&t[0], D::Minus1)),
             double: |t| softmax_last_dim(&t[0]),
             inputs: vec![numbers(shape, 3.)],
@@ -49,6 +71,7 @@ impl Case {
             name: "layer_norm",
             ours: |t| layer_norm(&t[0], &t[1], &t[2], EPS),
             fused: |t| candle_nn::ops::layer_norm(&t[0], &t[1], &t[2], EPS),
+            differ: &[DType::F32],
             composed: Some(|t| candle_nn::ops::layer_norm_slow(&t[0], &t[1], &t[2], EPS)),
             double: |t| {
                 let off_graph = || candle_nn::ops::layer_norm_slow(&t[0].detach(), &t[1].detach(), &t[2].detach(), EPS);
@@ -65,6 +88,7 @@ impl Case {
             name: "rms_norm",
             ours: |t| rms_norm(&t[0], &t[1], EPS),
             fused: |t| candle_nn::ops::rms_norm(&t[0], &t[1], EPS),
+            differ: &[DType::F32],
             composed: Some(|t| candle_nn::ops::rms_norm_slow(&t[0], &t[1], EPS)),
             double: |t| {
                 let off_graph = || candle_nn::ops::rms_norm_slow(&t[0].detach(), &t[1].detach(), EPS);
@@ -81,6 +105,7 @@ impl Case {
             name: "rope",
             ours: |t| rope(&t[0], &t[1], &t[2]),
             fused: |t| candle_nn::rotary_emb::rope(&t[0], &t[1], &t[2]),
+            differ: &[],
             composed: (table.rank() == 2).then_some(|t| candle_nn::rotary_emb::rope_slow(&t[0], &t[1], &t[2])),
             double: |t| rope(&t[0], &t[1], &t[2]),
             inputs: vec![numbers(shape, 3.), numbers(&table, 1.), numbers(table, 2.)],
@@ -109,6 +134,38 @@ impl Case {
     }
 }
 
+/// The elementwise functions: ours, candle's, and composed.
+const ELEMENTWISE: [(&str, [Op; 3]); 7] = [
+    ("exp", [|t| exp(&t[0]), |t| t[0].exp(), |t| t[0].exp()]),
+    ("tanh", [|t| tanh(&t[0]), |t| t[0].tanh(), |t| t[0].tanh()]),
+    ("sigmoid", [|t| sigmoid(&t[0]), |t| candle_nn::ops::sigmoid(&t[0]), |t| logistic(&t[0])]),
+    ("silu", [|t| silu(&t[0]), |t| t[0].silu(), |t| &t[0] * logistic(&t[0])?]),
+    (
+        "quick_gelu",
+        [
+            |t| quick_gelu(&t[0]),
+            |t| &t[0] * candle_nn::ops::sigmoid(&(&t[0] * 1.702)?)?,
+            |t| &t[0] * logistic(&(&t[0] * 1.702)?)?,
+        ],
+    ),
+    (
+        "gelu_tanh",
+        [
+            |t| gelu_tanh(&t[0]),
+            |t| t[0].gelu(),
+            |t| {
+                let inner = ((&t[0] + (t[0].powf(3.)? * 0.044715)?)? * (2. / PI).sqrt())?;
+                (&t[0] * 0.5)? * (inner.tanh()? + 1.)?
+            },
+        ],
+    ),
+    ("gelu", [|t| gelu(&t[0]), |t| t[0].gelu_erf(), |t| (&t[0] * 0.5)? * ((&t[0] * FRAC_1_SQRT_2)?.erf()? + 1.)?]),
+];
+
+fn logistic(x: &Tensor) -> Result<Tensor> {
+    (x.neg()?.exp()? + 1.)?.recip()
+}
+
 /// Every operation with ordinary shapes and with odd ones: one row, one column, several dimensions, tables for a batch, and
 /// tables that are longer than what they are used for.
 fn cases() -> Vec<Case> {
@@ -126,6 +183,11 @@ fn cases() -> Vec<Case> {
             rotary((3, 2, 1, 4), (3, 1, 2)),
             rotary((1, 2, 3, 4), (1, 5, 2)),
         ]);
+    }
+    for (name, ops) in ELEMENTWISE {
+        for shape in [&[2usize, 3, 5][..], &[7], &[], &[1, 130]] {
+            cases.push(Case::elementwise(name, ops, shape));
+        }
     }
     cases
 }

@@ -1,0 +1,70 @@
+use candle_core::{Result, Tensor, bail};
+use candle_nn::Conv2dConfig;
+use serde::{Deserialize, Deserializer};
+
+/// How images are cut into square patches, each of which becomes a token.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Patches {
+    /// Height and width of the images, in pixels.
+    pub(crate) image: [usize; 2],
+    /// The side of a patch, in pixels.
+    pub(crate) side: usize,
+}
+
+impl Patches {
+    /// The number of patches.
+    ///
+    /// # Errors
+    /// A side by which the image cannot be divided: pixels at the edges would be lost.
+    pub(crate) fn count(self) -> Result<usize> {
+        let Self { image: [height, width], side } = self;
+        if side == 0 || !height.is_multiple_of(side) || !width.is_multiple_of(side) {
+            bail!("images of {height} × {width} pixels cannot be divided into patches of {side} × {side}");
+        }
+        Ok((height / side) * (width / side))
+    }
+
+    /// The convolution that takes each patch by itself.
+    pub(crate) fn conv(self) -> Conv2dConfig {
+        Conv2dConfig { stride: self.side, ..Conv2dConfig::default() }
+    }
+
+    /// Refuses images of another size than that of which the positions are.
+    pub(crate) fn check(self, images: &Tensor, channels: usize) -> Result<()> {
+        let [height, width] = self.image;
+        let expected = [channels, height, width];
+        match images.dims() {
+            [_, image @ ..] if *image == expected => Ok(()),
+            dims => {
+                bail!("images are {dims:?}, and the model's are [batch, {channels}, {height}, {width}]; resize them")
+            }
+        }
+    }
+}
+
+/// [batch, channel, row, column] to [batch, patch, channel], row by row.
+pub(crate) fn as_tokens(patches: &Tensor) -> Result<Tensor> {
+    patches.flatten_from(2)?.transpose(1, 2)
+}
+
+/// A class token, [1, 1, channel], before those of each image: [batch, patch, channel] to [batch, 1 + patch, channel].
+pub(crate) fn with_class(class: &Tensor, patches: &Tensor) -> Result<Tensor> {
+    let (batch, _, channel) = patches.dims3()?;
+    Tensor::cat(&[&class.broadcast_as((batch, 1, channel))?, patches], 1)
+}
+
+/// One number for a square, or height and width.
+pub(crate) fn height_and_width<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> std::result::Result<[usize; 2], D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged, expecting = "a number, or [height, width]")]
+    enum Size {
+        Square(usize),
+        Sides([usize; 2]),
+    }
+    Ok(match Size::deserialize(deserializer)? {
+        Size::Square(side) => [side, side],
+        Size::Sides(sides) => sides,
+    })
+}

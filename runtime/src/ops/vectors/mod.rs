@@ -1,0 +1,23 @@
+//! Loops over `f32` on the CPU: in vectors of the widest instructions that it has, which the compiler makes of plain loops
+//! for each set of instructions, and on candle's threads where there is enough to do. The bits do not depend on either.
+
+mod map;
+pub(super) mod math;
+mod rows;
+
+pub(super) use map::{Function, map};
+pub(super) use rows::{OnRow, largest, on_rows, sum};
+
+use candle_core::{CpuStorage, Layout, Result, bail};
+
+/// Below so many numbers the threads would cost more than they save.
+const PARALLEL: usize = 32 << 10;
+
+/// So many numbers one thread takes at least.
+const SHARE: usize = 8 << 10;
+
+/// The numbers of a contiguous `f32` tensor. `op` is the operation's name, for errors.
+pub(super) fn in_order<'a>(op: &str, storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [f32]> {
+    let Some((start, end)) = layout.contiguous_offsets() else { bail!("`{op}`: an input is not contiguous") };
+    Ok(&storage.as_slice::<f32>()?[start..end])
+}

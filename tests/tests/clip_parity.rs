@@ -1,0 +1,140 @@
+//! Every tensor inside CLIP against Hugging Face's, and proof that the comparison finds typical mistakes.
+
+use candle_core::{DType, Device, Result, Tensor};
+use taper_models::clip::{Clip, Config};
+use taper_models::shared::Activation;
+use taper_tests::fixtures::{assert_error, assert_same};
+use taper_tests::named::{Named, compare_all, first_to_diverge, row};
+use taper_tests::originals::pretrained;
+use taper_tests::parity::{Golden, Row};
+
+/// The taps of a block in the order of execution, with the references below `encoder.layers.I` (or the patterns).
+const BLOCK: &[(&str, &str)] = &[
+    ("ln_1", ".layer_norm1"),
+    ("attn.q_proj", ".self_attn.q_proj"),
+    ("attn.k_proj", ".self_attn.k_proj"),
+    ("attn.v_proj", ".self_attn.v_proj"),
+    ("attn.pattern", "attention"),
+    ("attn.proj", ".self_attn.out_proj"),
+    ("attn.output", ".self_attn"),
+    ("ln_2", ".layer_norm2"),
+    ("mlp.up", ".mlp.fc1"),
+    ("mlp.act", ".mlp.activation_fn"),
+    ("mlp.down", ".mlp.fc2"),
+    ("mlp.output", ".mlp"),
+    ("output", ""),
+];
+
+fn blocks(tower: &str) -> impl Iterator<Item = Row<Named>> {
+    let rows = (0..2).flat_map(move |i| BLOCK.iter().map(move |&(name, golden)| (i, name, golden)));
+    rows.map(move |(i, name, golden)| match golden {
+        "attention" => row(format!("{tower}.blocks.{i}.{name}"), format!("{tower}_attention.{i}")),
+        golden => row(format!("{tower}.blocks.{i}.{name}"), format!("module.{tower}_model.encoder.layers.{i}{golden}")),
+    })
+}
+
+/// Every row in the order of execution. Hugging Face's vision tower gives the stream first, and what is pooled of it second.
+fn rows() -> Vec<Row<Named>> {
+    let mut rows = vec![
+        row("vision.patch_embedding", "module.vision_model.embeddings.patch_embedding"),
+        row("vision.position_embedding", "module.vision_model.embeddings.position_embedding"),
+        row("vision.embed", "module.vision_model.embeddings"),
+        row("vision.ln_pre", "module.vision_model.pre_layrnorm"),
+    ];
+    rows.extend(blocks("vision"));
+    rows.extend([
+        row("vision.blocks.1.output", "module.vision_model.encoder"),
+        row("vision.blocks.1.output", "module.vision_model"),
+        row("vision.ln_post", "module.vision_model.post_layernorm"),
+        row("vision.output", "vision_pooled"),
+        row("visual_projection", "module.visual_projection"),
+        row("image_embeds", "image_embeds"),
+        row("text.token_embedding", "module.text_model.embeddings.token_embedding"),
+        row("text.position_embedding", "module.text_model.embeddings.position_embedding"),
+        row("text.embed", "module.text_model.embeddings"),
+    ]);
+    rows.extend(blocks("text"));
+    rows.extend([
+        row("text.blocks.1.output", "module.text_model.encoder"),
+        row("text.ln_f", "module.text_model.final_layer_norm"),
+        row("text.ln_f", "module.text_model"),
+        row("text.output", "text_pooled"),
+        row("text_projection", "module.text_projection"),
+        row("text_embeds", "text_embeds"),
+        row("output", "output"),
+    ]);
+    rows
+}
+
+#[test]
+fn every_tap_is_that_of_the_original() -> Result<()> {
+    for name in ["clip", "clip_gelu"] {
+        let golden = Golden::open(name)?;
+        compare_all(&pretrained::<Clip>(&golden, |_| ())?, &golden, &rows())?;
+    }
+    Ok(())
+}
+
+#[test]
+fn mistakes_diverge_where_they_are() -> Result<()> {
+    type Mistake = (&'static str, fn(&mut Config), &'static str);
+    let mistakes: [Mistake; 6] = [
+        ("clip", |config| config.vision_config.hidden_act = Activation::Gelu, "vision.blocks.0.mlp.act"),
+        ("clip", |config| config.text_config.hidden_act = Activation::Gelu, "text.blocks.0.mlp.act"),
+        ("clip", |config| config.text_config.num_attention_heads = 2, "text.blocks.0.attn.pattern"),
+        ("clip_gelu", |config| config.vision_config.layer_norm_eps = 1e-5, "vision.ln_pre"),
+        ("clip_gelu", |config| config.text_config.layer_norm_eps = 1e-3, "text.blocks.0.ln_1"),
+        // The largest token is another than the one that ends a text.
+        ("clip_gelu", |config| config.text_config.eos_token_id = 2, "text.output"),
+    ];
+    for (name, mistake, tap) in mistakes {
+        let golden = Golden::open(name)?;
+        let found = match first_to_diverge(&pretrained::<Clip>(&golden, mistake)?, &golden, &rows()) {
+            Ok(found) => found,
+            Err(error) => panic!("{tap}: {error}"),
+        };
+        assert_eq!(found, tap);
+    }
+    // What no configuration says.
+    let golden = Golden::open("clip")?;
+    let mut model = pretrained::<Clip>(&golden, |_| ())?;
+    model.text.blocks[1].attn.scale = 1.0;
+    assert_eq!(first_to_diverge(&model, &golden, &rows())?, "text.blocks.1.attn.pattern");
+    Ok(())
+}
+
+#[test]
+fn what_follows_the_end_of_a_text_is_not_read() -> Result<()> {
+    let golden = Golden::open("clip_gelu")?;
+    let model = pretrained::<Clip>(&golden, |_| ())?;
+    let text = |ids: &[u32]| model.text.forward(&Tensor::new(ids, &Device::Cpu)?.unsqueeze(0)?);
+    let padded = text(&[7, 8, 30, 30, 30])?;
+    assert_same(&text(&[7, 8, 30, 3, 4])?, &padded);
+    let short = taper_tests::parity::max_error(&text(&[7, 8, 30])?, &padded)?;
+    assert!(short <= taper_tests::parity::TOLERANCE, "{short}");
+    Ok(())
+}
+
+#[test]
+fn a_text_without_an_end_is_refused() -> Result<()> {
+    let model = pretrained::<Clip>(&Golden::open("clip_gelu")?, |_| ())?;
+    let ids = Tensor::new(&[[7u32, 30], [7, 8]], &Device::Cpu)?;
+    assert_error(model.text.forward(&ids), &["no token 30"]);
+    Ok(())
+}
+
+#[test]
+fn a_text_that_is_too_long_is_refused() -> Result<()> {
+    let model = pretrained::<Clip>(&Golden::open("clip_gelu")?, |_| ())?;
+    let ids = Tensor::new(vec![vec![30u32; 13]], &Device::Cpu)?;
+    assert_error(model.text.forward(&ids), &["13 tokens", "12 positions"]);
+    Ok(())
+}
+
+#[test]
+fn images_of_another_size_are_refused() -> Result<()> {
+    let model = pretrained::<Clip>(&Golden::open("clip")?, |_| ())?;
+    let images = Tensor::zeros((1, 3, 16, 24), DType::F32, &Device::Cpu)?;
+    assert_error(model.vision.forward(&images), &["[1, 3, 16, 24]", "[batch, 3, 16, 16]"]);
+    Ok(())
+}

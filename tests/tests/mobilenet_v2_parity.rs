@@ -1,0 +1,121 @@
+//! Every tensor inside MobileNetV2 against torchvision's, and proof that the comparison finds typical mistakes.
+
+use candle_core::{DType, Device, Result, Tensor};
+use candle_nn::{BatchNorm, VarBuilder};
+use taper_models::mobilenet_v2::{Config, MobileNetV2};
+use taper_tests::fixtures::assert_error;
+use taper_tests::named::{Named, compare_all, first_to_diverge, row};
+use taper_tests::originals::pretrained;
+use taper_tests::parity::{Golden, Row};
+
+/// A convolution, its norm and its ReLU6 by the place of the three in the original.
+fn conv(tap: &str, module: &str) -> Vec<Row<Named>> {
+    let at = |part: &str, golden: &str| row(format!("{tap}.{part}"), format!("module.{module}{golden}"));
+    vec![at("conv", ".0"), at("bn", ".1"), at("output", ".2"), at("output", "")]
+}
+
+/// Every row in the order of execution.
+///
+/// The original has the parts of a block in a chain, `conv`, whose output is that of its last part; dropout does nothing in
+/// evaluation, so its output is what is pooled.
+fn rows(model: &MobileNetV2) -> Vec<Row<Named>> {
+    let mut rows = conv("stem", "features.0");
+    for (i, block) in model.blocks.iter().enumerate() {
+        let (tap, module) = (format!("blocks.{i}"), format!("features.{}", i + 1));
+        let mut parts = 0;
+        let mut next = || {
+            parts += 1;
+            format!("{module}.conv.{}", parts - 1)
+        };
+        if block.expand.is_some() {
+            rows.extend(conv(&format!("{tap}.expand"), &next()));
+        }
+        rows.extend(conv(&format!("{tap}.depthwise"), &next()));
+        rows.push(row(format!("{tap}.project"), format!("module.{}", next())));
+        rows.push(row(format!("{tap}.bn"), format!("module.{}", next())));
+        rows.push(row(format!("{tap}.bn"), format!("module.{module}.conv")));
+        rows.push(row(format!("{tap}.output"), format!("module.{module}")));
+    }
+    rows.extend(conv("last", &format!("features.{}", model.blocks.len() + 1)));
+    rows.extend([
+        row("last.output", "module.features"),
+        row("pooled", "module.classifier.0"),
+        row("classifier", "module.classifier.1"),
+        row("classifier", "module.classifier"),
+        row("output", "output"),
+    ]);
+    rows
+}
+
+#[test]
+fn every_tap_is_that_of_the_original() -> Result<()> {
+    for name in ["mobilenet_v2", "mobilenet_v2_odd"] {
+        let golden = Golden::open(name)?;
+        let model = pretrained::<MobileNetV2>(&golden, |_| ())?;
+        compare_all(&model, &golden, &rows(&model))?;
+    }
+    Ok(())
+}
+
+/// The first tap to diverge in a model that `change` got at.
+fn first_with(change: impl FnOnce(&mut Config), spoil: impl FnOnce(&mut MobileNetV2)) -> Result<String> {
+    let golden = Golden::open("mobilenet_v2")?;
+    let mut model = pretrained::<MobileNetV2>(&golden, change)?;
+    spoil(&mut model);
+    first_to_diverge(&model, &golden, &rows(&model))
+}
+
+#[test]
+fn mistakes_diverge_where_they_are() -> Result<()> {
+    assert_eq!(first_with(|config| config.bn_eps = 1e-3, |_| ())?, "stem.bn");
+    assert_eq!(first_with(|_| (), |model| model.blocks[2].residual ^= true)?, "blocks.2.output");
+    let strided = first_with(|config| config.inverted_residual_setting[3][3] = 2, |_| ())?;
+    assert_eq!(strided, format!("blocks.{}.depthwise.conv", 5));
+    // A swapped norm.
+    let swapped = first_with(
+        |_| (),
+        |model| {
+            let block = &mut model.blocks[1];
+            let expand = block.expand.as_mut().expect("the block widens");
+            std::mem::swap(&mut expand.bn, &mut block.depthwise.bn);
+        },
+    )?;
+    assert_eq!(swapped, "blocks.1.expand.bn");
+    Ok(())
+}
+
+/// Channels are those of torchvision's own table.
+#[test]
+fn the_default_is_torchvisions() -> Result<()> {
+    let model = MobileNetV2::load(VarBuilder::zeros(DType::F32, &Device::Cpu), &Config::default())?;
+    let widths = |bn: &BatchNorm| bn.running_mean().elem_count();
+    assert_eq!(model.blocks.len(), 17);
+    assert_eq!(widths(&model.blocks[16].depthwise.bn), 960);
+    assert_eq!((widths(&model.stem.bn), widths(&model.last.bn)), (32, 1280));
+    assert_eq!(model.classifier.weight().dims(), [1000, 1280]);
+    // `_make_divisible` of 24 · 0.35 is 8, of 32 · 0.35 is 16, not 8, which would be less than nine tenths.
+    let config = Config { width_mult: 0.35, ..Config::default() };
+    let narrow = MobileNetV2::load(VarBuilder::zeros(DType::F32, &Device::Cpu), &config)?;
+    assert_eq!((widths(&narrow.stem.bn), widths(&narrow.blocks[1].bn), widths(&narrow.last.bn)), (16, 8, 1280));
+    Ok(())
+}
+
+#[test]
+fn sizes_that_make_no_sense_are_refused() {
+    let load = |config| MobileNetV2::load(VarBuilder::zeros(DType::F32, &Device::Cpu), &config);
+    assert_error(load(Config { round_nearest: 0, ..Config::default() }), &["in steps of 0"]);
+    assert_error(load(Config { width_mult: -1.0, ..Config::default() }), &["times -1"]);
+    let config = Config { inverted_residual_setting: vec![[6, 24, 1, 3]], ..Config::default() };
+    assert_error(load(config), &["stride is 1 or 2", "6 and 3"]);
+}
+
+#[test]
+fn logits_do_not_depend_on_the_rest_of_the_batch() -> Result<()> {
+    let golden = Golden::open("mobilenet_v2")?;
+    let model = pretrained::<MobileNetV2>(&golden, |_| ())?;
+    let image = golden.tensor("input.x");
+    let both = model.forward(&Tensor::cat(&[image, &image.neg()?], 0)?)?;
+    let error = taper_tests::parity::max_error(&both.narrow(0, 0, 1)?, golden.tensor("output"))?;
+    assert!(error <= taper_tests::parity::TOLERANCE, "{error}");
+    Ok(())
+}
