@@ -14,6 +14,7 @@ pub use std::result::Result::{self, Ok};
 pub use std::vec;
 pub use std::vec::Vec;
 
+pub use crate::glob::matches_parts;
 pub use crate::leaf::leaf;
 pub use crate::load::private::*;
 pub use crate::model::Model;

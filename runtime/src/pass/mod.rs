@@ -8,6 +8,7 @@ mod frames;
 mod given;
 mod gradient;
 mod keep;
+mod nodes;
 mod produced;
 mod reader;
 mod recorded;

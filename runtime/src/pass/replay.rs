@@ -65,6 +65,12 @@ impl Pass<'_> {
         Ok(Some(known))
     }
 
+    /// Whether [`recorded`](Self::recorded) has a value for a site that is no model's output.
+    pub(super) fn is_recorded<T: 'static>(&self, index: u32) -> bool {
+        let Some((frame, limit)) = self.replay.as_ref().and_then(|r| Some((r.frame()?, r.limit))) else { return false };
+        matches!(frame.entry(index), Entry::Value { order, value } if *order <= limit && value.is::<T>())
+    }
+
     /// A changed tap before the first new change is what was recorded, so that the recorded run's changes are not made anew:
     /// one of them may give something else each time.
     #[cold]

@@ -163,6 +163,11 @@ impl Builder {
         Scope { first: self.next, type_name }
     }
 
+    /// Tells trees of one type apart that are not of one model: those of a type whose sites are known when it runs.
+    pub fn identify(&mut self, identity: u64) {
+        self.mix(identity);
+    }
+
     /// Ends the sites of a model, whose last is its `output`.
     pub fn end(&mut self, scope: Scope) {
         if self.beyond.is_some() {
@@ -204,7 +209,7 @@ impl Builder {
     }
 
     /// Anything under a name.
-    pub fn with<S>(&mut self, name: &'static str, build: impl FnOnce(&mut Self) -> S) -> S {
+    pub fn with<S>(&mut self, name: &str, build: impl FnOnce(&mut Self) -> S) -> S {
         self.named(name, build)
     }
 

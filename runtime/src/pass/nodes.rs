@@ -1,0 +1,34 @@
+//! What a model asks whose `forward` goes over a table of nodes, so that it computes what is wanted and no more.
+
+use std::any::Any;
+
+use super::{AWAIT, CHANGE, KEEP, PLANT, Pass, REDUCE};
+use crate::Error;
+use crate::site::Site;
+
+impl Pass<'_> {
+    /// Whether the run goes on until the model has its output, and not only until what was asked for is known.
+    pub fn goes_to_the_end(&self) -> bool {
+        !self.may_stop
+    }
+
+    /// Whether the run needs the value there for itself. A change is a reason only if the run goes to its end.
+    pub fn wants<T>(&self, site: &Site<T>) -> bool {
+        let reasons =
+            if self.may_stop { KEEP | REDUCE | AWAIT | PLANT } else { KEEP | REDUCE | AWAIT | PLANT | CHANGE };
+        self.flags[site.index as usize] & reasons != 0
+    }
+
+    /// Whether [`known`](Self::known) has a value there, so that what it is made of is not needed.
+    pub fn is_known<T: Clone + Any>(&self, site: &Site<T>) -> bool {
+        let path = self.path.as_deref().unwrap_or_default();
+        let replaced = || self.changes.is_some_and(|changes| changes.replacement::<T>(site.index, path).is_some());
+        let changed = self.flags[site.index as usize] & CHANGE != 0;
+        !self.effects && (changed && replaced() || self.replay.is_some() && self.is_recorded::<T>(site.index))
+    }
+
+    /// The error of a node, with its name, what it is and the shape of what it got.
+    pub fn blame<T>(&mut self, site: &Site<T>, what: &str, dims: Option<&[usize]>, error: Error) -> Error {
+        self.name_layer(site.index, what, dims, error)
+    }
+}

@@ -1,0 +1,189 @@
+//! A checkpoint: an index of tensors by key, and the files that hold them.
+
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+
+use candle_core::Tensor;
+
+use crate::crc;
+use crate::dtype::Type;
+use crate::proto::{BundleEntry, BundleHeader, varint};
+use crate::slices;
+use crate::table::Table;
+use crate::values::Gather;
+use crate::{Error, Result};
+
+/// How much of a file is in memory beside the tensor that is made of it.
+const PART: usize = 1 << 16;
+
+/// The key of the tree of the saved objects.
+const OBJECTS: &str = "_CHECKPOINTABLE_OBJECT_GRAPH";
+
+/// A checkpoint whose tensors are read when they are asked for.
+#[derive(Debug)]
+pub(crate) struct Checkpoint {
+    /// The path of its files as far as it is common to them.
+    prefix: PathBuf,
+    table: Table,
+    shards: i64,
+}
+
+impl Checkpoint {
+    /// Opens `PREFIX.index`.
+    pub(crate) fn open(prefix: &Path) -> Result<Self> {
+        let index = with(prefix, ".index");
+        let read = || {
+            let table = Table::new(std::fs::read(&index)?)?;
+            let header = table.get(b"")?.ok_or_else(|| Error::Msg("it has no header".to_owned()))?;
+            let header = BundleHeader::parse(header)?;
+            if header.big_endian {
+                return Err(Error::Msg("its numbers are big-endian; save it on a little-endian machine".to_owned()));
+            }
+            Ok(Checkpoint { prefix: prefix.to_owned(), table, shards: header.shards })
+        };
+        read().map_err(|error| at(&index, &error))
+    }
+
+    fn entry(&self, key: &str) -> Result<Option<BundleEntry>> {
+        self.table.get(key.as_bytes())?.map(BundleEntry::parse).transpose()
+    }
+
+    pub(crate) fn has(&self, key: &str) -> Result<bool> {
+        Ok(self.table.get(key.as_bytes())?.is_some())
+    }
+
+    /// The keys, in order.
+    pub(crate) fn keys(&self, mut f: impl FnMut(&str)) -> Result<()> {
+        self.table.each(|key, _| {
+            if let Ok(key) = std::str::from_utf8(key)
+                && !key.is_empty()
+            {
+                f(key);
+            }
+            Ok(())
+        })
+    }
+
+    /// The tensor of a key, and its type in the file.
+    pub(crate) fn tensor(&self, key: &str) -> Result<(Tensor, Type)> {
+        let Some(entry) = self.entry(key)? else {
+            return Err(Error::Msg(format!("the checkpoint `{}` has no tensor `{key}`", self.prefix.display())));
+        };
+        self.whole(key, &entry).map_err(|error| Error::Msg(format!("the tensor `{key}`: {error}")))
+    }
+
+    /// A tensor that is saved as one or in parts.
+    fn whole(&self, key: &str, entry: &BundleEntry) -> Result<(Tensor, Type)> {
+        if entry.slices.is_empty() {
+            return self.read(entry);
+        }
+        let parts = entry.slices.iter().map(|slice| {
+            let found = self
+                .table
+                .get(&slices::key(key, slice))?
+                .ok_or_else(|| Error::Msg(format!("it is saved in slices, and that of {slice:?} is not there")))?;
+            Ok((slice.clone(), self.read(&BundleEntry::parse(found)?)?.0))
+        });
+        let parts = parts.collect::<Result<Vec<_>>>()?;
+        Ok((slices::join(&parts, &entry.shape.known()?)?, Type::of(entry.dtype)))
+    }
+
+    fn read(&self, entry: &BundleEntry) -> Result<(Tensor, Type)> {
+        let ty = Type::of(entry.dtype);
+        let shape = entry.shape.known()?;
+        let count: usize = shape.iter().product();
+        ty.held()?;
+        let size = ty.size().and_then(|size| size.checked_mul(count));
+        if size != usize::try_from(entry.size).ok() {
+            return Err(Error::Msg(format!("{} bytes for {shape:?} values of type {ty}", entry.size)));
+        }
+        let mut gather = None;
+        self.parts(entry, |part| gather.get_or_insert(Gather::new(ty, count)?).bytes(part))?;
+        let gather = match gather {
+            Some(gather) => gather,
+            None => Gather::new(ty, 0)?,
+        };
+        Ok((gather.tensor(&shape)?, ty))
+    }
+
+    /// Calls `f` with the bytes of a tensor, part by part, once they are known to be in the file; compares the checksum.
+    fn parts(&self, entry: &BundleEntry, mut f: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
+        if !(0..self.shards).contains(&entry.shard) {
+            return Err(Error::Msg(format!("it is in file {} of {}", entry.shard, self.shards)));
+        }
+        let path = with(&self.prefix, &format!(".data-{:05}-of-{:05}", entry.shard, self.shards));
+        let mut read = || {
+            let mut file = File::open(&path)?;
+            let len = file.metadata()?.len();
+            let range = || {
+                let (offset, size) = (u64::try_from(entry.offset).ok()?, u64::try_from(entry.size).ok()?);
+                (offset.checked_add(size)? <= len).then_some((offset, size))
+            };
+            let Some((offset, mut left)) = range() else {
+                return Err(Error::Msg(format!(
+                    "{} bytes at {} are wanted, and the file has {len}: it is cut off",
+                    entry.size, entry.offset
+                )));
+            };
+            file.seek(SeekFrom::Start(offset))?;
+            let mut buffer = [0; PART];
+            let mut crc = 0;
+            while left > 0 {
+                let part = &mut buffer[..usize::try_from(left).map_or(PART, |left| left.min(PART))];
+                file.read_exact(part)?;
+                crc = crc::extend(crc, part);
+                left -= part.len() as u64;
+                f(part)?;
+            }
+            match entry.crc {
+                Some(expected) if expected != crc::masked(crc) => {
+                    Err(Error::Msg(format!("the checksum of the {} bytes at {offset} does not hold", entry.size)))
+                }
+                _ => Ok(()),
+            }
+        };
+        read().map_err(|error| at(&path, &error))
+    }
+
+    /// The tree of the saved objects, a `TrackableObjectGraph`: a string among the tensors.
+    pub(crate) fn objects(&self) -> Result<Option<Vec<u8>>> {
+        let Some(entry) = self.entry(OBJECTS)? else { return Ok(None) };
+        let mut bytes = Vec::new();
+        let whole = BundleEntry { crc: None, ..entry.clone() };
+        self.parts(&whole, |part| {
+            bytes.extend_from_slice(part);
+            Ok(())
+        })?;
+        string(&bytes, entry.crc).map(Some).map_err(|error| Error::Msg(format!("`{OBJECTS}`: {error}")))
+    }
+}
+
+/// The one string of a string tensor: its length, the checksum of the length, and its bytes. The checksum of all is of the
+/// length as a plain number, not as it is written.
+fn string(bytes: &[u8], crc: Option<u32>) -> Result<Vec<u8>> {
+    let wrong = || Error::Msg("it is damaged: not a string, or a checksum that does not hold".to_owned());
+    let mut rest = bytes;
+    let len = varint(&mut rest)?;
+    let (stored, text) = rest.split_first_chunk::<4>().ok_or_else(wrong)?;
+    let of_len = match u32::try_from(len) {
+        Ok(len) => crc::extend(0, &len.to_le_bytes()),
+        Err(_) => crc::extend(0, &len.to_le_bytes()),
+    };
+    let of_all = crc::extend(crc::extend(of_len, stored), text);
+    let holds = crc::masked(of_len) == u32::from_le_bytes(*stored) && crc.is_none_or(|crc| crc == crc::masked(of_all));
+    if text.len() as u64 != len || !holds {
+        return Err(wrong());
+    }
+    Ok(text.to_vec())
+}
+
+fn with(prefix: &Path, suffix: &str) -> PathBuf {
+    let mut path = prefix.as_os_str().to_owned();
+    path.push(suffix);
+    path.into()
+}
+
+fn at(path: &Path, error: &Error) -> Error {
+    Error::Msg(format!("`{}`: {error}", path.display()))
+}

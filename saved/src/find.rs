@@ -1,0 +1,199 @@
+//! Tensors by what people call them.
+
+use taper::__private::matches_parts;
+
+use crate::graph::Value;
+use crate::model::SavedModel;
+use crate::tensors::TensorInfo;
+use crate::{Error, Result};
+
+/// How many names an error lists.
+const LISTED: usize = 8;
+
+impl SavedModel {
+    /// The tensors that a name means, in the order in which they are computed:
+    ///
+    /// - a whole name, `StatefulPartitionedCall/custom_1/two_1/Tanh`, with or without `:0`, and that of a call of a
+    ///   function, `StatefulPartitionedCall:1`;
+    /// - a pattern of whole names or of names by layers, or else of their ends: `*` stands for any part between slashes,
+    ///   `**` for anything, `?` for one character, `two/*`;
+    /// - a place in [`tensors`](Self::tensors), from the end if negative: `#12`, `#-1`;
+    /// - a name by layers, or the end of one, if it is that of one tensor: `two/Tanh`;
+    /// - a layer, or the end of its name, if it is that of one layer: `two`, `two/d1`. It means what others take of its
+    ///   values; those of every call, if it is called several times.
+    ///
+    /// # Errors
+    /// A name that means nothing, with near ones, or several things, with their whole names; a tensor that can't be
+    /// computed, with the node that is to blame.
+    pub fn find(&self, name: &str) -> Result<Vec<&TensorInfo>> {
+        let found = self.look_up(name)?;
+        match found.iter().find_map(|tensor| Some((tensor, tensor.blocked.as_ref()?))) {
+            Some((tensor, why)) => Err(Error::Msg(format!("`{}` can't be computed: {why}", tensor.name))),
+            None => Ok(found),
+        }
+    }
+
+    /// Their places among the sites.
+    pub(crate) fn places(&self, name: &str) -> Result<Vec<usize>> {
+        self.find(name)?
+            .into_iter()
+            .map(|tensor| {
+                tensor.site.ok_or_else(|| {
+                    let what = if tensor.op == "VarHandleOp" {
+                        "a weight: what reads it is a tensor"
+                    } else {
+                        "no tensor of numbers"
+                    };
+                    Error::Msg(format!("`{}` ({}) is {what}", tensor.name, tensor.ty))
+                })
+            })
+            .collect()
+    }
+
+    fn look_up(&self, name: &str) -> Result<Vec<&TensorInfo>> {
+        let all = &self.tensors.all;
+        let plain = name.strip_suffix(":0").unwrap_or(name);
+        if let Some(tensor) = all.iter().find(|tensor| tensor.name == plain) {
+            return Ok(vec![tensor]);
+        }
+        if let Some(tensor) = self.of_call(name) {
+            return Ok(vec![tensor]);
+        }
+        if let Some(place) = name.strip_prefix('#').and_then(|place| place.parse::<isize>().ok()) {
+            let len = all.len();
+            let at = if place < 0 { len.checked_add_signed(place) } else { Some(place.unsigned_abs()) };
+            return match at.and_then(|at| all.get(at)) {
+                Some(tensor) => Ok(vec![tensor]),
+                None => Err(Error::Msg(format!("there is no tensor {name}: there are {len}"))),
+            };
+        }
+        if name.contains(['*', '?']) {
+            return self.matching(name);
+        }
+        let short: Vec<&TensorInfo> =
+            all.iter().filter(|tensor| is_end(&tensor.short, plain) || is_end(&tensor.name, plain)).collect();
+        // A name from the first layer on means that one, whatever else ends so.
+        let whole: Vec<&TensorInfo> = short.iter().copied().filter(|tensor| tensor.short == plain).collect();
+        if let [tensor] = whole[..] {
+            return Ok(vec![tensor]);
+        }
+        match (&short[..], self.layer(name)) {
+            ([tensor], _) => Ok(vec![*tensor]),
+            (_, Ok(layer)) => self.outputs(layer.calls.iter().flat_map(|call| &call.outputs), name),
+            ([], Err(error)) => Err(error),
+            (several, _) => Err(Error::Msg(format!(
+                "`{name}` is the name of {} tensors: {}; give the whole name of one, or a pattern for all",
+                several.len(),
+                listed(several.iter().map(|tensor| tensor.name.as_str()))
+            ))),
+        }
+    }
+
+    /// What a call gives whose function stands in its place, by the call's whole name.
+    fn of_call(&self, name: &str) -> Option<&TensorInfo> {
+        let (call, output) = name.rsplit_once(':').unwrap_or((name, "0"));
+        let value = self.graph.calls.get(call)?.get(output.parse::<usize>().ok()?)?;
+        self.tensors.get((*value)?)
+    }
+
+    /// The layer of a name, or of the end of one if it is one layer's alone.
+    ///
+    /// # Errors
+    /// No such layer, with near names; the end of the names of several.
+    pub fn layer(&self, name: &str) -> Result<&crate::Layer> {
+        if let Some(layer) = self.layers.iter().find(|layer| layer.name == name) {
+            return Ok(layer);
+        }
+        let found: Vec<_> = self.layers.iter().filter(|layer| is_end(&layer.name, name)).collect();
+        let shown: Vec<_> = found.iter().copied().filter(|layer| layer.shown).collect();
+        match (&shown[..], &found[..]) {
+            ([layer], _) | ([], [layer]) => Ok(layer),
+            ([], []) => Err(Error::Msg(format!("there is no tensor and no layer `{name}`{}", self.near(name)))),
+            _ => Err(Error::Msg(format!(
+                "`{name}` is the name of {} layers: {}; give the whole name of one",
+                found.len(),
+                listed(found.iter().map(|layer| layer.name.as_str()))
+            ))),
+        }
+    }
+
+    /// The outputs of one call of a layer, counted from 0 in the order of the run.
+    ///
+    /// # Errors
+    /// As [`layer`](Self::layer); a call that there is not, or whose values can't be computed.
+    pub fn call(&self, layer: &str, call: usize) -> Result<Vec<&TensorInfo>> {
+        let found = self.layer(layer)?;
+        let outputs = found.calls.get(call).ok_or_else(|| {
+            Error::Msg(format!("`{}` is called {} times: there is no call {call}", found.name, found.calls.len()))
+        })?;
+        self.outputs(outputs.outputs.iter(), layer)
+    }
+
+    fn outputs<'a>(&self, values: impl Iterator<Item = &'a Value>, name: &str) -> Result<Vec<&TensorInfo>> {
+        let found: Vec<_> = values.filter_map(|value| self.tensors.get(*value)).collect();
+        match found.is_empty() {
+            true => Err(Error::Msg(format!("nothing takes a value of the layer `{name}`; name a tensor in it"))),
+            false => Ok(found),
+        }
+    }
+
+    /// What a pattern means: of tensors that can't be computed and of weights, nothing, unless there is nothing else.
+    fn matching(&self, pattern: &str) -> Result<Vec<&TensorInfo>> {
+        let of = |pattern: &str| -> Vec<&TensorInfo> {
+            let fits = |name: &str| matches_parts(pattern, name, '/');
+            self.tensors.all.iter().filter(|tensor| fits(&tensor.name) || fits(&tensor.short)).collect()
+        };
+        let mut found = of(pattern);
+        if found.is_empty() {
+            found = of(&format!("**/{pattern}"));
+        }
+        let usable: Vec<_> = found.iter().copied().filter(|tensor| tensor.site.is_some()).collect();
+        match (usable.is_empty(), found.is_empty()) {
+            (false, _) => Ok(usable),
+            (true, false) => Ok(found),
+            (true, true) => Err(Error::Msg(format!(
+                "no tensor matches `{pattern}`; `*` stands for one part between slashes, `**` for several"
+            ))),
+        }
+    }
+
+    fn near(&self, name: &str) -> String {
+        // Names by layers from the end, as many parts as were given.
+        let parts = name.split('/').count();
+        let end = |short: &str| {
+            let from = short.rmatch_indices('/').nth(parts - 1).map_or(0, |(at, _)| at + 1);
+            short[from..].to_owned()
+        };
+        let all =
+            self.tensors.all.iter().map(|tensor| &tensor.short).chain(self.layers.iter().map(|layer| &layer.name));
+        let mut near: Vec<(usize, String, &str)> = Vec::new();
+        for whole in all.filter(|short| short.len() < 1 << 12) {
+            let end = end(whole);
+            let distance = strsim::damerau_levenshtein(name, &end);
+            if distance <= 2 + name.len() / 4 && !near.iter().any(|(_, other, _)| *other == end) {
+                near.push((distance, end, whole));
+            }
+        }
+        near.sort_by_key(|(distance, ..)| *distance);
+        near.truncate(3);
+        if near.is_empty() {
+            return format!("; the layers are {}", listed(self.layers().map(|layer| layer.name())));
+        }
+        let near: Vec<_> = near.iter().map(|(_, end, whole)| format!("`{end}` (`{whole}`)")).collect();
+        format!("; did you mean {}?", near.join(", "))
+    }
+}
+
+/// Whether a name is another, or its last parts.
+fn is_end(name: &str, end: &str) -> bool {
+    name.strip_suffix(end).is_some_and(|before| before.is_empty() || before.ends_with('/'))
+}
+
+fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    let names: Vec<_> = names.collect();
+    let shown: Vec<_> = names.iter().take(LISTED).map(|name| format!("`{name}`")).collect();
+    match names.len().saturating_sub(LISTED) {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
+}

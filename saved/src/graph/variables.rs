@@ -1,0 +1,111 @@
+//! Weights: which tensor of the checkpoint is which variable of the graph.
+//!
+//! A function's captures are objects by number. The tree of the objects in the saved model and that in the checkpoint
+//! have the same names, and the latter has the keys of the tensors.
+
+use std::collections::HashMap;
+
+use candle_core::Tensor;
+
+use super::Variable;
+use crate::checkpoint::Checkpoint;
+use crate::dtype::Type;
+use crate::proto::{ObjectGraph, ObjectKind, checkpoint_objects};
+use crate::{Error, Result};
+
+/// Reads weights, each once.
+#[derive(Debug)]
+pub(crate) struct Variables<'a> {
+    checkpoint: Option<Checkpoint>,
+    /// The key of every object that is a variable.
+    keys: HashMap<i64, String>,
+    objects: Option<&'a ObjectGraph<'a>>,
+    places: HashMap<String, usize>,
+    pub(super) types: Vec<Type>,
+    pub(super) read: Vec<Variable>,
+}
+
+impl<'a> Variables<'a> {
+    pub(crate) fn new(checkpoint: Option<Checkpoint>, objects: Option<&'a ObjectGraph<'a>>) -> Result<Self> {
+        let keys = match (&checkpoint, objects) {
+            (Some(checkpoint), Some(objects)) => keys(checkpoint, objects)?,
+            _ => HashMap::new(),
+        };
+        let (places, types, read) = Default::default();
+        Ok(Variables { checkpoint, keys, objects, places, types, read })
+    }
+
+    /// The variable that is an object.
+    pub(super) fn object(&mut self, id: i64) -> Result<usize> {
+        let object = self.objects.and_then(|graph| graph.objects.get(usize::try_from(id).ok()?));
+        let Some(ObjectKind::Variable { name }) = object.map(|object| &object.kind) else {
+            return Err(Error::Msg(format!("object {id} is no variable")));
+        };
+        let Some(key) = self.keys.get(&id).cloned() else {
+            return Err(Error::Msg(format!("the checkpoint has no value of the variable `{name}` (object {id})")));
+        };
+        self.keyed(&key, name)
+    }
+
+    /// The variable of a file without objects, by its name.
+    pub(super) fn named(&mut self, name: &str) -> Result<usize> {
+        self.keyed(name, name)
+    }
+
+    fn keyed(&mut self, key: &str, name: &str) -> Result<usize> {
+        if let Some(place) = self.places.get(key) {
+            return Ok(*place);
+        }
+        let Some(checkpoint) = &self.checkpoint else {
+            return Err(Error::Msg(format!("`{name}` is a variable, and there is no `variables/variables.index`")));
+        };
+        if !checkpoint.has(key)? {
+            return Err(Error::Msg(format!("the checkpoint has no tensor `{key}`{}", near(checkpoint, key)?)));
+        }
+        let (value, ty): (Tensor, Type) = checkpoint.tensor(key)?;
+        let place = self.read.len();
+        self.places.insert(key.to_owned(), place);
+        self.read.push(Variable { name: name.to_owned(), value });
+        self.types.push(ty);
+        Ok(place)
+    }
+}
+
+fn near(checkpoint: &Checkpoint, key: &str) -> Result<String> {
+    let mut near: Option<(usize, String)> = None;
+    checkpoint.keys(|other| {
+        // Of keys that are much longer there may be many.
+        if other.len() > 2 * key.len() {
+            return;
+        }
+        let distance = strsim::damerau_levenshtein(key, other);
+        if distance <= key.len() / 3 && near.as_ref().is_none_or(|(least, _)| distance < *least) {
+            near = Some((distance, other.to_owned()));
+        }
+    })?;
+    Ok(near.map_or_else(String::new, |(_, key)| format!("; a key like it is `{key}`")))
+}
+
+/// Walks both trees of objects along the same names.
+fn keys(checkpoint: &Checkpoint, objects: &ObjectGraph<'_>) -> Result<HashMap<i64, String>> {
+    let mut keys = HashMap::new();
+    let Some(message) = checkpoint.objects()? else { return Ok(keys) };
+    let saved = checkpoint_objects(&message)?;
+    let mut seen = vec![false; objects.objects.len()];
+    let mut left = vec![(0i64, 0i64)];
+    while let Some((id, saved_id)) = left.pop() {
+        let (Ok(place), Ok(saved_place)) = (usize::try_from(id), usize::try_from(saved_id)) else { continue };
+        let (Some(object), Some(saved)) = (objects.objects.get(place), saved.get(saved_place)) else { continue };
+        if std::mem::replace(&mut seen[place], true) {
+            continue;
+        }
+        if let ObjectKind::Variable { .. } = object.kind
+            && let Some((_, key)) = saved.keys.iter().find(|(name, _)| *name == "VARIABLE_VALUE").or(saved.keys.first())
+        {
+            keys.insert(id, (*key).to_owned());
+        }
+        let children: HashMap<&str, i64> = saved.children.iter().map(|(id, name)| (*name, *id)).collect();
+        left.extend(object.children.iter().filter_map(|(id, name)| Some((*id, *children.get(name)?))));
+    }
+    Ok(keys)
+}

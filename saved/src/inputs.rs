@@ -1,0 +1,102 @@
+//! What a model is given: tensors by the names of its signature.
+
+use candle_core::{DType, Tensor};
+
+use crate::dtype::Type;
+use crate::graph::Input;
+use crate::model::SavedModel;
+use crate::proto::Shape;
+use crate::{Error, Result};
+
+/// The arguments of a run, as the signature asks for them: what [`SavedModel::inputs`] gives.
+#[derive(Clone, Debug)]
+pub struct Inputs {
+    /// In the order of the signature.
+    pub(crate) values: Vec<Tensor>,
+    identity: u64,
+}
+
+impl Inputs {
+    /// That these are arguments of this model.
+    pub(crate) fn check(&self, model: &SavedModel) -> Result<()> {
+        match self.identity == model.identity {
+            true => Ok(()),
+            false => {
+                Err(Error::Msg("these inputs were made for another model; make them by its own `inputs`".to_owned()))
+            }
+        }
+    }
+}
+
+impl SavedModel {
+    /// The arguments of a run. Integers become 64 bits wide.
+    ///
+    /// ```no_run
+    /// # let (model, x) = (taper_saved::open("model")?, candle_core::Tensor::new(&[[1f32]], &candle_core::Device::Cpu)?);
+    /// let inputs = model.inputs([("x", &x)])?;
+    /// # Ok::<(), candle_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// An input that the signature has not, that is missing or given twice, and one of another type or shape.
+    pub fn inputs<'a>(&self, given: impl IntoIterator<Item = (&'a str, &'a Tensor)>) -> Result<Inputs> {
+        let mut values: Vec<Option<Tensor>> = vec![None; self.graph.inputs.len()];
+        for (name, tensor) in given {
+            let Some(place) = self.graph.inputs.iter().position(|input| input.name == name) else {
+                return Err(Error::Msg(format!("there is no input `{name}`; the inputs are {}", self.listed())));
+            };
+            let input = &self.graph.inputs[place];
+            let fitting = fitting(input, tensor).map_err(|why| Error::Msg(format!("the input `{name}` {why}")))?;
+            if values[place].replace(fitting).is_some() {
+                return Err(Error::Msg(format!("the input `{name}` is given twice")));
+            }
+        }
+        let missing = self.graph.inputs.iter().zip(&values).find(|(_, value)| value.is_none());
+        if let Some((input, _)) = missing {
+            return Err(Error::Msg(format!("the input `{}` is missing; the inputs are {}", input.name, self.listed())));
+        }
+        Ok(Inputs { values: values.into_iter().flatten().collect(), identity: self.identity })
+    }
+
+    fn listed(&self) -> String {
+        let inputs = self.graph.inputs.iter();
+        inputs
+            .map(|input| format!("`{}` ({} {})", input.name, input.port.ty, sizes(&input.port.shape)))
+            .collect::<Vec<_>>()
+            .join(", ")
+    }
+}
+
+/// A tensor as an input takes it, or why it can't.
+fn fitting(input: &Input, tensor: &Tensor) -> std::result::Result<Tensor, String> {
+    let (ty, shape) = (input.port.ty, &input.port.shape);
+    let fits = shape.0.as_ref().is_none_or(|sizes| {
+        let same = |(want, have): (&i64, &usize)| usize::try_from(*want).map_or(true, |want| want == *have);
+        sizes.len() == tensor.rank() && sizes.iter().zip(tensor.dims()).all(same)
+    });
+    if !fits {
+        return Err(format!("is of shape {:?}, and the model takes {}", tensor.dims(), sizes(shape)));
+    }
+    let wanted = ty.dtype().ok_or_else(|| format!("is of the type {ty}, which no tensor holds"))?;
+    let have = tensor.dtype();
+    let small =
+        [DType::U8, DType::U32, DType::I16, DType::I32].contains(&have) && wanted == DType::I64 && ty != Type::BOOL;
+    match have == wanted {
+        true => Ok(tensor.clone()),
+        false if small => tensor.to_dtype(DType::I64).map_err(|error| error.to_string()),
+        false => {
+            Err(format!("is {}, and the model takes {ty}: convert it by `.to_dtype(DType::{wanted:?})`", have.as_str()))
+        }
+    }
+}
+
+/// Sizes as they are shown, `[?, 28, 28, 1]`.
+pub(crate) fn sizes(shape: &Shape) -> String {
+    match &shape.0 {
+        None => "[..]".to_owned(),
+        Some(sizes) => {
+            let size = |size: &i64| if *size < 0 { "?".to_owned() } else { size.to_string() };
+            format!("[{}]", sizes.iter().map(size).collect::<Vec<_>>().join(", "))
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! Opens a TensorFlow SavedModel without TensorFlow, shows what is in it, and runs it with any tensor captured, edited or
+//! replaced.
+//!
+//! The graph becomes one of [taper]'s models: its layers and tensors have the names that their owners know them by,
+//! only what is asked for is computed, and runs, recordings and gradients are taper's own.
+//!
+//! ```no_run
+//! # use candle_core::{DType, Device, Tensor};
+//! let model = taper_saved::open("path/to/saved_model")?;
+//! println!("{}", model.summary());
+//! let x = Tensor::zeros((3, 8), DType::F32, &Device::Cpu)?;
+//! let out = model.forward([("x", &x)])?;
+//! // Any tensor: by its whole name, by its name in its layer, by layer, by pattern, by place.
+//! let h = model.capture([("x", &x)], &["two/Tanh"])?;
+//! let y = model.run().edit("two/d1/BiasAdd", |t| t.relu())?.forward([("x", &x)])?;
+//! # Ok::<(), candle_core::Error>(())
+//! ```
+//!
+//! Integers are 64 bits wide here, whatever they are in the file, and truth values are `u8`. Layouts are those of the file:
+//! pictures are `[batch, height, width, channel]`.
+
+mod changed;
+mod checkpoint;
+mod crc;
+mod data;
+mod dtype;
+mod find;
+mod graph;
+mod inputs;
+mod layers;
+mod model;
+mod ops;
+mod outputs;
+mod proto;
+mod run;
+mod slices;
+mod summary;
+mod table;
+mod tensors;
+mod values;
+
+pub use changed::{Loss, Recording, Replay, Run};
+pub use dtype::Type;
+pub use inputs::Inputs;
+pub use layers::Layer;
+pub use model::{SavedModel, open, open_signature};
+pub use ops::supported;
+pub use outputs::{Captured, Outputs};
+pub use run::{Runner, Sites, Taps};
+pub use summary::Summary;
+pub use tensors::TensorInfo;
+
+pub(crate) use candle_core::{Error, Result};

@@ -1,0 +1,207 @@
+//! Functions of two values that are broadcast against each other.
+
+use candle_core::Tensor;
+
+use super::{Build, Compute, broadcast, integer, two};
+use crate::proto::Attrs;
+use crate::{Error, Result};
+
+pub(super) const OPERATIONS: &[(&str, Build)] = &[
+    ("Add", |_| two(add)),
+    ("AddV2", |_| two(add)),
+    ("Sub", |_| number(Tensor::broadcast_sub, |a, b| Some(a.wrapping_sub(b)))),
+    ("Mul", |_| number(Tensor::broadcast_mul, |a, b| Some(a.wrapping_mul(b)))),
+    ("Div", |_| number(Tensor::broadcast_div, i64::checked_div)),
+    ("RealDiv", |_| number(Tensor::broadcast_div, i64::checked_div)),
+    ("TruncateDiv", |_| number(|a, b| toward_zero(&a.broadcast_div(b)?), i64::checked_div)),
+    ("DivNoNan", |_| two(div_no_nan)),
+    ("FloorDiv", |_| number(|a, b| a.broadcast_div(b)?.floor(), floor_div)),
+    ("FloorMod", |_| number(floor_mod, floor_rem)),
+    ("Mod", |_| {
+        number(|a, b| a.broadcast_sub(&b.broadcast_mul(&toward_zero(&a.broadcast_div(b)?)?)?), i64::checked_rem)
+    }),
+    ("Maximum", |_| number(Tensor::broadcast_maximum, |a, b| Some(a.max(b)))),
+    ("Minimum", |_| number(Tensor::broadcast_minimum, |a, b| Some(a.min(b)))),
+    ("Pow", |_| number(pow, |a, b| Some(a.wrapping_pow(u32::try_from(b).ok()?)))),
+    ("SquaredDifference", |_| {
+        number(
+            |a, b| a.broadcast_sub(b)?.sqr(),
+            |a, b| {
+                let difference = a.wrapping_sub(b);
+                Some(difference.wrapping_mul(difference))
+            },
+        )
+    }),
+    ("BitwiseAnd", |_| bits(|a, b| a & b)),
+    ("BitwiseOr", |_| bits(|a, b| a | b)),
+    ("BitwiseXor", |_| bits(|a, b| a ^ b)),
+    ("LeftShift", |_| bits(|a, b| a.checked_shl(u32::try_from(b).unwrap_or(64)).unwrap_or(0))),
+    ("RightShift", |_| bits(|a, b| a >> b.clamp(0, 63))),
+    ("Xdivy", |_| two(|a, b| where_zero(a, &div_no_nan(a, b)?))),
+    ("Xlogy", |_| two(|a, b| where_zero(a, &a.broadcast_mul(&b.log()?)?))),
+    ("Equal", |_| two(Tensor::broadcast_eq)),
+    ("NotEqual", |_| two(Tensor::broadcast_ne)),
+    ("Less", |_| two(Tensor::broadcast_lt)),
+    ("LessEqual", |_| two(Tensor::broadcast_le)),
+    ("Greater", |_| two(Tensor::broadcast_gt)),
+    ("GreaterEqual", |_| two(Tensor::broadcast_ge)),
+    ("LogicalAnd", |_| two(Tensor::broadcast_minimum)),
+    ("LogicalOr", |_| two(Tensor::broadcast_maximum)),
+    ("BiasAdd", bias_add),
+];
+
+/// A function of floats and of integers.
+fn number(float: fn(&Tensor, &Tensor) -> Result<Tensor>, int: fn(i64, i64) -> Option<i64>) -> Result<Compute> {
+    two(move |a, b| {
+        // Both, before anything is made that large.
+        broadcast(a.dims(), b.dims())?;
+        if integer::is(a) { integer::zip(a, b, int) } else { float(a, b) }
+    })
+}
+
+/// A function of integers alone.
+fn bits(f: fn(i64, i64) -> i64) -> Result<Compute> {
+    two(move |a, b| match (integer::is(a), integer::is(b)) {
+        (true, true) => integer::zip(a, b, |a, b| Some(f(a, b))),
+        _ => Err(Error::Msg("it is computed of integers only".to_owned())),
+    })
+}
+
+/// Zero where `a` is, whatever was computed there.
+fn where_zero(a: &Tensor, computed: &Tensor) -> Result<Tensor> {
+    let zero = a.broadcast_as(computed.shape())?.eq(0.)?;
+    zero.where_cond(&computed.zeros_like()?, computed)
+}
+
+pub(super) fn add(a: &Tensor, b: &Tensor) -> Result<Tensor> {
+    broadcast(a.dims(), b.dims())?;
+    if integer::is(a) { integer::zip(a, b, |a, b| Some(a.wrapping_add(b))) } else { a.broadcast_add(b) }
+}
+
+fn toward_zero(x: &Tensor) -> Result<Tensor> {
+    x.ge(0.)?.where_cond(&x.floor()?, &x.ceil()?)
+}
+
+fn floor_div(a: i64, b: i64) -> Option<i64> {
+    let whole = a.checked_div(b)?;
+    Some(if a.wrapping_rem(b) != 0 && (a < 0) != (b < 0) { whole - 1 } else { whole })
+}
+
+fn floor_rem(a: i64, b: i64) -> Option<i64> {
+    let rest = a.checked_rem(b)?;
+    Some(if rest != 0 && (rest < 0) != (b < 0) { rest + b } else { rest })
+}
+
+fn floor_mod(a: &Tensor, b: &Tensor) -> Result<Tensor> {
+    a.broadcast_sub(&b.broadcast_mul(&a.broadcast_div(b)?.floor()?)?)
+}
+
+fn div_no_nan(a: &Tensor, b: &Tensor) -> Result<Tensor> {
+    let sizes = broadcast(a.dims(), b.dims())?;
+    let b = b.broadcast_as(sizes.as_slice())?;
+    let zero = b.eq(0.)?;
+    // The gradient of a quotient by zero is not to reach the other branch.
+    let safe = zero.where_cond(&b.ones_like()?, &b)?;
+    let quotient = a.broadcast_div(&safe)?;
+    zero.where_cond(&quotient.zeros_like()?, &quotient)
+}
+
+/// candle's own power is by logarithms, which negative numbers have none of.
+fn pow(a: &Tensor, b: &Tensor) -> Result<Tensor> {
+    if b.elem_count() == 1 && a.rank() >= b.rank() {
+        let exponent = b.flatten_all()?.get(0)?.to_dtype(candle_core::DType::F64)?.to_scalar::<f64>()?;
+        return a.powf(exponent);
+    }
+    let sizes = broadcast(a.dims(), b.dims())?;
+    let (a, b) = (a.broadcast_as(sizes.as_slice())?, b.broadcast_as(sizes.as_slice())?);
+    let zero = b.zeros_like()?;
+    let size = (a.abs()?.log()? * &b)?.exp()?;
+    let size = b.eq(0.)?.where_cond(&zero.ones_like()?, &size)?;
+    let odd = (&b - (((&b * 0.5)?.floor()?) * 2.)?)?.eq(1.)?;
+    let signed = odd.where_cond(&size.neg()?, &size)?;
+    let not_whole = b.ne(&b.floor()?)?;
+    let signed = not_whole.where_cond(&(zero + f64::NAN)?, &signed)?;
+    a.lt(0.)?.where_cond(&signed, &size)
+}
+
+/// Adds a value to every channel.
+fn bias_add(attrs: &Attrs<'_>) -> Result<Compute> {
+    let first = attrs.str("data_format")? == Some("NCHW");
+    two(move |x, bias| {
+        let channels = if first { x.dims().get(1) } else { x.dims().last() };
+        if bias.rank() != 1 || channels != bias.dims().first() {
+            let (x, bias) = (x.dims(), bias.dims());
+            return Err(Error::Msg(format!("a bias of {bias:?} does not fit the channels of {x:?}")));
+        }
+        if !first {
+            return add(x, bias);
+        }
+        let mut sizes = vec![1; x.rank()];
+        sizes[1] = bias.elem_count();
+        add(x, &bias.reshape(sizes)?)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{A, f, i, output, outputs, rising, same};
+
+    #[test]
+    fn values_are_tensorflows() {
+        let (a, b) = (f(&[4], &[-7., 7., -7., 7.]), f(&[4], &[3., 3., -3., -3.]));
+        for (op, values) in [
+            ("FloorDiv", [-3., 2., 2., -3.]),
+            ("FloorMod", [2., 1., -1., -2.]),
+            ("TruncateDiv", [-2., 2., 2., -2.]),
+            ("Mod", [-1., 1., -1., 1.]),
+            ("SquaredDifference", [100., 16., 16., 100.]),
+            ("Pow", [-343., 343., -0.002_915_5, 0.002_915_5]),
+            ("Less", [1., 0., 1., 0.]),
+        ] {
+            same(&output(op, &[], &[a.clone(), b.clone()]), &[4], &values);
+        }
+        same(&output("DivNoNan", &[], &[f(&[2], &[1., 4.]), f(&[2], &[0., 2.])]), &[2], &[0., 2.]);
+        let xlogy = output("Xlogy", &[], &[f(&[3], &[0., 2., 0.]), f(&[3], &[0., 1., -1.])]);
+        same(&xlogy, &[3], &[0., 0., 0.]);
+        same(&output("Pow", &[], &[f(&[3], &[-2., 0., 3.]), f(&[], &[2.])]), &[3], &[4., 0., 9.]);
+        let pow = output("Pow", &[], &[f(&[4], &[-2., -2., 0., 0.]), f(&[4], &[0.5, 0., 0., 2.])]);
+        same(&pow, &[4], &[f64::NAN, 1., 1., 0.]);
+    }
+
+    #[test]
+    fn integers_are_those_of_tensorflow() {
+        let (a, b) = (i(&[4], &[-7, 7, -7, 7]), i(&[4], &[3, 3, -3, -3]));
+        for (op, values) in [
+            ("FloorDiv", [-3, 2, 2, -3]),
+            ("FloorMod", [2, 1, -1, -2]),
+            ("Mod", [-1, 1, -1, 1]),
+            ("AddV2", [-4, 10, -10, 4]),
+        ] {
+            assert_eq!(output(op, &[], &[a.clone(), b.clone()]).to_vec1::<i64>().unwrap(), values, "{op}");
+        }
+        for (op, values) in [
+            ("BitwiseAnd", [1, 3]),
+            ("BitwiseOr", [7, 7]),
+            ("BitwiseXor", [6, 4]),
+            ("LeftShift", [40, 56]),
+            ("RightShift", [0, 0]),
+        ] {
+            let given = output(op, &[], &[i(&[2], &[5, 7]), i(&[], &[3])]).to_vec1::<i64>().unwrap();
+            assert_eq!(given, values, "{op}");
+        }
+        assert!(outputs("BitwiseAnd", &[], &[f(&[1], &[1.]), i(&[1], &[1])]).is_err());
+        assert!(outputs("FloorDiv", &[], &[a.clone(), i(&[1], &[0])]).is_err());
+        assert!(outputs("FloorDiv", &[], &[i(&[1], &[i64::MIN]), i(&[1], &[-1])]).is_err());
+        let max = i(&[1], &[i64::MAX]);
+        assert_eq!(output("AddV2", &[], &[max.clone(), max]).to_vec1::<i64>().unwrap(), [-2]);
+    }
+
+    #[test]
+    fn a_bias_is_one_a_channel() {
+        let x = rising(&[1, 2, 2]);
+        same(&output("BiasAdd", &[], &[x.clone(), f(&[2], &[10., 20.])]), &[1, 2, 2], &[11., 22., 13., 24.]);
+        let first = [("data_format", A::Str("NCHW"))];
+        same(&output("BiasAdd", &first, &[x.clone(), f(&[2], &[10., 20.])]), &[1, 2, 2], &[11., 12., 23., 24.]);
+        assert!(outputs("BiasAdd", &[], &[x, f(&[1], &[1.])]).is_err());
+    }
+}

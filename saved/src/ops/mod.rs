@@ -1,0 +1,211 @@
+//! The operations that can be computed: one table.
+//!
+//! To add one: write a function in the file whose idea it is, which reads the attributes and gives a function of the
+//! tensors; put its name in `OPERATIONS`; and add a line to the test of that file.
+
+mod binary;
+mod blocks;
+mod conv;
+mod conv_back;
+mod einsum;
+mod gather;
+mod integer;
+mod list;
+mod matrix;
+mod norm;
+mod pool;
+mod rank;
+mod reduce;
+mod resize;
+mod scatter;
+mod shape;
+mod slice;
+mod unary;
+mod window;
+
+#[cfg(test)]
+mod testing;
+
+use candle_core::Tensor;
+
+use crate::data::Data;
+use crate::proto::Attrs;
+use crate::{Error, Result};
+
+/// A function of values of a type.
+type Function<T> = Box<dyn Fn(&[T]) -> Result<Vec<T>> + Send + Sync>;
+
+/// An operation with its attributes: of the values that go in, those that come out.
+pub(crate) enum Compute {
+    /// Of tensors, as nearly all are.
+    Tensors(Function<Tensor>),
+    /// Of lists, too.
+    Data(Function<Data>),
+}
+
+impl Compute {
+    pub(crate) fn call(&self, inputs: &[Data]) -> Result<Vec<Data>> {
+        match self {
+            Compute::Data(f) => f(inputs),
+            Compute::Tensors(f) => {
+                let inputs = inputs.iter().map(|input| input.tensor().cloned()).collect::<Result<Vec<_>>>()?;
+                Ok(f(&inputs)?.into_iter().map(Data::Tensor).collect())
+            }
+        }
+    }
+}
+
+/// Reads the attributes.
+pub(crate) type Build = fn(&Attrs<'_>) -> Result<Compute>;
+
+/// Every operation, by TensorFlow's name for it.
+const OPERATIONS: &[&[(&str, Build)]] = &[
+    unary::OPERATIONS,
+    binary::OPERATIONS,
+    blocks::OPERATIONS,
+    conv::OPERATIONS,
+    conv_back::OPERATIONS,
+    einsum::OPERATIONS,
+    gather::OPERATIONS,
+    list::OPERATIONS,
+    matrix::OPERATIONS,
+    norm::OPERATIONS,
+    pool::OPERATIONS,
+    rank::OPERATIONS,
+    reduce::OPERATIONS,
+    resize::OPERATIONS,
+    scatter::OPERATIONS,
+    shape::OPERATIONS,
+    slice::OPERATIONS,
+];
+
+/// The operation of a name.
+pub(crate) fn find(op: &str) -> Option<Build> {
+    OPERATIONS.iter().copied().flatten().find(|(name, _)| *name == op).map(|(_, build)| *build)
+}
+
+/// The names of the operations that can be computed.
+pub fn supported() -> impl Iterator<Item = &'static str> {
+    OPERATIONS.iter().copied().flatten().map(|(name, _)| *name)
+}
+
+/// Of one value, one.
+fn one(f: impl Fn(&Tensor) -> Result<Tensor> + Send + Sync + 'static) -> Result<Compute> {
+    several(move |inputs| {
+        let [x] = take(inputs)?;
+        Ok(vec![f(x)?])
+    })
+}
+
+/// Of two values, one.
+fn two(f: impl Fn(&Tensor, &Tensor) -> Result<Tensor> + Send + Sync + 'static) -> Result<Compute> {
+    several(move |inputs| {
+        let [a, b] = take(inputs)?;
+        Ok(vec![f(a, b)?])
+    })
+}
+
+/// Of three values, one.
+fn three(f: impl Fn(&Tensor, &Tensor, &Tensor) -> Result<Tensor> + Send + Sync + 'static) -> Result<Compute> {
+    several(move |inputs| {
+        let [a, b, c] = take(inputs)?;
+        Ok(vec![f(a, b, c)?])
+    })
+}
+
+/// Of any number of values, one.
+fn many(f: impl Fn(&[Tensor]) -> Result<Tensor> + Send + Sync + 'static) -> Result<Compute> {
+    several(move |inputs| Ok(vec![f(inputs)?]))
+}
+
+/// Of any number of values, any number.
+fn several(f: impl Fn(&[Tensor]) -> Result<Vec<Tensor>> + Send + Sync + 'static) -> Result<Compute> {
+    Ok(Compute::Tensors(Box::new(f)))
+}
+
+/// Of any number of tensors and lists, any number.
+fn of_lists(f: impl Fn(&[Data]) -> Result<Vec<Data>> + Send + Sync + 'static) -> Result<Compute> {
+    Ok(Compute::Data(Box::new(f)))
+}
+
+fn take<T, const N: usize>(inputs: &[T]) -> Result<&[T; N]> {
+    inputs.try_into().map_err(|_| Error::Msg(format!("it takes {N} values, and gets {}", inputs.len())))
+}
+
+/// The numbers in a value of integers.
+fn ints(x: &Tensor) -> Result<Vec<i64>> {
+    if x.elem_count() > MOST_INTS {
+        return Err(Error::Msg(format!("{} numbers are no shape and no list of axes", x.elem_count())));
+    }
+    x.flatten_all()?.to_vec1::<i64>()
+}
+
+/// More numbers than any tensor has sizes.
+const MOST_INTS: usize = 1 << 16;
+
+/// The one number in a value.
+pub(crate) fn int(x: &Tensor) -> Result<i64> {
+    match ints(x)?.as_slice() {
+        [value] => Ok(*value),
+        values => Err(Error::Msg(format!("one number belongs here, and there are {}", values.len()))),
+    }
+}
+
+/// An axis counted from the front.
+fn axis(axis: i64, rank: usize) -> Result<usize> {
+    let from_front = if axis < 0 { axis.checked_add(rank as i64) } else { Some(axis) };
+    let found = from_front.and_then(|axis| usize::try_from(axis).ok()).filter(|axis| *axis < rank);
+    found.ok_or_else(|| Error::Msg(format!("there is no axis {axis} in a value of {rank} axes")))
+}
+
+/// A size that a value is to have.
+fn size(size: i64) -> Result<usize> {
+    usize::try_from(size).map_err(|_| Error::Msg(format!("{size} is no size")))
+}
+
+/// The most elements that one value may have.
+const MOST: usize = 1 << 31;
+
+/// The sizes of a value that is to be made, if there is room for it.
+fn room(sizes: &[usize]) -> Result<()> {
+    let count = sizes.iter().try_fold(1usize, |count, size| count.checked_mul(*size));
+    match count.filter(|count| *count <= MOST) {
+        Some(_) => Ok(()),
+        None => Err(Error::Msg(format!("a value of {sizes:?} has more than {MOST} elements"))),
+    }
+}
+
+/// The shape that two are broadcast to.
+fn broadcast(a: &[usize], b: &[usize]) -> Result<Vec<usize>> {
+    let rank = a.len().max(b.len());
+    let at = |sizes: &[usize], place: usize| (place + sizes.len()).checked_sub(rank).map_or(1, |place| sizes[place]);
+    let sizes = (0..rank).map(|place| match (at(a, place), at(b, place)) {
+        (a, b) if a == b => Ok(a),
+        (1, size) | (size, 1) => Ok(size),
+        _ => Err(Error::Msg(format!("{a:?} and {b:?} can't be broadcast"))),
+    });
+    let sizes: Vec<usize> = sizes.collect::<Result<_>>()?;
+    room(&sizes)?;
+    Ok(sizes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_operation_stands_in_the_table_once() {
+        let mut names: Vec<_> = supported().collect();
+        names.sort_unstable();
+        let twice: Vec<_> = names.windows(2).filter(|pair| pair[0] == pair[1]).collect();
+        assert!(twice.is_empty(), "{twice:?}");
+    }
+
+    #[test]
+    fn shapes_are_broadcast_from_the_right() {
+        assert_eq!(broadcast(&[2, 1, 3], &[4, 1]).unwrap(), [2, 4, 3]);
+        assert_eq!(broadcast(&[], &[0]).unwrap(), [0]);
+        assert!(broadcast(&[2], &[3]).is_err());
+        assert!(broadcast(&[1 << 40, 1], &[1, 1 << 40]).is_err());
+    }
+}

@@ -1,0 +1,117 @@
+//! `FunctionDef`, and `OpDef`, which says what goes into an operation and what comes out.
+
+use std::collections::BTreeMap;
+
+use super::attr::Attrs;
+use super::graph::NodeDef;
+use super::wire::{entry, fields};
+use crate::Result;
+
+/// A function of a graph's library.
+#[derive(Debug, Default)]
+pub(crate) struct FunctionDef<'a> {
+    pub(crate) signature: OpDef<'a>,
+    pub(crate) nodes: Vec<NodeDef<'a>>,
+    /// Of each output, the value inside.
+    pub(crate) returns: BTreeMap<&'a str, &'a str>,
+}
+
+impl<'a> FunctionDef<'a> {
+    pub(crate) fn parse(message: &'a [u8]) -> Result<Self> {
+        let mut function = FunctionDef::default();
+        for field in fields(message) {
+            match field? {
+                (1, v) => function.signature = OpDef::parse(v.bytes()?)?,
+                (3, v) => function.nodes.push(NodeDef::parse(v.bytes()?)?),
+                (4, v) => {
+                    let (name, value) = entry(v.bytes()?)?;
+                    let value = std::str::from_utf8(value).map_err(crate::Error::wrap)?;
+                    function.returns.insert(name, value);
+                }
+                _ => {}
+            }
+        }
+        Ok(function)
+    }
+}
+
+/// What an operation is called, takes and gives.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct OpDef<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) inputs: Vec<Parameter<'a>>,
+    pub(crate) outputs: Vec<Parameter<'a>>,
+    /// What attributes are that a node has not: the writer leaves them out.
+    pub(crate) defaults: Attrs<'a>,
+}
+
+/// One input or output, or a list of them.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Parameter<'a> {
+    pub(crate) name: &'a str,
+    ty: i64,
+    type_attr: &'a str,
+    number_attr: &'a str,
+    type_list_attr: &'a str,
+}
+
+impl<'a> OpDef<'a> {
+    pub(crate) fn parse(message: &'a [u8]) -> Result<Self> {
+        let mut op = OpDef::default();
+        for field in fields(message) {
+            match field? {
+                (1, v) => op.name = v.text()?,
+                (2, v) => op.inputs.push(Parameter::parse(v.bytes()?)?),
+                (3, v) => op.outputs.push(Parameter::parse(v.bytes()?)?),
+                (4, v) => op.attribute(v.bytes()?)?,
+                _ => {}
+            }
+        }
+        Ok(op)
+    }
+
+    fn attribute(&mut self, message: &'a [u8]) -> Result<()> {
+        let (mut name, mut default) = ("", None);
+        for field in fields(message) {
+            match field? {
+                (1, v) => name = v.text()?,
+                (3, v) => default = Some(v.bytes()?),
+                _ => {}
+            }
+        }
+        if let Some(default) = default {
+            self.defaults.0.insert(name, default);
+        }
+        Ok(())
+    }
+}
+
+impl<'a> Parameter<'a> {
+    fn parse(message: &'a [u8]) -> Result<Self> {
+        let mut parameter = Parameter::default();
+        for field in fields(message) {
+            match field? {
+                (1, v) => parameter.name = v.text()?,
+                (3, v) => parameter.ty = v.int()?,
+                (4, v) => parameter.type_attr = v.text()?,
+                (5, v) => parameter.number_attr = v.text()?,
+                (6, v) => parameter.type_list_attr = v.text()?,
+                _ => {}
+            }
+        }
+        Ok(parameter)
+    }
+
+    /// The types of the values that a node has for it; 0 for one that the file does not tell.
+    pub(crate) fn types(&self, attrs: &Attrs<'_>, most: usize) -> Result<Vec<i64>> {
+        if !self.type_list_attr.is_empty() {
+            return Ok(attrs.types(self.type_list_attr)?.unwrap_or_default());
+        }
+        let ty = if self.type_attr.is_empty() { self.ty } else { attrs.ty(self.type_attr)?.unwrap_or(0) };
+        let number = if self.number_attr.is_empty() { 1 } else { attrs.int(self.number_attr)?.unwrap_or(1) };
+        let number = usize::try_from(number).ok().filter(|number| *number <= most).ok_or_else(|| {
+            crate::Error::Msg(format!("`{}` has {number} values, and the file is of {most} bytes", self.name))
+        })?;
+        Ok(vec![ty; number])
+    }
+}

@@ -1,0 +1,127 @@
+//! `SavedModel`, `MetaGraphDef` and `SignatureDef`.
+
+use std::collections::BTreeMap;
+
+use super::function::OpDef;
+use super::graph::GraphDef;
+use super::objects::ObjectGraph;
+use super::tensor::Shape;
+use super::wire::{entry, fields};
+use crate::Result;
+
+/// A file `saved_model.pb`.
+#[derive(Debug, Default)]
+pub(crate) struct SavedModel<'a> {
+    pub(crate) graphs: Vec<MetaGraph<'a>>,
+}
+
+impl<'a> SavedModel<'a> {
+    pub(crate) fn parse(file: &'a [u8]) -> Result<Self> {
+        let mut model = SavedModel::default();
+        for field in fields(file) {
+            if let (2, v) = field? {
+                model.graphs.push(MetaGraph::parse(v.bytes()?)?);
+            }
+        }
+        Ok(model)
+    }
+}
+
+/// A graph with what is said about it.
+#[derive(Debug, Default)]
+pub(crate) struct MetaGraph<'a> {
+    pub(crate) tags: Vec<&'a str>,
+    pub(crate) version: &'a str,
+    pub(crate) ops: Vec<OpDef<'a>>,
+    pub(crate) graph: GraphDef<'a>,
+    pub(crate) signatures: BTreeMap<&'a str, Signature<'a>>,
+    pub(crate) objects: Option<ObjectGraph<'a>>,
+}
+
+impl<'a> MetaGraph<'a> {
+    fn parse(message: &'a [u8]) -> Result<Self> {
+        let mut meta = MetaGraph::default();
+        for field in fields(message) {
+            match field? {
+                (1, v) => meta.info(v.bytes()?)?,
+                (2, v) => meta.graph = GraphDef::parse(v.bytes()?)?,
+                (5, v) => {
+                    let (name, signature) = entry(v.bytes()?)?;
+                    meta.signatures.insert(name, Signature::parse(signature)?);
+                }
+                (7, v) => meta.objects = Some(ObjectGraph::parse(v.bytes()?)?),
+                _ => {}
+            }
+        }
+        Ok(meta)
+    }
+
+    fn info(&mut self, message: &'a [u8]) -> Result<()> {
+        for field in fields(message) {
+            match field? {
+                (2, v) => {
+                    for field in fields(v.bytes()?) {
+                        if let (1, v) = field? {
+                            self.ops.push(OpDef::parse(v.bytes()?)?);
+                        }
+                    }
+                }
+                (4, v) => self.tags.push(v.text()?),
+                (5, v) => self.version = v.text()?,
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A way to call the model: names of its inputs and outputs.
+#[derive(Debug, Default)]
+pub(crate) struct Signature<'a> {
+    pub(crate) inputs: BTreeMap<&'a str, Info<'a>>,
+    pub(crate) outputs: BTreeMap<&'a str, Info<'a>>,
+}
+
+/// A value of the main graph.
+#[derive(Debug, Default)]
+pub(crate) struct Info<'a> {
+    /// `node:output`; empty for a value of several parts.
+    pub(crate) name: &'a str,
+    pub(crate) dtype: i64,
+    pub(crate) shape: Shape,
+}
+
+impl<'a> Signature<'a> {
+    fn parse(message: &'a [u8]) -> Result<Self> {
+        let mut signature = Signature::default();
+        for field in fields(message) {
+            match field? {
+                (1, v) => {
+                    let (name, info) = entry(v.bytes()?)?;
+                    signature.inputs.insert(name, Info::parse(info)?);
+                }
+                (2, v) => {
+                    let (name, info) = entry(v.bytes()?)?;
+                    signature.outputs.insert(name, Info::parse(info)?);
+                }
+                _ => {}
+            }
+        }
+        Ok(signature)
+    }
+}
+
+impl<'a> Info<'a> {
+    fn parse(message: &'a [u8]) -> Result<Self> {
+        let mut info = Info::default();
+        for field in fields(message) {
+            match field? {
+                (1, v) => info.name = v.text()?,
+                (2, v) => info.dtype = v.int()?,
+                (3, v) => info.shape = Shape::parse(v.bytes()?)?,
+                _ => {}
+            }
+        }
+        Ok(info)
+    }
+}

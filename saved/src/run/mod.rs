@@ -1,0 +1,10 @@
+//! Running a graph on taper's engine: the graph is a model whose sites are made when it is opened.
+
+mod control;
+mod execute;
+mod model;
+mod plan;
+mod sites;
+
+pub use model::Runner;
+pub use sites::{Sites, Taps};

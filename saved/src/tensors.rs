@@ -1,0 +1,123 @@
+//! The tensors of a graph by name: which there are, and which have a site.
+
+use crate::dtype::Type;
+use crate::graph::{Graph, Value, What};
+use crate::layers::Aliases;
+use crate::proto::Shape;
+
+/// A tensor of a saved model: one output of one node.
+#[derive(Clone, Debug)]
+pub struct TensorInfo {
+    pub(crate) name: String,
+    pub(crate) short: String,
+    pub(crate) op: String,
+    pub(crate) ty: Type,
+    pub(crate) shape: Shape,
+    pub(crate) value: Value,
+    /// Its place among the sites.
+    pub(crate) site: Option<usize>,
+    /// Why it can't be computed.
+    pub(crate) blocked: Option<String>,
+    /// It holds no data of the run: a weight, or a constant.
+    pub(crate) fixed: bool,
+}
+
+impl TensorInfo {
+    /// The whole name in the file, `StatefulPartitionedCall/mlp_1/dense_1/MatMul`; of outputs after a node's first, with
+    /// their number, `…/Split:1`.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The name by the layers that it stands in, `mlp/dense/MatMul`. It need not be one tensor's alone: a layer that is
+    /// called twice has every tensor twice.
+    pub fn short_name(&self) -> &str {
+        &self.short
+    }
+
+    /// TensorFlow's name of the operation that makes it.
+    pub fn op(&self) -> &str {
+        &self.op
+    }
+
+    /// The type in the file.
+    pub fn ty(&self) -> Type {
+        self.ty
+    }
+
+    /// The sizes as far as the file tells: `None` for one that it does not, and for all if it does not tell their number.
+    /// The axes are in the order of the file, which for pictures is `[batch, height, width, channel]`.
+    pub fn shape(&self) -> Option<Vec<Option<usize>>> {
+        Some(self.shape.0.as_ref()?.iter().map(|size| usize::try_from(*size).ok()).collect())
+    }
+
+    /// Why it can't be computed, with the node that is to blame; `None` if it can.
+    pub fn unsupported(&self) -> Option<&str> {
+        self.blocked.as_deref()
+    }
+}
+
+/// Every tensor, in the order in which they are computed, and where those of each node begin.
+#[derive(Debug)]
+pub(crate) struct Tensors {
+    pub(crate) all: Vec<TensorInfo>,
+    /// Of each node, its first.
+    first: Vec<u32>,
+    /// How many have a site.
+    pub(crate) sites: usize,
+}
+
+impl Tensors {
+    pub(crate) fn of(graph: &Graph, aliases: &Aliases) -> Self {
+        let mut tensors = Tensors { all: Vec::new(), first: Vec::new(), sites: 0 };
+        for (index, node) in (0..).zip(&graph.nodes) {
+            tensors.first.push(tensors.all.len() as u32);
+            let blocked = node.blocked.map(|blame| why(graph, index, blame));
+            for (output, port) in (0..).zip(&node.outputs) {
+                // A handle is no tensor. A variable of TensorFlow 1 is its own value.
+                let handle = &*node.op == "VarHandleOp";
+                // A file without descriptions of its operations does not tell types.
+                let is_tensor = port.ty.0 == 0 || port.ty.dtype().is_some();
+                let site = (is_tensor && !handle && blocked.is_none()).then_some(tensors.sites);
+                tensors.sites += usize::from(site.is_some());
+                let number = if output == 0 { String::new() } else { format!(":{output}") };
+                tensors.all.push(TensorInfo {
+                    name: format!("{}{number}", node.name),
+                    short: format!("{}{number}", aliases.of_node(&node.name)),
+                    op: node.op.to_string(),
+                    ty: port.ty,
+                    shape: port.shape.clone(),
+                    value: Value { node: index, output },
+                    site,
+                    blocked: blocked.clone(),
+                    fixed: matches!(node.what, What::Variable(_) | What::Constant(_)) || &*node.op == "ReadVariableOp",
+                });
+            }
+        }
+        tensors.first.push(tensors.all.len() as u32);
+        tensors
+    }
+
+    /// The tensors of a node.
+    pub(crate) fn of_node(&self, node: u32) -> &[TensorInfo] {
+        let at = |node: usize| self.first[node] as usize;
+        &self.all[at(node as usize)..at(node as usize + 1)]
+    }
+
+    pub(crate) fn get(&self, value: Value) -> Option<&TensorInfo> {
+        self.of_node(value.node).get(value.output as usize)
+    }
+}
+
+/// Why a node can't be computed.
+fn why(graph: &Graph, node: u32, blame: u32) -> String {
+    let to_blame = &graph.nodes[blame as usize];
+    let reason = match &to_blame.what {
+        What::Unsupported(reason) => reason,
+        _ => "it can't be computed",
+    };
+    match node == blame {
+        true => format!("the node is `{}` ({}): {reason}", to_blame.name, to_blame.op),
+        false => format!("it depends on the node `{}` ({}): {reason}", to_blame.name, to_blame.op),
+    }
+}

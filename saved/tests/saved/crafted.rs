@@ -1,0 +1,142 @@
+//! Models that nobody would save: they end in an error, soon and in little memory.
+
+use candle_core::Tensor;
+use taper_saved::{SavedModel, open};
+
+fn put(out: &mut Vec<u8>, mut number: u64) {
+    while number >= 0x80 {
+        out.push(number as u8 | 0x80);
+        number >>= 7;
+    }
+    out.push(number as u8);
+}
+
+/// A field that is a message or a string.
+fn field(number: u64, bytes: impl AsRef<[u8]>) -> Vec<u8> {
+    let mut out = Vec::new();
+    put(&mut out, number << 3 | 2);
+    put(&mut out, bytes.as_ref().len() as u64);
+    out.extend_from_slice(bytes.as_ref());
+    out
+}
+
+/// A field that is a number.
+fn number(number: u64, value: u64) -> Vec<u8> {
+    let mut out = Vec::new();
+    put(&mut out, number << 3);
+    put(&mut out, value);
+    out
+}
+
+fn attr(name: &str, value: Vec<u8>) -> Vec<u8> {
+    field(5, [field(1, name), field(2, value)].concat())
+}
+
+fn node(name: &str, op: &str, inputs: &[&str], attrs: Vec<Vec<u8>>) -> Vec<u8> {
+    let inputs: Vec<u8> = inputs.iter().flat_map(|input| field(3, input)).collect();
+    [field(1, name), field(2, op), inputs, attrs.concat()].concat()
+}
+
+/// A call of a function of one argument.
+fn call(name: &str, function: &str, input: &str) -> Vec<u8> {
+    let types = || field(1, number(6, 1));
+    let function = attr("f", field(10, field(1, function)));
+    node(name, "PartitionedCall", &[input], vec![function, attr("Tin", types()), attr("Tout", types())])
+}
+
+/// A function of `x` that gives the value of a name.
+fn function(name: &str, nodes: &[Vec<u8>], gives: &str) -> Vec<u8> {
+    let argument = |at, name: &str| field(at, [field(1, name), number(3, 1)].concat());
+    let signature = [field(1, name), argument(2, "x"), argument(3, "y")].concat();
+    let nodes: Vec<u8> = nodes.iter().flat_map(|node| field(3, node)).collect();
+    [field(1, signature), nodes, field(4, [field(1, "y"), field(2, gives)].concat())].concat()
+}
+
+/// What operations there are gives out: one value, `y`, of floats.
+fn operation(name: &str) -> Vec<u8> {
+    field(1, [field(1, name), field(3, [field(1, "output"), number(3, 1)].concat())].concat())
+}
+
+/// A model of `x` whose output is that of the node `end`.
+fn model(name: &str, nodes: &[Vec<u8>], functions: &[Vec<u8>]) -> candle_core::Result<SavedModel> {
+    let info = |name: &str| [field(1, name), number(2, 1), field(3, number(3, 1))].concat();
+    let x = field(1, node("x", "Placeholder", &[], vec![attr("dtype", number(6, 1))]));
+    let nodes: Vec<u8> = nodes.iter().flat_map(|node| field(1, node)).collect();
+    let library: Vec<u8> = functions.iter().flat_map(|function| field(1, function)).collect();
+    let operations = ["Relu", "AddV2", "Const", "Fill", "Placeholder", "Identity"].map(operation).concat();
+    let signature = [
+        field(1, [field(1, "x"), field(2, info("x:0"))].concat()),
+        field(2, [field(1, "y"), field(2, info("end:0"))].concat()),
+    ];
+    let meta = [
+        field(1, [field(2, operations), field(4, "serve")].concat()),
+        field(2, [x, nodes, field(2, library)].concat()),
+        field(5, [field(1, "serving_default"), field(2, signature.concat())].concat()),
+    ];
+    let directory = std::env::temp_dir().join(format!("taper-saved-crafted-{}-{name}", std::process::id()));
+    std::fs::create_dir_all(&directory).unwrap();
+    std::fs::write(directory.join("saved_model.pb"), field(2, meta.concat())).unwrap();
+    let opened = open(&directory);
+    std::fs::remove_dir_all(&directory).unwrap();
+    opened
+}
+
+fn run(model: &SavedModel) -> candle_core::Result<Vec<f32>> {
+    let x = Tensor::new(&[-1f32, 2.], &candle_core::Device::Cpu)?;
+    model.forward([("x", &x)])?["y"].to_vec1()
+}
+
+#[test]
+fn one_that_is_in_order_runs() {
+    let double = function("double", &[node("sum", "AddV2", &["x", "x"], vec![])], "sum:output:0");
+    let nodes = [call("two", "double", "x"), call("four", "double", "two"), node("end", "Relu", &["four"], vec![])];
+    let model = model("order", &nodes, &[double]).unwrap();
+    assert_eq!(run(&model).unwrap(), [0., 8.]);
+    let names: Vec<_> = model.tensors().iter().map(|tensor| tensor.name()).collect();
+    assert_eq!(names, ["x", "two/sum", "four/sum", "end"]);
+}
+
+#[test]
+fn a_function_that_calls_itself_is_an_error() {
+    let own = function("own", &[call("again", "own", "x")], "again:output:0");
+    let error = model("recursion", &[call("end", "own", "x")], &[own]).unwrap_err().to_string();
+    assert!(error.contains("a function calls itself"), "{error}");
+}
+
+/// 2⁶⁰ nodes out of sixty functions.
+#[test]
+fn a_small_file_makes_no_great_graph() {
+    let mut functions = vec![function("f0", &[node("r", "Relu", &["x"], vec![])], "r:output:0")];
+    for depth in 1..60 {
+        let before = format!("f{}", depth - 1);
+        let calls = [call("a", &before, "x"), call("b", &before, "a:output:0")];
+        functions.push(function(&format!("f{depth}"), &calls, "b:output:0"));
+    }
+    let error = model("growth", &[call("end", "f59", "x")], &functions).unwrap_err().to_string();
+    assert!(error.contains("no reasonable size"), "{}", &error[error.len().saturating_sub(200)..]);
+}
+
+#[test]
+fn nodes_in_a_cycle_are_listed_and_not_computed() {
+    let nodes = [node("a", "AddV2", &["x", "end"], vec![]), node("end", "Relu", &["a"], vec![])];
+    let model = model("cycle", &nodes, &[]).unwrap();
+    let error = run(&model).unwrap_err().to_string();
+    assert!(error.contains("the output `y` can't be computed") && error.contains("cycle"), "{error}");
+    assert!(model.summary().to_string().contains("not supported: end (Relu)"));
+}
+
+#[test]
+fn great_values_are_not_made() {
+    let tensor = |shape: &[u64], values: Vec<u8>| {
+        let shape: Vec<u8> = shape.iter().flat_map(|size| field(2, number(1, *size))).collect();
+        attr("value", field(8, [number(1, 3), field(2, shape), values].concat()))
+    };
+    // 2⁴⁰ numbers, of which the file has one.
+    let sizes = node("sizes", "Const", &[], vec![tensor(&[1 << 20, 1 << 20], number(7, 3))]);
+    let nodes = [sizes, node("end", "Fill", &["sizes", "x"], vec![])];
+    assert!(run(&model("constant", &nodes, &[]).unwrap()).is_err());
+    let sizes = node("sizes", "Const", &[], vec![tensor(&[1], number(7, 1 << 40))]);
+    let nodes = [sizes, node("end", "Fill", &["sizes", "x"], vec![])];
+    let error = run(&model("fill", &nodes, &[]).unwrap()).unwrap_err().to_string();
+    assert!(error.contains("`end` (Fill)") && error.contains("elements"), "{error}");
+}
