@@ -8,6 +8,9 @@ pub extern crate self as candle_nn;
 #[path = "../../../runtime/src/private.rs"]
 pub mod __private;
 mod candle;
+#[path = "../../../runtime/src/glob.rs"]
+#[allow(dead_code, reason = "the stub has no names to match")]
+mod glob;
 mod leaf;
 mod load;
 #[path = "../../../runtime/src/model.rs"]
