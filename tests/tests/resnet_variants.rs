@@ -163,6 +163,11 @@ fn configurations_of_timm_are_read_and_those_that_do_not_fit_refused() {
     for (json, part) in refused {
         assert_error(read(json), &[part]);
     }
+    let mut gelu = json!({"depths": [1, 1, 1, 1], "hidden_sizes": [8, 8, 8, 8], "embedding_size": 4,
+                          "layer_type": "bottleneck", "hidden_act": "gelu"});
+    assert_error(read(gelu.clone()), &["`hidden_act` is not `relu`"]);
+    gelu["hidden_act"] = json!("relu");
+    read(gelu).unwrap();
     let hugging_face = |first: bool, layer_type: &str, width: usize| {
         read(json!({"depths": [1, 1, 1, 1], "hidden_sizes": [width, 8, 8, 8], "embedding_size": 4,
                     "layer_type": layer_type, "downsample_in_first_stage": first}))

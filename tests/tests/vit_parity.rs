@@ -163,7 +163,7 @@ fn what_is_absent_has_its_default() {
 fn what_cannot_be_divided_is_refused() -> Result<()> {
     let golden = Golden::open("vit")?;
     let model = |change: fn(&mut Config)| pretrained::<VitClassifier>(&golden, change);
-    assert_error(model(|config| config.patch_size = 7), &["24 × 24 pixels", "patches of 7 × 7"]);
+    assert_error(model(|config| config.patch_size = 25), &["24 × 24 pixels", "patches of 25 × 25"]);
     assert_error(model(|config| config.num_attention_heads = 5), &["width 24", "5 heads"]);
     Ok(())
 }

@@ -147,8 +147,8 @@ impl TryFrom<Fields> for Config {
         };
 
         let hidden_act = match member {
-            // The exact GELU that early files of Gemma name was never meant.
-            Member::Gemma => match fields.hidden_activation.or(fields.hidden_act) {
+            // The exact GELU that early files of Gemma name was never meant. `hidden_activation` is of a version that had both.
+            Member::Gemma => match fields.hidden_act.or(fields.hidden_activation) {
                 None | Some(Activation::Gelu) => Activation::GeluTanh,
                 Some(act) => act,
             },
@@ -275,6 +275,8 @@ mod tests {
         let gemma = read(json!({"model_type": "gemma", "hidden_act": "gelu"})).unwrap();
         assert_eq!((gemma.hidden_act, gemma.head_dim), (Activation::GeluTanh, 256));
         assert!(gemma.tie_word_embeddings && gemma.attn_softcap.is_none() && gemma.final_softcap.is_none());
+        let both = json!({"model_type": "gemma", "hidden_act": "gelu_pytorch_tanh", "hidden_activation": "silu"});
+        assert_eq!(read(both).unwrap().hidden_act, Activation::GeluTanh);
         let gemma2 = read(json!({"model_type": "gemma2"})).unwrap();
         assert_eq!((gemma2.attn_softcap, gemma2.final_softcap), (Some(50.0), Some(30.0)));
         assert_eq!((gemma2.attn_scale, gemma2.window), (1.0 / 16.0, Some(4096)));

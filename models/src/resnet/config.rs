@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value, from_value};
 
 use super::{Block, Config};
-use crate::shared::two_labels;
+use crate::shared::{Activation, two_labels};
 
 /// The `config.json` of Hugging Face's `ResNetConfig`.
 #[derive(Deserialize)]
@@ -18,12 +18,18 @@ struct HuggingFace {
     hidden_sizes: [usize; 4],
     depths: [usize; 4],
     layer_type: String,
+    #[serde(default = "relu")]
+    hidden_act: Activation,
     #[serde(default)]
     downsample_in_first_stage: bool,
     #[serde(default)]
     downsample_in_bottleneck: bool,
     #[serde(default = "two_labels")]
     id2label: BTreeMap<usize, String>,
+}
+
+fn relu() -> Activation {
+    Activation::Relu
 }
 
 /// The `config.json` of timm, which names the sizes.
@@ -69,6 +75,9 @@ impl HuggingFace {
             bail!(
                 "`downsample_in_first_stage` and `downsample_in_bottleneck` are not supported, as torchvision has neither"
             );
+        }
+        if self.hidden_act != Activation::Relu {
+            bail!("`hidden_act` is not `relu`, which is the only one that is supported, as torchvision has no other");
         }
         fits::<B>(&self.layer_type)?;
         if self.hidden_sizes.iter().any(|width| !width.is_multiple_of(B::EXPANSION)) {

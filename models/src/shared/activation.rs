@@ -22,7 +22,13 @@ pub enum Activation {
     #[serde(alias = "gelu_python")]
     Gelu,
     /// The same with Φ approximated by tanh: `F.gelu(x, approximate="tanh")`.
-    #[serde(rename = "gelu_new", alias = "gelu_pytorch_tanh", alias = "gelu_fast", alias = "gelu_accurate")]
+    #[serde(
+        rename = "gelu_new",
+        alias = "gelu_pytorch_tanh",
+        alias = "gelu_python_tanh",
+        alias = "gelu_fast",
+        alias = "gelu_accurate"
+    )]
     GeluTanh,
     /// x·σ(1.702·x), as in CLIP.
     QuickGelu,

@@ -12,14 +12,14 @@ pub(crate) struct Patches {
 }
 
 impl Patches {
-    /// The number of patches.
+    /// The number of whole patches. Pixels that are left at the right and the bottom are not read, as in the original.
     ///
     /// # Errors
-    /// A side by which the image cannot be divided: pixels at the edges would be lost.
+    /// Images that are smaller than a patch.
     pub(crate) fn count(self) -> Result<usize> {
         let Self { image: [height, width], side } = self;
-        if side == 0 || !height.is_multiple_of(side) || !width.is_multiple_of(side) {
-            bail!("images of {height} × {width} pixels cannot be divided into patches of {side} × {side}");
+        if side == 0 || height < side || width < side {
+            bail!("images of {height} × {width} pixels cannot be cut into patches of {side} × {side}");
         }
         Ok((height / side) * (width / side))
     }
@@ -67,4 +67,25 @@ pub(crate) fn height_and_width<'de, D: Deserializer<'de>>(
         Size::Square(side) => [side, side],
         Size::Sides(sides) => sides,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use candle_core::{DType, Device};
+
+    use super::*;
+
+    #[test]
+    fn pixels_beyond_the_last_whole_patch_are_not_read() -> Result<()> {
+        let patches = Patches { image: [7, 10], side: 3 };
+        let Conv2dConfig { padding, stride, .. } = patches.conv();
+        let images = Tensor::zeros((1, 1, 7, 10), DType::F32, &Device::Cpu)?;
+        let kernel = Tensor::zeros((2, 1, 3, 3), DType::F32, &Device::Cpu)?;
+        let tokens = as_tokens(&images.conv2d(&kernel, padding, stride, 1, 1)?)?;
+        assert_eq!((patches.count()?, tokens.dims()), (6, &[1, 6, 2][..]));
+        let error = Patches { image: [2, 9], side: 3 }.count().unwrap_err().to_string();
+        assert!(error.contains("2 × 9 pixels") && error.contains("3 × 3"), "{error}");
+        assert!(Patches { image: [9, 9], side: 0 }.count().is_err());
+        Ok(())
+    }
 }
