@@ -81,17 +81,24 @@ fn tokenizer(folder: &Path, longest: usize) -> Result<Tokenizer> {
     read().map_err(|error| anyhow!("cannot read {}: {error}", path.display()))
 }
 
-/// The most tokens of a text: what sentence-transformers says, or the positions that there are.
+/// The most tokens of a text: what sentence-transformers says, else what the tokenizer does, as in its folders from its
+/// version 6 on; never more than the positions that there are.
 fn longest(folder: &Path, config: &Config) -> Result<usize> {
     let positions = config.longest();
-    let Some((path, settings)) = json(&folder.join("sentence_bert_config.json"))? else { return Ok(positions) };
-    match &settings["max_seq_length"] {
-        Value::Null => Ok(positions),
-        longest => match longest.as_u64() {
-            Some(longest @ 1..) => Ok(positions.min(longest as usize)),
-            _ => bail!("{path}: field `max_seq_length` is {longest}, and should be a number of tokens"),
-        },
+    for (file, field) in
+        [("sentence_bert_config.json", "max_seq_length"), ("tokenizer_config.json", "model_max_length")]
+    {
+        let Some((path, settings)) = json(&folder.join(file))? else { continue };
+        match &settings[field] {
+            Value::Null => {}
+            // A tokenizer that has no limit says 1e30, which is no integer of Rust's.
+            longest => match longest.as_f64() {
+                Some(longest) if longest >= 1.0 => return Ok(positions.min(longest as usize)),
+                _ => bail!("{path}: field `{field}` is {longest}, and should be a number of tokens"),
+            },
+        }
     }
+    Ok(positions)
 }
 
 /// How sentence-transformers pools with this model; the mean where the folder says nothing. What it does after that is to
@@ -106,22 +113,33 @@ fn pooling(folder: &Path) -> Result<Pooling> {
             "Pooling" => {
                 let path = folder.join(module["path"].as_str().unwrap_or_default()).join("config.json");
                 let (path, modes) = json(&path)?.with_context(|| format!("{} is not there", path.display()))?;
-                let on = |mode: &str| modes[mode] == Value::Bool(true);
-                let all = modes.as_object().into_iter().flatten();
-                let chosen =
-                    all.filter(|(name, on)| name.starts_with("pooling_mode_") && **on == Value::Bool(true)).count();
-                pooling = match (on("pooling_mode_mean_tokens"), on("pooling_mode_cls_token"), chosen) {
-                    (true, false, 1) => Pooling::Mean,
-                    (false, true, 1) => Pooling::Cls,
-                    _ => {
-                        bail!("{path}: of the fields `pooling_mode_…`, `mean_tokens` or `cls_token` alone is supported")
-                    }
-                };
+                pooling = pooling_mode(&modes).with_context(|| format!("cannot pool as {path} says"))?;
             }
             _ => bail!("{path}: field `type` is `{kind}`, which is not supported; its layer would be left out"),
         }
     }
     Ok(pooling)
+}
+
+/// What a `1_Pooling/config.json` asks for: by a flag for each way in older folders, by a name or a list of names in newer
+/// ones, in which flags say nothing.
+fn pooling_mode(modes: &Value) -> Result<Pooling> {
+    let chosen: Vec<&str> = match &modes["pooling_mode"] {
+        Value::Null => {
+            let on = modes.as_object().into_iter().flatten().filter(|(_, on)| **on == Value::Bool(true));
+            on.filter_map(|(name, _)| name.strip_prefix("pooling_mode_")).collect()
+        }
+        Value::String(mode) => vec![mode],
+        mode => {
+            let names = mode.as_array().and_then(|all| all.iter().map(Value::as_str).collect());
+            names.with_context(|| format!("field `pooling_mode` is {mode}, and should be a name or a list of names"))?
+        }
+    };
+    match chosen[..] {
+        ["mean" | "mean_tokens"] => Ok(Pooling::Mean),
+        ["cls" | "cls_token"] => Ok(Pooling::Cls),
+        _ => bail!("of the pooling modes `mean` or `cls` alone is supported, and here they are {chosen:?}"),
+    }
 }
 
 /// A file of JSON, if it is there, and its name.

@@ -93,7 +93,21 @@ fn what_a_folder_says_is_done_or_refused() {
     pooling(r#"{"pooling_mode_cls_token": false, "pooling_mode_mean_tokens": true}"#);
     assert_eq!(Encoder::open(&folder.0).unwrap().pooling, Pooling::Mean);
     pooling(r#"{"pooling_mode_mean_tokens": true, "pooling_mode_max_tokens": true}"#);
-    assert!(folder.error().contains("1_Pooling/config.json: of the fields `pooling_mode_…`"), "{}", folder.error());
+    assert!(folder.error().contains("1_Pooling/config.json says"), "{}", folder.error());
+    // As sentence-transformers writes it from its version 6 on.
+    pooling(r#"{"embedding_dimension": 8, "pooling_mode": "cls", "include_prompt": true}"#);
+    assert_eq!(Encoder::open(&folder.0).unwrap().pooling, Pooling::Cls);
+    pooling(r#"{"pooling_mode": ["mean"], "pooling_mode_cls_token": true}"#);
+    assert_eq!(Encoder::open(&folder.0).unwrap().pooling, Pooling::Mean);
+    for (modes, part) in [
+        (r#"{"pooling_mode": ["mean", "max"]}"#, r#"["mean", "max"]"#),
+        (r#"{"pooling_mode": "lasttoken"}"#, "lasttoken"),
+        (r#"{"pooling_mode": 3}"#, "field `pooling_mode` is 3"),
+        ("{}", "`mean` or `cls` alone"),
+    ] {
+        pooling(modes);
+        assert!(folder.error().contains(part), "{}", folder.error());
+    }
     folder.write("modules.json", r#"[{"path": "2_Dense", "type": "sentence_transformers.models.Dense"}]"#);
     assert!(folder.error().contains("models.Dense`, which is not supported"), "{}", folder.error());
     fs::remove_file(folder.0.join("modules.json")).unwrap();
@@ -103,6 +117,16 @@ fn what_a_folder_says_is_done_or_refused() {
     let encoder = Encoder::open(&folder.0).unwrap();
     let embed = |text: &str| encoder.embed(&[text.to_owned()], Pooling::Mean, 1).unwrap().0;
     assert_eq!(largest_difference(&embed("the chef tastes the soup"), &embed("the chef serves a cake")), 0.0);
+    // In newer folders the tokenizer says it, and 1e30 where it has no limit.
+    folder.write("sentence_bert_config.json", r#"{"transformer_task": "feature-extraction"}"#);
+    folder.write("tokenizer_config.json", r#"{"model_max_length": 4}"#);
+    let encoder = Encoder::open(&folder.0).unwrap();
+    let embed = |text: &str| encoder.embed(&[text.to_owned()], Pooling::Mean, 1).unwrap().0;
+    assert_eq!(largest_difference(&embed("the chef tastes the soup"), &embed("the chef serves a cake")), 0.0);
+    folder.write("tokenizer_config.json", r#"{"model_max_length": 1000000000000000019884624838656}"#);
+    let encoder = Encoder::open(&folder.0).unwrap();
+    let embed = |text: &str| encoder.embed(&[text.to_owned()], Pooling::Mean, 1).unwrap().0;
+    assert_ne!(largest_difference(&embed("the chef tastes the soup"), &embed("the chef serves a cake")), 0.0);
     folder.write("sentence_bert_config.json", r#"{"max_seq_length": "long"}"#);
     assert!(folder.error().contains("field `max_seq_length` is \"long\""), "{}", folder.error());
 }

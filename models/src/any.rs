@@ -210,6 +210,9 @@ fn unknown(config: &Json, supported: &[&str]) -> Result<Error> {
         (Some(name), _) => ("model_type", name),
         (None, class) => ("architectures", class.unwrap_or_default()),
     };
+    // Several models may be of one name.
+    let mut supported = supported.to_vec();
+    supported.dedup();
     let near = supported.iter().map(|other| (strsim::osa_distance(name, other), other));
     let near = near.filter(|(distance, _)| *distance <= 2).min().map(|(_, name)| format!("; did you mean `{name}`?"));
     Ok(config.fault(&format!(

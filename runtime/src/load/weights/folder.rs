@@ -36,7 +36,7 @@ pub(super) fn open(dir: &Path) -> Result<(Vec<File>, BTreeMap<String, Entry>)> {
     there.retain(|name| [".safetensors", ".bin", ".gguf", ".h5", ".msgpack"].iter().any(|end| name.ends_with(end)));
     there.sort();
     let there = match there.as_slice() {
-        [] => "no weights".to_owned(),
+        [] => "no file of weights".to_owned(),
         names => format!("`{}`, which is not looked for", names.join("`, `")),
     };
     let [(safetensors, _), (pytorch, _)] = NAMES;
