@@ -118,7 +118,7 @@ fn each_bad_folder_is_one_error_that_names_the_file_and_the_field() {
 #[test]
 fn a_folder_without_weights_says_what_is_looked_for_and_what_is_there() {
     let folder = Folder::new("folder-empty");
-    contains(&message(open(&folder)), &["`model.safetensors`", "`pytorch_model.bin`", "there is no weights"]);
+    contains(&message(open(&folder)), &["`model.safetensors`", "`pytorch_model.bin`", "there is no file of weights"]);
     folder.write("tf_model.h5", "");
     contains(&message(open(&folder)), &["there is `tf_model.h5`, which is not looked for"]);
     let absent = folder.file("absent");
