@@ -17,6 +17,8 @@ pub(crate) struct Encoder {
     tokenizer: Tokenizer,
     /// The token that fills a batch up.
     padding: u32,
+    /// Whether texts are put in lower case before the tokenizer sees them.
+    lower: bool,
     /// How the folder says that its vectors are pooled.
     pub(crate) pooling: Pooling,
 }
@@ -26,13 +28,15 @@ impl Encoder {
         let config: Config = read_config(folder.join("config.json"))?;
         let model = Bert::from_folder(folder, DType::F32, &Device::Cpu)?;
         let tokenizer = tokenizer(folder, longest(folder, &config)?)?;
-        Ok(Self { model, tokenizer, padding: config.padding(), pooling: pooling(folder)? })
+        Ok(Self { model, tokenizer, padding: config.padding(), lower: lower(folder)?, pooling: pooling(folder)? })
     }
 
     /// A vector of length one for each text, [text, channel], and how many tokens were not known.
     pub(crate) fn embed(&self, texts: &[String], pooling: Pooling, batch: usize) -> Result<(Tensor, usize)> {
         ensure!(!texts.is_empty() && batch > 0, "there is nothing to embed");
-        let encodings = self.tokenizer.encode_batch(texts.to_vec(), true).map_err(|error| anyhow!(error))?;
+        let as_read = |text: &String| if self.lower { text.to_lowercase() } else { text.clone() };
+        let encodings =
+            self.tokenizer.encode_batch(texts.iter().map(as_read).collect(), true).map_err(|error| anyhow!(error))?;
         let unknown = encodings.iter().flat_map(Encoding::get_tokens);
         let unknown = unknown.filter(|token| ["[UNK]", "<unk>"].contains(&token.as_str())).count();
         // Texts of like lengths together need the least padding.
@@ -99,6 +103,12 @@ fn longest(folder: &Path, config: &Config) -> Result<usize> {
         }
     }
     Ok(positions)
+}
+
+/// Whether sentence-transformers puts texts in lower case itself.
+fn lower(folder: &Path) -> Result<bool> {
+    let settings = json(&folder.join("sentence_bert_config.json"))?;
+    Ok(settings.is_some_and(|(_, settings)| settings["do_lower_case"] == Value::Bool(true)))
 }
 
 /// How sentence-transformers pools with this model; the mean where the folder says nothing. What it does after that is to

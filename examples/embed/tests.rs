@@ -127,6 +127,20 @@ fn what_a_folder_says_is_done_or_refused() {
     let encoder = Encoder::open(&folder.0).unwrap();
     let embed = |text: &str| encoder.embed(&[text.to_owned()], Pooling::Mean, 1).unwrap().0;
     assert_ne!(largest_difference(&embed("the chef tastes the soup"), &embed("the chef serves a cake")), 0.0);
+    // Texts are put in lower case if the folder says so, where the tokenizer does not.
+    let tokenizer = fs::read_to_string(folder.0.join("tokenizer.json")).unwrap();
+    let cased = tokenizer
+        .replace("\"lowercase\": true", "\"lowercase\": false")
+        .replace("\"lowercase\":true", "\"lowercase\":false");
+    assert_ne!(cased, tokenizer);
+    folder.write("tokenizer.json", &cased);
+    for lower in [false, true] {
+        folder.write("sentence_bert_config.json", &format!(r#"{{"do_lower_case": {lower}}}"#));
+        let encoder = Encoder::open(&folder.0).unwrap();
+        let embed = |text: &str| encoder.embed(&[text.to_owned()], Pooling::Mean, 1).unwrap().0;
+        let difference = largest_difference(&embed("The CHEF tastes the soup"), &embed("the chef tastes the soup"));
+        assert_eq!(difference == 0.0, lower, "{difference}");
+    }
     folder.write("sentence_bert_config.json", r#"{"max_seq_length": "long"}"#);
     assert!(folder.error().contains("field `max_seq_length` is \"long\""), "{}", folder.error());
 }
