@@ -24,7 +24,8 @@ impl Engine for Candle {
     type Tensor = Tensor;
     type Operation = Compute;
 
-    fn weight(&self, checkpoint: &Checkpoint, key: &str) -> Result<Tensor> {
+    fn weight(&self, from: Option<(&Checkpoint, &str)>) -> Result<Tensor> {
+        let (checkpoint, key) = from.ok_or_else(|| Error::Msg("a weight has no checkpoint".to_owned()))?;
         weights::tensor(checkpoint, key).map_err(Error::wrap)
     }
 

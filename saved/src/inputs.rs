@@ -5,7 +5,6 @@ use candle_core::{DType, Tensor};
 use crate::dtype::Type;
 use crate::graph::Input;
 use crate::model::SavedModel;
-use crate::proto::Shape;
 use crate::{Error, Result};
 
 /// The arguments of a run, as the signature asks for them: what [`SavedModel::inputs`] gives.
@@ -61,7 +60,7 @@ impl SavedModel {
     fn listed(&self) -> String {
         let inputs = self.graph.inputs.iter();
         inputs
-            .map(|input| format!("`{}` ({} {})", input.name, input.port.ty, sizes(&input.port.shape)))
+            .map(|input| format!("`{}` ({} {})", input.name, input.port.ty, input.port.shape))
             .collect::<Vec<_>>()
             .join(", ")
     }
@@ -75,7 +74,7 @@ fn fitting(input: &Input, tensor: &Tensor) -> std::result::Result<Tensor, String
         sizes.len() == tensor.rank() && sizes.iter().zip(tensor.dims()).all(same)
     });
     if !fits {
-        return Err(format!("is of shape {:?}, and the model takes {}", tensor.dims(), sizes(shape)));
+        return Err(format!("is of shape {:?}, and the model takes {}", tensor.dims(), shape));
     }
     let wanted = ty.dtype().ok_or_else(|| format!("is of the type {ty}, which no tensor holds"))?;
     let have = tensor.dtype();
@@ -86,17 +85,6 @@ fn fitting(input: &Input, tensor: &Tensor) -> std::result::Result<Tensor, String
         false if small => tensor.to_dtype(DType::I64).map_err(|error| error.to_string()),
         false => {
             Err(format!("is {}, and the model takes {ty}: convert it by `.to_dtype(DType::{wanted:?})`", have.as_str()))
-        }
-    }
-}
-
-/// Sizes as they are shown, `[?, 28, 28, 1]`.
-pub(crate) fn sizes(shape: &Shape) -> String {
-    match &shape.0 {
-        None => "[..]".to_owned(),
-        Some(sizes) => {
-            let size = |size: &i64| if *size < 0 { "?".to_owned() } else { size.to_string() };
-            format!("[{}]", sizes.iter().map(size).collect::<Vec<_>>().join(", "))
         }
     }
 }

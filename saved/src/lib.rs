@@ -19,6 +19,9 @@
 //! Integers are 64 bits wide here, whatever they are in the file, and truth values are `u8`. Layouts are those of the file:
 //! pictures are `[batch, height, width, channel]`.
 
+#[doc(hidden)]
+#[path = "private.rs"]
+pub mod __private;
 mod changed;
 mod data;
 mod find;
@@ -31,6 +34,11 @@ mod run;
 mod summary;
 mod values;
 mod weights;
+
+pub use candle_core;
+pub use taper;
+#[doc = include_str!("../docs/saved_model.md")]
+pub use taper_saved_macros::saved_model;
 
 pub use changed::{Loss, Recording, Replay, Run};
 pub use inputs::Inputs;

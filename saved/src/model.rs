@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use candle_core::Tensor;
 use taper::Model;
-use taper_saved_structure::open::open as open_structure;
+use taper_saved_structure::open::{Structure, open as open_structure};
 use taper_saved_structure::tensors::Tensors;
 
 use crate::changed::Run;
@@ -61,21 +61,35 @@ pub fn open_signature(path: impl AsRef<Path>, signature: &str) -> Result<SavedMo
 }
 
 fn open_at(path: &Path, signature: Option<&str>) -> Result<SavedModel> {
-    let found = open_structure(path, signature, &Candle)?;
-    let sited = found.tensors.all.iter().filter(|tensor| tensor.site.is_some());
-    Ok(SavedModel {
-        names: sited.map(|tensor| tensor.name.clone()).collect(),
-        graph: found.graph,
-        tensors: found.tensors,
-        layers: found.layers,
-        identity: found.identity,
-        signature: found.signature,
-        signatures: found.signatures,
-        version: found.version,
-    })
+    Ok(SavedModel::of(open_structure(path, signature, &Candle)?))
+}
+
+/// A signature, and what is written down of its structure.
+pub(crate) fn open_recorded(
+    path: &Path,
+    signature: &str,
+    places: impl IntoIterator<Item = usize>,
+) -> Result<(SavedModel, String)> {
+    let found = open_structure(path, Some(signature), &Candle)?;
+    let record = found.record(places);
+    Ok((SavedModel::of(found), record))
 }
 
 impl SavedModel {
+    fn of(found: Structure<Candle>) -> Self {
+        let sited = found.tensors.all.iter().filter(|tensor| tensor.site.is_some());
+        SavedModel {
+            names: sited.map(|tensor| tensor.name.clone()).collect(),
+            graph: found.graph,
+            tensors: found.tensors,
+            layers: found.layers,
+            identity: found.identity,
+            signature: found.signature,
+            signatures: found.signatures,
+            version: found.version,
+        }
+    }
+
     /// The names of the signatures in the file.
     pub fn signatures(&self) -> &[String] {
         &self.signatures

@@ -3,7 +3,6 @@
 use std::fmt;
 
 use crate::Layer;
-use crate::inputs::sizes;
 use crate::model::SavedModel;
 use crate::tensors::TensorInfo;
 
@@ -21,7 +20,7 @@ impl SavedModel {
 }
 
 fn tensor(tensor: &TensorInfo) -> String {
-    format!("{} {}", tensor.ty, sizes(&tensor.shape))
+    format!("{} {}", tensor.ty, tensor.shape)
 }
 
 /// With a point between thousands.

@@ -208,4 +208,12 @@ mod tests {
         assert!(broadcast(&[2], &[3]).is_err());
         assert!(broadcast(&[1 << 40, 1], &[1, 1 << 40]).is_err());
     }
+
+    /// Macros, which do not know the table, know this list.
+    #[test]
+    fn the_list_of_names_is_that_of_the_table() {
+        let mut names: Vec<_> = supported().collect();
+        names.sort_unstable();
+        assert_eq!(names, taper_saved_structure::operations::OPERATIONS);
+    }
 }

@@ -5,6 +5,7 @@ mod execute;
 mod model;
 mod plan;
 mod sites;
+pub(crate) mod typed;
 
 pub use model::Runner;
 pub use sites::{Sites, Taps};

@@ -60,6 +60,11 @@ impl TensorInfo {
         Some(self.shape.0.as_ref()?.iter().map(|size| usize::try_from(*size).ok()).collect())
     }
 
+    /// Name, operation, type and sizes in a line: `custom/two/Tanh (Tanh): float32 [?, 16]`.
+    pub fn described(&self) -> String {
+        format!("{} ({}): {} {}", self.name, self.op, self.ty, self.shape)
+    }
+
     /// Why it can't be computed, with the node that is to blame; `None` if it can.
     pub fn unsupported(&self) -> Option<&str> {
         self.blocked.as_deref()

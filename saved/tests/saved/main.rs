@@ -5,3 +5,4 @@ mod crafted;
 mod damaged;
 mod goldens;
 mod runs;
+mod typed;

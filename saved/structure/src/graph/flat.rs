@@ -59,27 +59,28 @@ pub fn flatten<E: Engine>(
         if let Some(value) = given.get(node.name) {
             return Ok(Some(*value));
         }
+        let ty = || node.attrs.ty("dtype").ok().flatten().unwrap_or(0);
+        let port = || Port { ty: Type::of(ty()), shape: node.attrs.shape("shape").ok().flatten().unwrap_or_default() };
         let variable = match node.op {
             "VarHandleOp" => match captured.get(node.name) {
-                Some(object) => inliner.variables.object(*object),
+                Some(object) => inliner.variables.object(*object, port()),
                 None => {
                     let shared = node.attrs.str("shared_name")?.filter(|name| !name.is_empty());
-                    inliner.variables.named(shared.unwrap_or(node.name))
+                    inliner.variables.named(shared.unwrap_or(node.name), port())
                 }
             },
-            "VariableV2" | "Variable" => inliner.variables.named(node.name),
+            "VariableV2" | "Variable" => inliner.variables.named(node.name, port()),
             _ => return Ok(None),
         };
         match variable {
             Ok(variable) => inliner.variable(variable, node.op).map(Some),
             // It may be that nothing asks for what depends on it.
             Err(error) => {
-                let ty = node.attrs.ty("dtype").ok().flatten().unwrap_or(0);
                 let node = inliner.push(Node {
                     name: node.name.to_owned(),
                     op: node.op.into(),
                     inputs: Vec::new(),
-                    outputs: vec![Port { ty: Type::of(ty), shape: Default::default() }],
+                    outputs: vec![Port { ty: Type::of(ty()), shape: Default::default() }],
                     what: What::Unsupported(error.to_string()),
                     blocked: None,
                 })?;

@@ -23,12 +23,15 @@ pub trait Engine {
     type Tensor: Clone;
     /// An operation with its attributes.
     type Operation;
+    /// Whether weights are read. Otherwise a checkpoint need not be there, and their types and shapes are those that the graph
+    /// has.
+    const WEIGHTS: bool = true;
 
-    /// A weight of a checkpoint.
+    /// A weight of a checkpoint, or without one what stands for it.
     ///
     /// # Errors
     /// A tensor that can't be read.
-    fn weight(&self, checkpoint: &Checkpoint, key: &str) -> Result<Self::Tensor>;
+    fn weight(&self, from: Option<(&Checkpoint, &str)>) -> Result<Self::Tensor>;
 
     /// A constant of the graph.
     ///

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use super::{Engine, Variable};
+use super::{Engine, Port, Variable};
 use crate::checkpoint::Checkpoint;
 use crate::dtype::Type;
 use crate::proto::{ObjectGraph, ObjectKind, checkpoint_objects};
@@ -37,11 +37,14 @@ impl<'a, E: Engine> Variables<'a, E> {
     }
 
     /// The variable that is an object.
-    pub(super) fn object(&mut self, id: i64) -> Result<usize> {
+    pub(super) fn object(&mut self, id: i64, port: Port) -> Result<usize> {
         let object = self.objects.and_then(|graph| graph.objects.get(usize::try_from(id).ok()?));
         let Some(ObjectKind::Variable { name }) = object.map(|object| &object.kind) else {
             return Err(Error::Msg(format!("object {id} is no variable")));
         };
+        if !E::WEIGHTS {
+            return self.unread(format!("object {id}"), name, port);
+        }
         let Some(key) = self.keys.get(&id).cloned() else {
             return Err(Error::Msg(format!("the checkpoint has no value of the variable `{name}` (object {id})")));
         };
@@ -49,8 +52,23 @@ impl<'a, E: Engine> Variables<'a, E> {
     }
 
     /// The variable of a file without objects, by its name.
-    pub(super) fn named(&mut self, name: &str) -> Result<usize> {
-        self.keyed(name, name)
+    pub(super) fn named(&mut self, name: &str, port: Port) -> Result<usize> {
+        match E::WEIGHTS {
+            true => self.keyed(name, name),
+            false => self.unread(name.to_owned(), name, port),
+        }
+    }
+
+    /// A variable whose value is not read.
+    fn unread(&mut self, key: String, name: &str, port: Port) -> Result<usize> {
+        if let Some(place) = self.places.get(&key) {
+            return Ok(*place);
+        }
+        let (place, value) = (self.read.len(), self.engine.weight(None)?);
+        self.places.insert(key, place);
+        let shape = port.shape.known().unwrap_or_default();
+        self.read.push(Variable { name: name.to_owned(), ty: port.ty, shape, value });
+        Ok(place)
     }
 
     fn keyed(&mut self, key: &str, name: &str) -> Result<usize> {
@@ -65,7 +83,7 @@ impl<'a, E: Engine> Variables<'a, E> {
         }
         let entry = checkpoint.entry(key)?;
         let shape = entry.shape.known().map_err(|error| Error::Msg(format!("the tensor `{key}`: {error}")))?;
-        let value = self.engine.weight(checkpoint, key)?;
+        let value = self.engine.weight(Some((checkpoint, key)))?;
         let place = self.read.len();
         self.places.insert(key.to_owned(), place);
         self.read.push(Variable { name: name.to_owned(), ty: Type::of(entry.dtype), shape, value });

@@ -17,7 +17,7 @@ pub struct Aliases {
 }
 
 /// The parts of a name, without those that are calls of functions.
-pub(super) fn parts(name: &str) -> Vec<&str> {
+pub fn parts(name: &str) -> Vec<&str> {
     name.split('/').filter(|part| !is_call(part)).collect()
 }
 

@@ -23,6 +23,8 @@ pub struct Layer {
 /// One call of a layer.
 #[derive(Clone, Debug)]
 pub struct Call {
+    /// The scope that it stands in, without the calls of functions.
+    pub scope: String,
     /// The values that others take of it.
     pub outputs: Vec<Value>,
 }
@@ -93,7 +95,7 @@ pub fn layers<E: Engine>(graph: &Graph<E>, aliases: &Aliases, tensors: &Tensors)
             Layer { name, calls: Vec::new(), variables: Vec::new(), shown: false }
         });
         layer.shown |= shown;
-        layer.calls.push(Call { outputs: outputs(nodes, &consumers, tensors) });
+        layer.calls.push(Call { scope: scope.clone(), outputs: outputs(nodes, &consumers, tensors) });
         for (name, shape) in variables(graph, nodes) {
             if !layer.variables.iter().any(|(other, _)| *other == name) {
                 layer.variables.push((name, shape));

@@ -163,6 +163,14 @@ impl<'a> Attrs<'a> {
         }
     }
 
+    pub fn shape(&self, name: &str) -> Result<Option<Shape>> {
+        match self.get(name)? {
+            None => Ok(None),
+            Some(Attr::Shape(value)) => Ok(Some(value)),
+            Some(_) => Err(other(name, "a shape")),
+        }
+    }
+
     pub fn types(&self, name: &str) -> Result<Option<Vec<i64>>> {
         match self.get(name)? {
             None => Ok(None),

@@ -1,0 +1,4 @@
+//! Saved models with a type of their own.
+
+mod models;
+mod runs;
