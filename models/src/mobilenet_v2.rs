@@ -21,9 +21,9 @@
 //! with the norms fixed.
 
 use candle_core::{Module, ModuleT, Result, Tensor, bail};
-use candle_nn::{Conv2dConfig, Linear, VarBuilder, linear};
+use candle_nn::{Conv2dConfig, VarBuilder};
 use serde::Deserialize;
-use taper::layers::{BatchNorm, Conv2d, batch_norm, conv2d_no_bias};
+use taper::layers::{BatchNorm, Conv2d, Linear, batch_norm, conv2d_no_bias, linear};
 use taper::{Model, Weights, forward};
 
 use crate::pretrained::Pretrained;

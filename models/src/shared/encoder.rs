@@ -1,8 +1,7 @@
 //! The block of ViT and CLIP, and what it is made of.
 
 use candle_core::{Module, Result, Tensor};
-use candle_nn::{Linear, linear};
-use taper::layers::{LayerNorm, layer_norm};
+use taper::layers::{LayerNorm, Linear, layer_norm, linear};
 use taper::{Model, forward};
 
 use super::Activation;
