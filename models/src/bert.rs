@@ -28,7 +28,7 @@ use taper::{Model, Weights, forward};
 
 use crate::pretrained::{Pretrained, checkpoint_names};
 use crate::shared::attention::{Attention, AttentionConfig};
-use crate::shared::{Activation, padding_mask};
+use crate::shared::{Activation, batch_and_len, check_length, check_types, padding_mask, positions};
 
 /// The part of Hugging Face's `config.json` that the forward pass depends on.
 #[derive(Clone, Debug, Deserialize)]
@@ -142,9 +142,13 @@ pub struct Embeddings {
 impl Embeddings {
     /// `ids`, `token_types`: [batch, token], to [batch, token, channel].
     pub fn forward(&self, ids: &Tensor, token_types: Option<&Tensor>) -> Result<Tensor> {
+        batch_and_len(ids, self.word_embeddings.embeddings())?;
         let zeros;
         let token_types = match token_types {
-            Some(token_types) => token_types,
+            Some(token_types) => {
+                check_types(token_types, ids, self.token_type_embeddings.embeddings())?;
+                token_types
+            }
             None => {
                 zeros = ids.zeros_like()?;
                 &zeros
@@ -159,24 +163,13 @@ impl Embeddings {
 impl Embeddings {
     /// [1, token] or [batch, token].
     fn positions(&self, ids: &Tensor) -> Result<Tensor> {
-        let ((_, len), most) = (ids.dims2()?, self.position_embeddings.embeddings().dim(0)?);
-        let too_long = |len: usize, most: usize| {
-            bail!("a text of {len} tokens is longer than the {most} positions that the model has; cut it")
-        };
-        let Some(padding) = self.padding else {
-            if len > most {
-                return too_long(len, most);
-            }
-            return Tensor::arange(0, len as u32, ids.device())?.unsqueeze(0);
-        };
+        let ((_, len), table) = (ids.dims2()?, self.position_embeddings.embeddings());
+        let Some(padding) = self.padding else { return positions(0, len, table) };
         let words = ids.ne(padding)?.to_dtype(DType::F32)?;
-        let most = most.saturating_sub(padding as usize + 1);
+        let most = table.dim(0)?.saturating_sub(padding as usize + 1);
         if len > most {
             // Padding needs no position of its own.
-            let longest = words.sum(1)?.max(0)?.to_scalar::<f32>()? as usize;
-            if longest > most {
-                return too_long(longest, most);
-            }
+            check_length(words.sum(1)?.max(0)?.to_scalar::<f32>()? as usize, most)?;
         }
         ((words.cumsum(1)? * words)? + f64::from(padding))?.to_dtype(DType::U32)
     }

@@ -27,7 +27,7 @@ use taper::{Model, Weights, forward};
 
 use crate::pretrained::Pretrained;
 use crate::shared::encoder::{Block, BlockConfig};
-use crate::shared::{Activation, Patches, as_tokens, causal_mask, with_class};
+use crate::shared::{Activation, Patches, as_tokens, batch_and_len, causal_mask, positions, with_class};
 
 /// The part of Hugging Face's `config.json` that the forward pass depends on.
 #[derive(Clone, Debug, Deserialize)]
@@ -254,11 +254,8 @@ impl TextTower {
     /// `ids`: [batch, token], texts with the token that ends them, and anything behind it, which nobody reads; to what
     /// stands at that token: [batch, channel].
     pub fn forward(&self, ids: &Tensor) -> Result<Tensor> {
-        let ((batch, len), most) = (ids.dims2()?, self.config.max_position_embeddings);
-        if len > most {
-            bail!("a text of {len} tokens is longer than the {most} positions that the model has");
-        }
-        let positions = Tensor::arange(0, len as u32, ids.device())?.unsqueeze(0)?;
+        let (batch, len) = batch_and_len(ids, self.token_embedding.embeddings())?;
+        let positions = positions(0, len, self.position_embedding.embeddings())?;
         /// The stream before the first block: [batch, token, channel].
         #[tap]
         let embed = self.token_embedding.forward(ids)?.broadcast_add(&self.position_embedding.forward(&positions)?)?;

@@ -24,7 +24,7 @@ use taper::{Model, Weights, forward};
 use crate::decoder::language_model;
 use crate::past::{self, KeysValues, Past};
 use crate::pretrained::{Pretrained, checkpoint_names};
-use crate::shared::{Activation, causal_mask, merge_heads, split_heads, unembedding};
+use crate::shared::{Activation, batch_and_len, causal_mask, merge_heads, positions, split_heads, unembedding};
 
 /// The part of Hugging Face's `config.json` that the forward pass depends on.
 #[derive(Clone, Debug, Deserialize)]
@@ -229,11 +229,8 @@ impl Gpt2 {
     /// vocabulary].
     pub fn forward(&self, ids: &Tensor, past: Option<&Past>) -> Result<Tensor> {
         Past::check(past, self.blocks.len())?;
-        let ((_, len), start, most) = (ids.dims2()?, Past::tokens(past), self.wpe.embeddings().dim(0)?);
-        if start + len > most {
-            bail!("a text of {} tokens is longer than the {most} positions that the model has", start + len);
-        }
-        let positions = Tensor::arange(start as u32, (start + len) as u32, ids.device())?.unsqueeze(0)?;
+        let ((_, len), start) = (batch_and_len(ids, self.wte.embeddings())?, Past::tokens(past));
+        let positions = positions(start, len, self.wpe.embeddings())?;
         /// The stream before the first block: [batch, token, channel].
         #[tap]
         let embed = self.wte.forward(ids)?.broadcast_add(&self.wpe.forward(&positions)?)?;

@@ -23,7 +23,7 @@ use taper::{Model, Weights, forward};
 use crate::decoder::language_model;
 use crate::past::{self, KeysValues, Past};
 use crate::pretrained::{Pretrained, checkpoint_names};
-use crate::shared::{Activation, Rotary, RotaryFields, causal_mask, merge_heads, rotate, unembedding};
+use crate::shared::{Activation, Rotary, RotaryFields, batch_and_len, causal_mask, merge_heads, rotate, unembedding};
 
 /// The part of Hugging Face's `config.json` that the forward pass depends on.
 #[derive(Clone, Debug, Deserialize)]
@@ -267,7 +267,7 @@ impl NeoX {
     /// vocabulary].
     pub fn forward(&self, ids: &Tensor, past: Option<&Past>) -> Result<Tensor> {
         Past::check(past, self.blocks.len())?;
-        let ((_, len), start) = (ids.dims2()?, Past::tokens(past));
+        let ((_, len), start) = (batch_and_len(ids, self.wte.embeddings())?, Past::tokens(past));
         /// The stream before the first block: [batch, token, channel].
         #[tap]
         let embed = self.wte.forward(ids)?;

@@ -30,7 +30,7 @@ use crate::decoder::reading_decoder;
 use crate::past::{KeysValues, Past};
 use crate::pretrained::Pretrained;
 use crate::shared::attention::{Attention, AttentionConfig, CausalAttention, CrossAttention};
-use crate::shared::{Activation, causal_mask, padding_mask, unembedding};
+use crate::shared::{Activation, batch_and_len, causal_mask, padding_mask, unembedding};
 use crate::source::{Reads, Source};
 
 /// The part of Hugging Face's `config.json` that the forward pass depends on.
@@ -348,7 +348,7 @@ impl T5Encoder {
     /// `ids`: [batch, token]. `mask`: integers of the same shape, 0 where a token is padding, which no token reads; all are
     /// read without. To [batch, token, channel], which at padding means nothing.
     pub fn forward(&self, ids: &Tensor, mask: Option<&Tensor>) -> Result<Tensor> {
-        let (batch, len) = ids.dims2()?;
+        let (batch, len) = batch_and_len(ids, self.embed.embeddings())?;
         let mut x = self.embed.forward(ids)?;
         let mut bias = self.relative_bias.forward(len, 0, ids.device())?;
         if let Some(mask) = mask {
@@ -393,7 +393,7 @@ impl T5Decoder {
     /// token after each: [batch, token, vocabulary]. `source`: what the encoder made of as many texts.
     pub fn forward(&self, ids: &Tensor, source: &Source, past: Option<&Past>) -> Result<Tensor> {
         Past::check(past, self.blocks.len())?;
-        let ((_, len), start) = (ids.dims2()?, Past::tokens(past));
+        let ((_, len), start) = (batch_and_len(ids, self.embed.embeddings())?, Past::tokens(past));
         let mut x = self.embed.forward(ids)?;
         let bias = self.relative_bias.forward(len, start, ids.device())?;
         let bias = bias.broadcast_add(&causal_mask(len, start, None, x.dtype(), x.device())?)?;

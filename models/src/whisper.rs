@@ -34,7 +34,7 @@ use crate::past::{KeysValues, Past};
 use crate::pretrained::{Pretrained, checkpoint_names};
 use crate::shared::attention::{Attention, AttentionConfig, CausalAttention, CrossAttention};
 use crate::shared::encoder::{BlockConfig, Mlp};
-use crate::shared::{Activation, causal_mask, unembedding};
+use crate::shared::{Activation, batch_and_len, causal_mask, positions, unembedding};
 use crate::source::{Reads, Source};
 
 /// Added to the variance in every layer norm.
@@ -273,11 +273,8 @@ impl WhisperDecoder {
     /// vocabulary]. `source`: what the encoder made of as many sounds.
     pub fn forward(&self, ids: &Tensor, source: &Source, past: Option<&Past>) -> Result<Tensor> {
         Past::check(past, self.blocks.len())?;
-        let ((_, len), start, most) = (ids.dims2()?, Past::tokens(past), self.wpe.embeddings().dim(0)?);
-        if start + len > most {
-            bail!("a text of {} tokens is longer than the {most} positions that the model has", start + len);
-        }
-        let positions = Tensor::arange(start as u32, (start + len) as u32, ids.device())?.unsqueeze(0)?;
+        let ((_, len), start) = (batch_and_len(ids, self.wte.embeddings())?, Past::tokens(past));
+        let positions = positions(start, len, self.wpe.embeddings())?;
         /// The stream before the first block: [batch, token, channel].
         #[tap]
         let embed = self.wte.forward(ids)?.broadcast_add(&self.wpe.forward(&positions)?)?;
