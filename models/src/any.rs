@@ -4,6 +4,7 @@ use std::path::Path;
 
 use candle_core::{DType, Device, Error, Result};
 use serde_json::{Map, Value};
+use taper::__private::{did_you_mean, near};
 use taper::Weights;
 
 use crate::config::Json;
@@ -213,11 +214,10 @@ fn unknown(config: &Json, supported: &[&str]) -> Result<Error> {
     // Several models may be of one name.
     let mut supported = supported.to_vec();
     supported.dedup();
-    let near = supported.iter().map(|other| (strsim::osa_distance(name, other), other));
-    let near = near.filter(|(distance, _)| *distance <= 2).min().map(|(_, name)| format!("; did you mean `{name}`?"));
+    let near = near(name, supported.iter().map(|name| (name, name)));
     Ok(config.fault(&format!(
         "field `{field}` is `{name}`, which is not supported; what is: `{}`{}",
         supported.join("`, `"),
-        near.unwrap_or_default()
+        did_you_mean(&near)
     )))
 }

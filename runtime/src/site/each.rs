@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use super::{Span, Tree};
 use crate::Result;
 use crate::pass::Reader;
-use crate::select::Aims;
+use crate::select::{Aims, short};
 use crate::tapped::Tapped;
 use crate::taps::Visitor;
 
@@ -163,10 +163,7 @@ impl<S: Clone> Each<S> {
 impl<S> Each<S> {
     /// What is known without a name: how many elements there are, and of which type.
     fn known(&self) -> String {
-        // Without the modules, of its parameters too: `Each<BlockSites>`.
-        let name = std::any::type_name::<S>();
-        let kind: String =
-            name.split_inclusive(['<', '>', ',', ' ']).map(|part| part.rsplit("::").next().unwrap_or(part)).collect();
+        let kind = short(std::any::type_name::<S>());
         match self.items.len() {
             0 => format!("the field has no elements of type `{kind}`"),
             1 => format!("the field has 1 element of type `{kind}`, 0"),
