@@ -28,6 +28,7 @@ use taper::{Model, Weights, forward};
 
 use crate::pretrained::{Pretrained, checkpoint_names};
 use crate::shared::attention::{Attention, AttentionConfig};
+use crate::shared::mlp::{Mlp, MlpConfig};
 use crate::shared::{Activation, batch_and_len, check_length, check_types, padding_mask, positions};
 
 /// The part of Hugging Face's `config.json` that the forward pass depends on.
@@ -77,6 +78,11 @@ impl Config {
     fn attention(&self) -> Result<AttentionConfig> {
         let names = ["self.query", "self.key", "self.value", "output.dense"];
         AttentionConfig::new(self.hidden_size, self.num_attention_heads, [true; 4], names)
+    }
+
+    fn mlp(&self) -> MlpConfig {
+        let (width, inner, activation) = (self.hidden_size, self.intermediate_size, self.hidden_act);
+        MlpConfig { width, inner, activation, names: ["intermediate.dense", "output.dense"] }
     }
 
     /// The most tokens that a text may have.
@@ -175,34 +181,6 @@ impl Embeddings {
     }
 }
 
-/// Two layers with an activation between them, for each token by itself.
-#[derive(Clone, Debug, Model)]
-#[model(config = Config)]
-pub struct Mlp {
-    /// Before the activation: [batch, token, inner].
-    #[load(linear(cfg.hidden_size, cfg.intermediate_size))]
-    #[prefix("intermediate.dense")]
-    pub up: Linear,
-    /// Back to the stream: [batch, token, channel].
-    #[load(linear(cfg.intermediate_size, cfg.hidden_size))]
-    #[prefix("output.dense")]
-    pub down: Linear,
-    /// What `act` is by.
-    #[load(value = cfg.hidden_act)]
-    pub activation: Activation,
-}
-
-#[forward]
-impl Mlp {
-    /// `x`: [batch, token, channel] to the same.
-    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        /// After the activation: [batch, token, inner].
-        #[tap]
-        let act = self.activation.of(&self.up.forward(x)?)?;
-        self.down.forward(&act)
-    }
-}
-
 /// Attention and an MLP, each adding to the stream, which is normalized after each. Its output is that of `ln_2`.
 #[derive(Clone, Debug, Model)]
 #[model(config = Config)]
@@ -216,6 +194,7 @@ pub struct Block {
     #[prefix("attention.output.LayerNorm")]
     pub ln_1: LayerNorm,
     /// Reads the token itself.
+    #[load(config = &cfg.mlp())]
     #[prefix("")]
     pub mlp: Mlp,
     /// The stream after the MLP, normalized, which the next block reads: [batch, token, channel].

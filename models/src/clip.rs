@@ -26,7 +26,7 @@ use taper::layers::{Conv2d, LayerNorm, conv2d_no_bias, layer_norm};
 use taper::{Model, Weights, forward};
 
 use crate::pretrained::Pretrained;
-use crate::shared::encoder::{Block, BlockConfig};
+use crate::shared::vision::{Block, BlockConfig, block};
 use crate::shared::{Activation, Patches, as_tokens, batch_and_len, causal_mask, positions, with_class};
 
 /// The part of Hugging Face's `config.json` that the forward pass depends on.
@@ -190,7 +190,7 @@ pub struct VisionTower {
     #[prefix("pre_layrnorm")]
     pub ln_pre: LayerNorm,
     /// The blocks, in order.
-    #[load(each(cfg.num_hidden_layers, |_| config = &cfg.block()))]
+    #[load(each(cfg.num_hidden_layers, |_| block(&cfg.block())))]
     #[prefix("encoder.layers")]
     pub blocks: Vec<Block>,
     /// The normalized class token after the last block: [batch, channel].
@@ -237,7 +237,7 @@ pub struct TextTower {
     #[prefix("embeddings.position_embedding")]
     pub position_embedding: Embedding,
     /// The blocks, in order.
-    #[load(each(cfg.num_hidden_layers, |_| config = &cfg.block()))]
+    #[load(each(cfg.num_hidden_layers, |_| block(&cfg.block())))]
     #[prefix("encoder.layers")]
     pub blocks: Vec<Block>,
     /// The normalized stream after the last block: [batch, token, channel].

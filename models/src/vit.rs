@@ -24,8 +24,8 @@ use taper::layers::{Conv2d, LayerNorm, conv2d, layer_norm};
 use taper::{Model, Weights, forward};
 
 use crate::pretrained::Pretrained;
-use crate::shared::encoder::{Block, BlockConfig};
-use crate::shared::{Activation, Patches, as_tokens, height_and_width, two_labels, with_class};
+use crate::shared::vision::{Block, BlockConfig, block};
+use crate::shared::{Activation, Patches, as_tokens, height_and_width, replaced, two_labels, with_class};
 
 /// The part of Hugging Face's `config.json` that the forward pass depends on.
 #[derive(Clone, Debug, Deserialize)]
@@ -124,7 +124,7 @@ pub struct Vit {
     #[prefix("embeddings.position_embeddings")]
     pub position_embedding: Tensor,
     /// The blocks, in order.
-    #[load(each(cfg.num_hidden_layers, |_| config = &cfg.block()))]
+    #[load(each(cfg.num_hidden_layers, |_| block(&cfg.block())))]
     #[prefix("layers")]
     pub blocks: Vec<Block>,
     /// The normalized stream after the last block: [batch, token, channel].
@@ -227,5 +227,5 @@ fn block_names(name: &str) -> String {
         (".attention.o_proj.", ".self_attn.out_proj."),
         (".attention.", ".self_attn."),
     ];
-    NAMES.iter().fold(name.to_owned(), |name, (theirs, ours)| name.replace(theirs, ours))
+    replaced(name, NAMES)
 }

@@ -175,7 +175,7 @@ fn configurations_of_timm_are_read_and_those_that_do_not_fit_refused() {
     let sizes = hugging_face(false, "bottleneck", 8).unwrap();
     // Classes that are not named are two.
     assert_eq!((sizes.widths, sizes.stem, sizes.num_classes), ([2, 2, 2, 2], 4, 2));
-    assert_error(hugging_face(true, "bottleneck", 8), &["`downsample_in_first_stage`"]);
+    assert_eq!((sizes.strides, hugging_face(true, "bottleneck", 8).unwrap().strides), ([1, 2, 2, 2], [2, 2, 2, 2]));
     assert_error(hugging_face(false, "basic", 8), &["the blocks are `basic`"]);
     assert_error(hugging_face(false, "bottleneck", 6), &["`hidden_sizes`", "multiples of 4"]);
 }
