@@ -21,9 +21,9 @@
 //! ```
 
 use candle_core::{DType, Module, Result, Tensor, bail};
-use candle_nn::{Embedding, Linear, embedding, linear};
+use candle_nn::{Embedding, embedding};
 use serde::Deserialize;
-use taper::layers::{LayerNorm, layer_norm};
+use taper::layers::{LayerNorm, Linear, layer_norm, linear};
 use taper::{Model, Weights, forward};
 
 use crate::pretrained::{Pretrained, checkpoint_names};

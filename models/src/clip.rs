@@ -20,9 +20,9 @@
 //! ```
 
 use candle_core::{DType, Module, Result, Tensor, bail};
-use candle_nn::{Embedding, Linear, embedding, linear_no_bias};
+use candle_nn::{Embedding, embedding};
 use serde::Deserialize;
-use taper::layers::{Conv2d, LayerNorm, conv2d_no_bias, layer_norm};
+use taper::layers::{Conv2d, LayerNorm, Linear, conv2d_no_bias, layer_norm, linear_no_bias};
 use taper::{Model, Weights, forward};
 
 use crate::pretrained::Pretrained;

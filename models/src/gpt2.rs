@@ -15,9 +15,9 @@
 //! ```
 
 use candle_core::{Module, Result, Tensor, bail};
-use candle_nn::{Embedding, Linear, VarBuilder, embedding};
+use candle_nn::{Embedding, VarBuilder, embedding};
 use serde::Deserialize;
-use taper::layers::{LayerNorm, layer_norm};
+use taper::layers::{LayerNorm, Linear, layer_norm};
 use taper::ops::{Mask, attention_output, attention_scores, softmax_last_dim};
 use taper::{Model, Weights, forward};
 

@@ -23,8 +23,8 @@
 mod config;
 
 use candle_core::{Module, ModuleT, Result, Tensor};
-use candle_nn::{Conv2dConfig, Linear, VarBuilder, linear};
-use taper::layers::{BatchNorm, Conv2d, batch_norm, conv2d_no_bias};
+use candle_nn::{Conv2dConfig, VarBuilder};
+use taper::layers::{BatchNorm, Conv2d, Linear, batch_norm, conv2d_no_bias, linear};
 use taper::{Model, Weights, forward};
 
 use crate::pretrained::Pretrained;

@@ -14,9 +14,9 @@
 //! ```
 
 use candle_core::{Result, Tensor};
-use candle_nn::{Embedding, Linear, Module, embedding, linear_b};
+use candle_nn::{Embedding, Module, embedding};
 use serde::Deserialize;
-use taper::layers::{LayerNorm, layer_norm};
+use taper::layers::{LayerNorm, Linear, layer_norm, linear_b};
 use taper::ops::{Mask, attention_output, attention_scores, softmax_last_dim};
 use taper::{Model, Weights, forward};
 

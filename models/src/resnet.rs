@@ -29,9 +29,9 @@ mod config;
 use std::marker::PhantomData;
 
 use candle_core::{Module, ModuleT, Result, Tensor, bail};
-use candle_nn::{Conv2dConfig, Linear, VarBuilder, linear};
+use candle_nn::{Conv2dConfig, VarBuilder};
 use serde_json::{Map, Value};
-use taper::layers::{BatchNorm, Conv2d, batch_norm, conv2d_no_bias};
+use taper::layers::{BatchNorm, Conv2d, Linear, batch_norm, conv2d_no_bias, linear};
 use taper::{Layer, Load, Model, Weights, forward};
 
 use crate::pretrained::Pretrained;

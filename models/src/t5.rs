@@ -23,8 +23,8 @@
 mod config;
 
 use candle_core::{Device, Module, Result, Tensor, bail};
-use candle_nn::{Embedding, Linear, VarBuilder, embedding, linear_no_bias};
-use taper::layers::{RmsNorm, rms_norm};
+use candle_nn::{Embedding, VarBuilder, embedding};
+use taper::layers::{Linear, RmsNorm, linear_no_bias, rms_norm};
 use taper::{Model, Weights, forward};
 
 use crate::decoder::reading_decoder;

@@ -17,10 +17,9 @@
 use std::collections::BTreeMap;
 
 use candle_core::{Module, Result, Tensor};
-use candle_nn::{Linear, linear};
 use serde::Deserialize;
 use serde_json::{Map, Value};
-use taper::layers::{Conv2d, LayerNorm, conv2d, layer_norm};
+use taper::layers::{Conv2d, LayerNorm, Linear, conv2d, layer_norm, linear};
 use taper::{Model, Weights, forward};
 
 use crate::pretrained::Pretrained;

@@ -23,9 +23,9 @@
 //! ```
 
 use candle_core::{Module, Result, Tensor, bail};
-use candle_nn::{Conv1d, Conv1dConfig, Embedding, Linear, VarBuilder, conv1d, embedding};
+use candle_nn::{Conv1d, Conv1dConfig, Embedding, VarBuilder, conv1d, embedding};
 use serde::Deserialize;
-use taper::layers::{LayerNorm, layer_norm};
+use taper::layers::{LayerNorm, Linear, layer_norm};
 use taper::ops::gelu;
 use taper::{Model, Weights, forward};
 

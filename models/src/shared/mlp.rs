@@ -1,7 +1,7 @@
 //! The MLP of most transformers.
 
 use candle_core::{Module, Result, Tensor};
-use candle_nn::{Linear, linear};
+use taper::layers::{Linear, linear};
 use taper::{Model, forward};
 
 use super::Activation;
