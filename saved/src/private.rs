@@ -5,6 +5,7 @@ pub use std::convert::AsRef;
 pub use std::ops::{FnMut, FnOnce};
 pub use std::path::Path;
 pub use std::result::Result::Ok;
+pub use std::vec;
 pub use std::vec::Vec;
 pub use taper::__private::{
     At, Builder, Capture, Clone, Debug, Differentiate, FmtResult, Formatter, Forward, Job, LossSetup, Reader, Record,

@@ -6,6 +6,8 @@
 mod expand;
 mod input;
 mod names;
+#[cfg(test)]
+mod tests;
 mod tree;
 
 use proc_macro::TokenStream;

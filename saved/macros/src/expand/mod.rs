@@ -153,7 +153,7 @@ fn tracked(folder: &Path) -> TokenStream {
     let file = if large && fingerprint.exists() { fingerprint } else { graph };
     let file = file.display().to_string();
     quote! {
-        // A file that is included is built anew when it changes; what is in it is not kept.
+        /// What is included is watched: when the file changes, the crate is compiled anew. Nothing of it is kept.
         const _: &[u8] = ::core::include_bytes!(#file);
     }
 }

@@ -24,8 +24,10 @@ fn definition(model: &Model<'_>) -> TokenStream {
         "The signature `{signature}` of the SavedModel `{}`, a model of taper's with a field for every tensor.",
         path.value()
     );
+    let separated = (!attrs.is_empty()).then(|| quote!(#[doc = ""]));
     quote! {
         #(#attrs)*
+        #separated
         #[doc = #docs]
         #vis struct #name(private::Typed);
 
@@ -207,7 +209,7 @@ fn implementations(model: &Model<'_>) -> TokenStream {
             }
 
             fn __taper_seen((#(#arguments,)*): &Self::Args<'_>) -> private::Vec<(&'static str, private::Seen)> {
-                private::Vec::from([#((#inputs, private::see(#arguments))),*])
+                private::vec![#((#inputs, private::see(#arguments))),*]
             }
         }
     }

@@ -107,7 +107,7 @@ pub(super) fn runner(model: &Model<'_>) -> TokenStream {
                 #(#arguments: &private::Tensor,)*
                 __job: __J,
             ) -> private::Result<__J::Value> {
-                let __see = || private::Vec::from([#((#inputs, private::see(#arguments))),*]);
+                let __see = || private::vec![#((#inputs, private::see(#arguments))),*];
                 let __inputs = private::Running::inputs(&self.0, __J::RECORDS, __see);
                 private::Job::run(__job, &self.0, __inputs, |__at| {
                     private::Running::of(&self.0).__call(#(#arguments,)* __at)
