@@ -190,9 +190,13 @@ impl SavedModel {
             let all = self.tensors.all.iter();
             all.filter(|tensor| fits(&tensor.name) || fits(&tensor.short) || owned(tensor)).collect()
         };
+        let usable = |found: &[&'_ TensorInfo]| found.iter().any(|tensor| tensor.site.is_some());
         let mut found = of(pattern);
-        if found.is_empty() {
-            found = of(&format!("**/{pattern}"));
+        if !usable(&found) {
+            let ends = of(&format!("**/{pattern}"));
+            if found.is_empty() || usable(&ends) {
+                found = ends;
+            }
         }
         let usable: Vec<_> = found.iter().copied().filter(|tensor| tensor.site.is_some()).collect();
         match (usable.is_empty(), found.is_empty()) {

@@ -117,7 +117,9 @@ impl Captured {
         let place = if visit < 0 { visits.len().checked_add_signed(visit) } else { Some(visit.unsigned_abs()) };
         place.and_then(|place| visits.get(place).copied()).ok_or_else(|| {
             let made = visits.len();
-            Error::Msg(format!("visit {visit} of `{name}` was asked for, and {made} were captured under this whole name"))
+            Error::Msg(format!(
+                "visit {visit} of `{name}` was asked for, and {made} were captured under this whole name"
+            ))
         })
     }
 
@@ -130,8 +132,9 @@ impl Captured {
         if visits.is_empty() {
             return Err(Error::Msg(format!("nothing was captured under the whole name `{name}`")));
         }
-        Tensor::stack(&visits, 0)
-            .map_err(|error| Error::Msg(format!("the values of `{name}` can't be stacked, take them by `visits`: {error}")))
+        Tensor::stack(&visits, 0).map_err(|error| {
+            Error::Msg(format!("the values of `{name}` can't be stacked, take them by `visits`: {error}"))
+        })
     }
 
     /// The one tensor that was asked for.

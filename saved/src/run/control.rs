@@ -77,4 +77,3 @@ fn truth(x: &Tensor) -> Result<bool> {
         _ => Ok(x.elem_count() > 0),
     }
 }
-

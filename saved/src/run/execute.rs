@@ -169,7 +169,9 @@ impl Execution<'_> {
             What::Nothing | What::Branch { .. } | What::Loop { .. } => Ok(Vec::new()),
         };
         let computed = computed.and_then(|given| match given.len() < node.outputs.len() {
-            true => Err(Error::Msg(format!("it has {} outputs, and {} were computed", node.outputs.len(), given.len()))),
+            true => {
+                Err(Error::Msg(format!("it has {} outputs, and {} were computed", node.outputs.len(), given.len())))
+            }
             false => Ok(given),
         });
         let computed = match computed {

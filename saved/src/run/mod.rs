@@ -8,5 +8,5 @@ mod sites;
 mod visit;
 
 pub use model::Runner;
-pub use sites::{Sites, Taps};
 pub(crate) use sites::{Place, Regions, Sited, numbered};
+pub use sites::{Sites, Taps};

@@ -57,8 +57,7 @@ impl SavedModel {
             live: bodies.iter().map(|body| vec![false; body.outputs.len()]).collect(),
             inspected: vec![false; bodies.len()],
         };
-        let mut walk =
-            Walk { model: self, sites, pass, plan, entered: vec![false; bodies.len()], left: Vec::new() };
+        let mut walk = Walk { model: self, sites, pass, plan, entered: vec![false; bodies.len()], left: Vec::new() };
         if to_the_end {
             for output in &self.graph.outputs {
                 if let Some(why) = self.tensors.get(output.value).and_then(|tensor| tensor.blocked.as_ref()) {

@@ -18,9 +18,11 @@ impl SavedModel {
         let outputs = own.outputs.iter().zip(live).filter(|(_, live)| **live).map(|(output, _)| *output);
         let mut left: Vec<Value> = outputs.collect();
         for node in &self.regions.bodies[body as usize] {
-            let wanted = self.tensors.of_node(*node).iter().filter(|tensor| {
-                tensor.site.is_some_and(|site| pass.wants(&sites.all[site]))
-            });
+            let wanted = self
+                .tensors
+                .of_node(*node)
+                .iter()
+                .filter(|tensor| tensor.site.is_some_and(|site| pass.wants(&sites.all[site])));
             left.extend(wanted.map(|tensor| tensor.value));
             if graph.bodies_of(*node).iter().any(|inside| plan.inspected[*inside as usize]) {
                 needs[(node - first) as usize] = Need::Compute;

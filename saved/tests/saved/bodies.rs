@@ -62,7 +62,8 @@ fn a_tensor_in_a_loop_has_several_names_and_a_value_every_step() {
     assert_eq!(all.len(), 3);
     let names: Vec<_> = all.iter().map(|(name, _)| name.to_owned()).collect();
     assert_eq!(names, [step(TANH, 0), step(TANH, 1), step(TANH, 2)]);
-    for name in ["while/body/lstm_cell/Tanh", "lstm/while/body/lstm_cell/Tanh", "while/body/*/Tanh", "**/body/**/Tanh"] {
+    for name in ["while/body/lstm_cell/Tanh", "lstm/while/body/lstm_cell/Tanh", "while/body/*/Tanh", "**/body/**/Tanh"]
+    {
         let found = model.capture(fed(&inputs), &[name]).unwrap();
         assert_eq!(difference(&found.stacked(TANH).unwrap(), &all.stacked(TANH).unwrap()), 0., "{name}");
     }
@@ -121,7 +122,10 @@ fn a_branch_that_is_not_taken_has_no_values_and_says_so() {
     let tensor = model.find("cond/then_branch/Tanh").unwrap()[0];
     assert!(tensor.is_conditional() && !tensor.is_repeated());
     let changed = || model.run().edit("cond/then_branch/Tanh", |t| t.neg()).unwrap();
-    for error in [changed().forward(fed(&inputs)).unwrap_err(), changed().capture(fed(&inputs), &["StatefulPartitionedCall/cond"]).unwrap_err()] {
+    for error in [
+        changed().forward(fed(&inputs)).unwrap_err(),
+        changed().capture(fed(&inputs), &["StatefulPartitionedCall/cond"]).unwrap_err(),
+    ] {
         let error = error.to_string();
         assert!(error.contains("then_branch/Tanh` was not made") && error.contains(".if_reached()"), "{error}");
     }
@@ -173,7 +177,8 @@ fn only_what_is_asked_for_is_computed_in_and_through_loops() {
     let error = carried.forward(fed(&inputs)).unwrap_err().to_string();
     assert!(error.contains("it is computed"), "{error}");
     let scaled = carried.capture(fed(&inputs), &["mul"]).unwrap();
-    let (plain, all) = (model.forward(fed(&inputs)).unwrap(), carried.capture(fed(&inputs), &["while/body/add"]).unwrap());
+    let (plain, all) =
+        (model.forward(fed(&inputs)).unwrap(), carried.capture(fed(&inputs), &["while/body/add"]).unwrap());
     assert_eq!(difference(scaled.single().unwrap(), &plain["scaled"]), 0.);
     assert_eq!(all.len(), 4);
     let after = model.run().edit("mul", fails).unwrap();
@@ -303,18 +308,23 @@ fn what_is_nested_is_numbered_at_every_depth() {
     let name = |outer: usize, inner: usize| {
         format!("StatefulPartitionedCall/while/body.{outer}/switch_case/indexed_case/branch_0/while/body.{inner}/add")
     };
-    let expected =
-        [(name(0, 0), 1.), (name(3, 0), 1.), (name(3, 1), 2.), (name(3, 2), 3.), (name(3, 3), 4.)];
+    let expected = [(name(0, 0), 1.), (name(3, 0), 1.), (name(3, 1), 2.), (name(3, 2), 3.), (name(3, 3), 4.)];
     assert_eq!(steps, expected);
-    for (asked, several) in
-        [("while/body.3/switch_case/indexed_case/branch_0/while/body/add", 4), ("branch_0/while/body.0/add", 2), (&name(3, 2), 1)]
-    {
+    for (asked, several) in [
+        ("while/body.3/switch_case/indexed_case/branch_0/while/body/add", 4),
+        ("branch_0/while/body.0/add", 2),
+        (&name(3, 2), 1),
+    ] {
         assert_eq!(model.capture(fed(&inputs), &[asked]).unwrap().len(), several, "{asked}");
     }
     // An edit in the inner loop, in one step of each.
     let value = |run: &taper_saved::Run<'_, '_>| run.forward(fed(&inputs)).unwrap()["h"].clone();
-    let all: Vec<String> =
-        model.tensors().iter().filter(|t| t.name().starts_with(&deep[..deep.len() - 3])).map(|t| t.name().to_owned()).collect();
+    let all: Vec<String> = model
+        .tensors()
+        .iter()
+        .filter(|t| t.name().starts_with(&deep[..deep.len() - 3]))
+        .map(|t| t.name().to_owned())
+        .collect();
     assert!(all.contains(&deep.to_owned()), "{all:?}");
     let changed = |name: &str| model.run().edit(name, |t| t * 3.).unwrap().if_reached();
     assert!(difference(&value(&changed("**/while/body/cond/*/*")), &value(&model.run())) > 1e-3);

@@ -215,7 +215,12 @@ fn every_keras_layer_is_found_by_its_name() {
                 let of_step = |name: &str| step.as_ref().is_none_or(|step| name.contains(&format!("body{step}")));
                 captured.iter().any(|(name, value)| of_step(name) && difference(value, &values[key]) <= CLOSE)
             };
-            if !found.is_ok_and(same) {
+            // Keras calls a cell before the loop, too, and drops of what it gives most: it is there by its name.
+            let dropped = || match (place, places) {
+                (0, 2) => model.capture(fed(&inputs), &[&format!("{layer}/*")]).map(|all| (all, None)),
+                _ => Err(candle_core::Error::Msg("it is called otherwise".to_owned())),
+            };
+            if !found.is_ok_and(same) && !dropped().is_ok_and(same) {
                 missed.insert(layer.to_owned());
             }
             calls += 1;

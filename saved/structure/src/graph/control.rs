@@ -119,9 +119,8 @@ impl<'a, E: Engine> Inliner<'a, E> {
             }
             "Case" | "StatelessCase" => {
                 let branches = attrs.functions("branches")?.into_iter().enumerate();
-                let bodies = branches.map(|(at, name)| {
-                    self.body_of(name, Part::Branch(at), &format!("branch_{at}"), caller)
-                });
+                let bodies =
+                    branches.map(|(at, name)| self.body_of(name, Part::Branch(at), &format!("branch_{at}"), caller));
                 What::Branch { bodies: bodies.collect::<Result<_>>()?, condition: false }
             }
             "While" | "StatelessWhile" => {
@@ -139,7 +138,8 @@ impl<'a, E: Engine> Inliner<'a, E> {
         match &what {
             What::Branch { bodies, .. } => {
                 let first = bodies.first().map(|body| sizes(body).1);
-                if bodies.is_empty() || bodies.iter().any(|b| Some(sizes(b).1) != first || sizes(b).0 + 1 != inputs)
+                if bodies.is_empty()
+                    || bodies.iter().any(|b| Some(sizes(b).1) != first || sizes(b).0 + 1 != inputs)
                     || first.is_none_or(|first| first < outputs)
                 {
                     return Err(Error::Msg("its branches do not take and give the same".to_owned()));

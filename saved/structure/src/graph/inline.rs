@@ -323,7 +323,9 @@ impl<'a, E: Engine> Inliner<'a, E> {
             }
             // Old files describe no operations. Nearly all have one output, of the type `T`.
             None if node.attrs.output_shapes()?.len() > 1 => {
-                return Err(Error::Msg("it gives several values, and the file does not say what they are called".to_owned()));
+                return Err(Error::Msg(
+                    "it gives several values, and the file does not say what they are called".to_owned(),
+                ));
             }
             None => {
                 types.push(node.attrs.ty("T").ok().flatten().or(node.attrs.ty("dtype").ok().flatten()).unwrap_or(0))
@@ -363,9 +365,8 @@ impl<'a, E: Engine> Inliner<'a, E> {
         let name = place.name(node.name);
         let prefix = format!("{name}/");
         let inner = Place { prefix: &prefix, without: "", siblings: &[], before, depth: place.depth + 1 };
-        let named = self
-            .function(function, inputs, inner)
-            .map_err(|error| Error::Msg(format!("in `{name}`: {error}")))?;
+        let named =
+            self.function(function, inputs, inner).map_err(|error| Error::Msg(format!("in `{name}`: {error}")))?;
         self.spend(name.len() + NODE + 16 * named.values.len())?;
         self.calls.insert(name, named.values.clone());
         Ok(named)

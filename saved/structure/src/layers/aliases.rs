@@ -101,12 +101,11 @@ impl Aliases {
     pub fn of<E: Engine>(graph: &Graph<E>) -> Self {
         let mut votes: HashMap<String, HashMap<&str, usize>> = HashMap::new();
         for (index, node) in (0..).zip(&graph.nodes) {
-            let variables = node.inputs.iter().filter_map(|input| {
-                match graph.nodes[graph.source(*input).node as usize].what {
+            let variables =
+                node.inputs.iter().filter_map(|input| match graph.nodes[graph.source(*input).node as usize].what {
                     What::Variable(place) => Some(&graph.variables[place].name),
                     _ => None,
-                }
-            });
+                });
             for variable in variables {
                 let path = path(graph, index);
                 let owner: Vec<&str> = variable.split('/').collect();
