@@ -113,7 +113,8 @@ impl<'m, 'e> Run<'m, 'e> {
 
     fn captured(&self, inputs: &Inputs, names: &[&str]) -> Result<Captured> {
         let places = places(self.model, names)?;
-        let values = self.run.on((inputs,)).capture(|sites| sites.at(&places.concat()))?;
+        let inputs = inputs.until(self.model.last_visits(&places.concat()));
+        let values = self.run.on((&inputs,)).capture(|sites| sites.at(&places.concat()))?;
         Captured::of(self.model, &places, values)
     }
 

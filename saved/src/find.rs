@@ -1,6 +1,6 @@
 //! Tensors by what people call them.
 
-use taper::__private::{did_you_mean, matches_parts, near};
+use taper::__private::{matches_parts, near};
 
 use crate::graph::Value;
 use crate::model::SavedModel;
@@ -35,7 +35,7 @@ impl SavedModel {
     }
 
     fn found(&self, name: &str) -> Result<Vec<Found<'_>>> {
-        let found = match self.with_steps(name) {
+        let found = match self.with_steps(name)? {
             Some(found) => found,
             None => self.look_up(name)?.into_iter().map(|tensor| Found { tensor, visits: Vec::new() }).collect(),
         };
@@ -63,11 +63,11 @@ impl SavedModel {
     }
 
     /// What a name means that has numbers of steps, `while/body.2/mul`. `None` if it has none that belong to loops.
-    fn with_steps(&self, name: &str) -> Option<Vec<Found<'_>>> {
+    fn with_steps(&self, name: &str) -> Result<Option<Vec<Found<'_>>>> {
         let steps = steps(name);
         // A name in the file may have such numbers itself.
         if steps.is_empty() || self.tensors.all.iter().any(|tensor| tensor.name == name) {
-            return None;
+            return Ok(None);
         }
         let is_pattern = name.contains(['*', '?']);
         let anywhere = format!("**/{name}");
@@ -76,21 +76,35 @@ impl SavedModel {
             true => matches_parts(name, own, '/') || matches_parts(&anywhere, own, '/'),
             false => is_end(own, plain),
         };
-        let mut found = Vec::new();
+        let (mut found, mut whole) = (Vec::new(), Vec::new());
         for tensor in self.tensors.all.iter().filter(|tensor| tensor.is_repeated()) {
             let loops: Vec<_> = tensor.within.iter().filter(|within| within.is_repeated).collect();
             let ends = |end: fn(&Within) -> usize| loops.iter().map(|within| end(within)).collect::<Vec<_>>();
-            let (whole, short) = (ends(|within| within.name_end), ends(|within| within.short_end));
-            let visits = placed(&steps, loops.len()).into_iter().find(|visits| {
-                fits(&numbered(&tensor.name, &whole, visits.iter().copied()))
-                    || fits(&numbered(&tensor.short, &short, visits.iter().copied()))
-            });
-            found.extend(visits.map(|visits| Found { tensor, visits }));
+            let (names, shorts) = (ends(|within| within.name_end), ends(|within| within.short_end));
+            for visits in placed(&steps, loops.len()) {
+                let own = numbered(&tensor.name, &names, visits.iter().copied());
+                let short = numbered(&tensor.short, &shorts, visits.iter().copied());
+                if fits(&own) || fits(&short) {
+                    // As with other names: from the first layer on it means that one, whatever else ends so.
+                    let to = if own == plain || short == plain { &mut whole } else { &mut found };
+                    to.push(Found { tensor, visits });
+                    break;
+                }
+            }
         }
-        let usable: Vec<_> = found.iter().filter(|found| found.tensor.site.is_some()).cloned().collect();
-        match (is_pattern, usable.is_empty()) {
-            (true, false) => Some(usable),
-            _ => (is_pattern || found.len() == 1).then_some(found).filter(|found| !found.is_empty()),
+        if is_pattern {
+            let usable: Vec<_> = found.iter().filter(|found| found.tensor.site.is_some()).cloned().collect();
+            let found = if usable.is_empty() { found } else { usable };
+            return Ok(Some(found).filter(|found| !found.is_empty()));
+        }
+        match (whole.len(), found.len()) {
+            (1, _) => Ok(Some(whole)),
+            (0, 1) => Ok(Some(found)),
+            (0, 0) => Ok(None),
+            _ => {
+                whole.extend(found);
+                Err(several(name, &whole.iter().map(|found| found.tensor).collect::<Vec<_>>()))
+            }
         }
     }
 
@@ -126,11 +140,7 @@ impl SavedModel {
             ([tensor], _) => Ok(vec![*tensor]),
             (_, Ok(layer)) => self.outputs(layer.calls.iter().flat_map(|call| &call.outputs), name),
             ([], Err(error)) => Err(error),
-            (several, _) => Err(Error::Msg(format!(
-                "`{name}` is the name of {} tensors: {}; give the whole name of one, or a pattern for all",
-                several.len(),
-                listed(several.iter().map(|tensor| tensor.name.as_str()))
-            ))),
+            (tensors, _) => Err(several(name, tensors)),
         }
     }
 
@@ -218,10 +228,11 @@ impl SavedModel {
         let all =
             self.tensors.all.iter().map(|tensor| &tensor.short).chain(self.layers.iter().map(|layer| &layer.name));
         let ends = all.filter(|whole| whole.len() < 1 << 12).map(|whole| (end(whole), whole));
-        let near = near(name, ends.map(|(end, whole)| (end.clone(), format!("{end}` (`{whole}"))));
-        match near.is_empty() {
-            true => format!("; the layers are {}", listed(self.layers().map(|layer| layer.name()))),
-            false => did_you_mean(&near),
+        let near = near(name, ends.map(|(end, whole)| (end.clone(), format!("`{end}` (`{whole}`)"))));
+        match (near.is_empty(), self.layers().next()) {
+            (true, None) => String::new(),
+            (true, Some(_)) => format!("; the layers are {}", listed(self.layers().map(|layer| layer.name()))),
+            (false, _) => format!("; did you mean {}?", near.join(", ")),
         }
     }
 }
@@ -255,6 +266,14 @@ fn placed(steps: &[isize], loops: usize) -> Vec<Vec<Option<isize>>> {
         }
     }
     ways
+}
+
+fn several(name: &str, tensors: &[&TensorInfo]) -> Error {
+    Error::Msg(format!(
+        "`{name}` is the name of {} tensors: {}; give the whole name of one, or a pattern for all",
+        tensors.len(),
+        listed(tensors.iter().map(|tensor| tensor.name.as_str()))
+    ))
 }
 
 /// Whether a name is another, or its last parts.

@@ -28,11 +28,13 @@ impl Pass<'_> {
     }
 
     /// Says that the run comes by this value before it ends: a change there that is not made is an error, even if the run stops
-    /// early.
-    pub fn expects<T>(&mut self, site: &Site<T>) {
-        if self.flags[site.index as usize] & CHANGE != 0 {
+    /// early. Whether there is one.
+    pub fn expects<T>(&mut self, site: &Site<T>) -> bool {
+        let changed = self.flags[site.index as usize] & CHANGE != 0;
+        if changed {
             self.expected.push(site.index);
         }
+        changed
     }
 
     /// Whether what is known beforehand may be another in every visit of a frame.

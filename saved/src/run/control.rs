@@ -24,7 +24,10 @@ impl Execution<'_> {
                 // What is no branch is the last one.
                 self.call(bodies[which.min(bodies.len() - 1)], inputs[1..].to_vec(), pass)?
             }
-            What::Loop { bodies: [condition, step] } => self.steps(*condition, *step, inputs, pass)?,
+            What::Loop { bodies: [condition, step] } => {
+                let last = self.model.last_step(self.plan, self.inputs, index);
+                self.steps([*condition, *step], last, inputs, pass)?
+            }
             _ => None,
         };
         let Some(outputs) = outputs else { return Ok(None) };
@@ -33,8 +36,18 @@ impl Execution<'_> {
         Ok(ended.then_some(outputs))
     }
 
-    fn steps(&self, condition: u32, step: u32, mut state: Given, pass: &mut Pass<'_>) -> Result<Option<Given>> {
-        for _ in 0..STEPS {
+    /// The steps of a loop, until it ends or the last one that is asked for is over.
+    fn steps(
+        &self,
+        [condition, step]: [u32; 2],
+        last: Option<u32>,
+        mut state: Given,
+        pass: &mut Pass<'_>,
+    ) -> Result<Option<Given>> {
+        for made in 0..STEPS {
+            if last.is_some_and(|last| made > last as usize) {
+                return Ok(Some(Vec::new()));
+            }
             let Some(goes_on) = self.call(condition, state.clone(), pass)? else { return Ok(None) };
             let goes_on = goes_on.first().and_then(Option::as_ref);
             if !truth(goes_on.ok_or_else(|| Error::Msg("its condition gives nothing".to_owned()))?.tensor()?)? {

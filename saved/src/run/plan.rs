@@ -6,6 +6,7 @@ use taper::__private::Pass;
 
 use super::sites::Sites;
 use crate::graph::{Body, Part, Value, What};
+use crate::inputs::Inputs;
 use crate::model::SavedModel;
 use crate::{Error, Result};
 
@@ -32,6 +33,8 @@ pub(super) struct Plan {
     pub(super) live: Vec<Vec<bool>>,
     /// Of every function, whether something in it is asked for.
     pub(super) inspected: Vec<bool>,
+    /// Whether something in a branch or a loop is changed.
+    pub(super) changed: bool,
 }
 
 /// A plan, while it is made: it walks from what is asked for back to the inputs, and stops at what is known.
@@ -56,6 +59,7 @@ impl SavedModel {
             taken: vec![false; self.tensors.all.len()],
             live: bodies.iter().map(|body| vec![false; body.outputs.len()]).collect(),
             inspected: vec![false; bodies.len()],
+            changed: to_the_end,
         };
         let mut walk = Walk { model: self, sites, pass, plan, entered: vec![false; bodies.len()], left: Vec::new() };
         if to_the_end {
@@ -74,7 +78,7 @@ impl SavedModel {
             // What comes after the last that is asked for is not in the plan.
             for tensor in self.tensors.all.iter().filter(|tensor| !tensor.within.is_empty()) {
                 if let Some(site) = tensor.site.filter(|_| plan.needs[tensor.value.node as usize] != Need::None) {
-                    pass.expects(&sites.all[site]);
+                    plan.changed |= pass.expects(&sites.all[site]);
                 }
             }
         }
@@ -94,6 +98,16 @@ impl SavedModel {
             _ => true,
         };
         self.graph.nodes[node as usize].inputs.iter().copied().enumerate().filter(move |(at, _)| taken(*at))
+    }
+
+    /// The last step of a loop that is asked for, if nothing depends on how it ends.
+    pub(super) fn last_step(&self, plan: &Plan, inputs: &Inputs, control: u32) -> Option<u32> {
+        let taken = self.tensors.of_node(control).iter().any(|tensor| plan.taken[self.tensors.place(tensor.value)]);
+        if plan.changed || taken {
+            return None;
+        }
+        let inspected = self.graph.bodies_of(control).iter().filter(|body| plan.inspected[**body as usize]);
+        inspected.map(|body| inputs.last.get(body).copied()).reduce(|a, b| Some(a?.max(b?))).flatten()
     }
 
     /// How often every value is used.

@@ -1,5 +1,6 @@
 //! Addresses and values of a graph's tensors.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
@@ -286,6 +287,19 @@ impl Tree for Sites {
 }
 
 impl SavedModel {
+    /// Of functions of loops of which only steps by number are asked for, the last one.
+    pub(crate) fn last_visits(&self, places: &[Place]) -> BTreeMap<u32, u32> {
+        let mut last: BTreeMap<u32, Option<u32>> = BTreeMap::new();
+        for place in places {
+            for (within, visit) in self.sited[place.site].loops().zip(&place.visits) {
+                let visit = visit.and_then(|visit| u32::try_from(visit).ok());
+                let last = last.entry(within.body).or_insert(visit);
+                *last = last.zip(visit).map(|(a, b)| a.max(b));
+            }
+        }
+        last.into_iter().filter_map(|(body, visit)| Some((body, visit?))).collect()
+    }
+
     /// Why a run gave nothing for what was asked for.
     pub(crate) fn nothing(&self, place: &Place) -> Error {
         let sited = &self.sited[place.site];

@@ -96,8 +96,8 @@ fn a_tensor_in_a_loop_has_several_names_and_a_value_every_step() {
 
 #[test]
 fn names_of_steps_that_there_are_not_are_errors() {
-    let (model, inputs) = lstm();
-    let error = |name: &str| model.capture(fed(&inputs), &[name]).unwrap_err().to_string();
+    let (lstm, inputs) = lstm();
+    let error = |name: &str| lstm.capture(fed(&inputs), &[name]).unwrap_err().to_string();
     for name in [step(TANH, 3), step(TANH, -4)] {
         let error = error(&name);
         assert!(error.contains("has no value in this run") && error.contains("made no step"), "{error}");
@@ -106,7 +106,13 @@ fn names_of_steps_that_there_are_not_are_errors() {
     let several = error("lstm_cell/Tanh");
     assert!(several.contains("2 tensors") && several.contains(TANH), "{several}");
     let near = error("while/body/lstm_cell/Tahn");
-    assert!(near.contains("did you mean `while/body/lstm_cell/Tanh`"), "{near}");
+    let whole = "`while/body/lstm_cell/Tanh` (`net/lstm/while/body/lstm_cell/Tanh`)";
+    assert!(near.contains(&format!("did you mean {whole}")), "{near}");
+    let several = error("body.1/*/Nothing");
+    assert!(several.contains("no tensor matches"), "{several}");
+    let (loops, inputs) = model("loops", "tfsave");
+    let several = loops.capture(fed(&inputs), &["body.1/Identity_3"]).unwrap_err().to_string();
+    assert!(several.contains("is the name of 4 tensors"), "{several}");
     let list = error("body/TensorArrayV2Write/TensorListSetItem");
     assert!(list.contains("no tensor of numbers"), "{list}");
 }
@@ -165,6 +171,24 @@ fn an_edit_in_a_loop_is_made_in_every_step_or_in_one() {
     let wide = Tensor::zeros((2, 5), candle_core::DType::F32, &Device::Cpu).unwrap();
     let error = model.run().replace(TANH, &wide).unwrap().forward(fed(&inputs)).unwrap_err().to_string();
     assert!(error.contains("while/body/lstm_cell_1/mul_1` (Mul)"), "{error}");
+}
+
+/// A loop goes on to the last step that is asked for, and no further.
+#[test]
+fn steps_after_the_last_that_is_asked_for_are_not_made() {
+    let (model, mut inputs) = model("loops", "tfsave");
+    let few = model.capture(fed(&inputs), &["while/body.2/Identity_3", "while/cond.1/Max"]).unwrap();
+    // To its end it would take hours.
+    let steps = inputs.iter_mut().find(|(name, _)| name == "steps").unwrap();
+    steps.1 = Tensor::new(i64::from(i32::MAX), &Device::Cpu).unwrap();
+    let many = model.capture(fed(&inputs), &["while/body.2/Identity_3", "while/cond.1/Max"]).unwrap();
+    for ((name, a), (other, b)) in few.iter().zip(many.iter()) {
+        assert_eq!((name, difference(a, b)), (other, 0.));
+    }
+    let counted = model.capture(fed(&inputs), &["while/body.99/add"]).unwrap();
+    assert_eq!(number(counted.single().unwrap()), 100.);
+    let cond = model.capture(fed(&inputs), &["while/cond.7/Less"]).unwrap();
+    assert_eq!(number(cond.single().unwrap()), 1.);
 }
 
 /// What is replaced in every step needs nothing before it, in any step and before the loop.
@@ -266,6 +290,11 @@ fn gradients_go_through_loops_and_are_those_of_finite_differences() {
     let of_step = model.run().loss("while/body.1/lstm_cell/mul_2", |h| h.sum_all()).unwrap();
     let found = of_step.gradients(fed(&inputs), &["x"]).unwrap();
     let gradient = found.gradients.single().unwrap();
+    // Of the loop's own tensors, the steps that have a part in it.
+    let own = of_step.gradients(fed(&inputs), &[&step(TANH, 0), &step(TANH, 1)]).unwrap();
+    assert_eq!(own.gradients.len(), 2);
+    let none = of_step.gradients(fed(&inputs), &[TANH]).unwrap_err().to_string();
+    assert!(none.contains("the loss does not depend on"), "{none}");
     // What comes later has no part in it.
     assert_eq!(number(&gradient.narrow(1, 2, 1).unwrap().abs().unwrap()), 0.);
     assert!(number(&gradient.narrow(1, 0, 2).unwrap().abs().unwrap()) > 0.);
