@@ -116,7 +116,8 @@ fn check_bodies(directory: &Path, expected: &Expected) -> usize {
     for body in bodies {
         for tensor in body["tensors"].as_array().unwrap() {
             if let Some(key) = tensor["key"].as_str() {
-                keys.insert(name_in(&body["path"], tensor["name"].as_str().unwrap()), key);
+                let name = name_in(&body["path"], tensor["name"].as_str().unwrap());
+                assert!(keys.insert(name, key).is_none(), "two are called `{}`", tensor["name"]);
             }
         }
     }
@@ -148,7 +149,7 @@ fn every_tensor_of_every_step_is_tensorflows() {
         }
     }
     // Those of the READMEs beside the models, lists of tensors left out.
-    assert!(compared > 2700, "{compared}");
+    assert!(compared >= 2_866, "{compared}");
 }
 
 #[test]

@@ -137,18 +137,16 @@ impl<'a, E: Engine> Inliner<'a, E> {
         };
         match &what {
             What::Branch { bodies, .. } => {
-                let first = bodies.first().map(|body| sizes(body).1);
-                if bodies.is_empty()
-                    || bodies.iter().any(|b| Some(sizes(b).1) != first || sizes(b).0 + 1 != inputs)
-                    || first.is_none_or(|first| first < outputs)
-                {
+                let first = bodies.first().map_or(0, |body| sizes(body).1);
+                let same = bodies.iter().all(|body| sizes(body) == (inputs.wrapping_sub(1), first));
+                if bodies.is_empty() || !same || first < outputs {
                     return Err(Error::Msg("its branches do not take and give the same".to_owned()));
                 }
             }
-            What::Loop { bodies: [condition, body] } => {
-                if sizes(condition) != (inputs, 1) || sizes(body) != (inputs, inputs) || inputs < outputs {
-                    return Err(Error::Msg("its functions do not take and give what it takes".to_owned()));
-                }
+            What::Loop { bodies: [condition, body] }
+                if sizes(condition) != (inputs, 1) || sizes(body) != (inputs, inputs) || inputs < outputs =>
+            {
+                return Err(Error::Msg("its functions do not take and give what it takes".to_owned()));
             }
             _ => {}
         }

@@ -25,17 +25,20 @@ enum Ty {
 
 use Ty::{Attr, Is, List, Several};
 
-const LIST: &[(&str, Ty)] = &[("handle", Is(VARIANT))];
-const NEW_LIST: &[(&str, Ty)] = &[("output_handle", Is(VARIANT))];
-const COMPARED: &[(&str, Ty)] = &[("z", Is(BOOL))];
-const ASKED: &[(&str, Ty)] = &[("y", Is(BOOL))];
-const BOTH: &[(&str, Ty)] = &[("output", Is(BOOL))];
+/// What an operation gives: names and types.
+type Outputs = &'static [(&'static str, Ty)];
+
+const LIST: Outputs = &[("handle", Is(VARIANT))];
+const NEW_LIST: Outputs = &[("output_handle", Is(VARIANT))];
+const COMPARED: Outputs = &[("z", Is(BOOL))];
+const ASKED: Outputs = &[("y", Is(BOOL))];
+const BOTH: Outputs = &[("output", Is(BOOL))];
 const T: Ty = Attr("T", FLOAT_OR_OTHER);
-const CALLED: &[(&str, Ty)] = &[("output", List("Tout"))];
+const CALLED: Outputs = &[("output", List("Tout"))];
 const U: Ty = Attr("U", FLOAT_OR_OTHER);
 
 /// Those with several outputs, or with outputs of another type than the attribute `T` or `dtype`.
-const KNOWN: &[(&[&str], &[(&str, Ty)])] = &[
+const KNOWN: &[(&[&str], Outputs)] = &[
     (&["Less", "LessEqual", "Greater", "GreaterEqual", "Equal", "NotEqual", "LogicalAnd", "LogicalOr"], COMPARED),
     (&["LogicalNot", "IsNan", "IsInf", "IsFinite"], ASKED),
     (&["All", "Any"], BOTH),
