@@ -1,5 +1,7 @@
 //! What a model is given: tensors by the names of its signature.
 
+use std::collections::BTreeMap;
+
 use candle_core::{DType, Tensor};
 
 use crate::dtype::Type;
@@ -12,10 +14,17 @@ use crate::{Error, Result};
 pub struct Inputs {
     /// In the order of the signature.
     pub(crate) values: Vec<Tensor>,
+    /// Of functions of loops of which only steps by number are asked for, the last one.
+    pub(crate) last: BTreeMap<u32, u32>,
     identity: u64,
 }
 
 impl Inputs {
+    /// The same for a run of which only these steps are asked for.
+    pub(crate) fn until(&self, last: BTreeMap<u32, u32>) -> Self {
+        Inputs { last, ..self.clone() }
+    }
+
     /// That these are arguments of this model.
     pub(crate) fn check(&self, model: &SavedModel) -> Result<()> {
         match self.identity == model.identity {
@@ -54,7 +63,7 @@ impl SavedModel {
         if let Some((input, _)) = missing {
             return Err(Error::Msg(format!("the input `{}` is missing; the inputs are {}", input.name, self.listed())));
         }
-        Ok(Inputs { values: values.into_iter().flatten().collect(), identity: self.identity })
+        Ok(Inputs { values: values.into_iter().flatten().collect(), last: BTreeMap::new(), identity: self.identity })
     }
 
     fn listed(&self) -> String {

@@ -70,7 +70,7 @@ impl fmt::Display for Summary<'_> {
             writeln!(f, "{}", format!("{name:first$}  {outputs:second$}  {parameters}").trim_end())?;
         }
         let parameters: usize = model.graph.variables.iter().map(|variable| variable.value.elem_count()).sum();
-        let sites = model.names.len();
+        let sites = model.sited.len();
         writeln!(f, "{} weights, {} nodes, {sites} tensors to capture", grouped(parameters), model.graph.nodes.len())?;
         let unsupported = model.graph.nodes.iter().filter_map(|node| match &node.what {
             crate::graph::What::Unsupported(why) => Some((node, why)),

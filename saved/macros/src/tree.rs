@@ -23,6 +23,8 @@ pub(crate) struct Layer {
     pub(crate) parts: Vec<Part>,
     /// The values that others take of it, by their places among all tensors.
     pub(crate) outputs: Vec<usize>,
+    /// What it is to a branch or a loop.
+    pub(crate) function: Option<Function>,
     /// Whether it is known to be a layer, and not only a scope of operations.
     pub(crate) is_shown: bool,
     /// Which call of it this is, from 1, and how many there are.
@@ -42,9 +44,19 @@ pub(crate) enum Part {
     Layer(Layer),
 }
 
+/// What a branch or a loop calls, as often as values say.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Function {
+    pub(crate) body: u32,
+    pub(crate) is_repeated: bool,
+}
+
 /// A scope, while tensors are put into it.
+#[derive(Default)]
 struct Scope {
     key: String,
+    /// What it is called, if it is a function of a branch or a loop.
+    function: Option<(Function, String)>,
     parts: Vec<Inside>,
     unsupported: Vec<usize>,
 }
@@ -71,47 +83,73 @@ impl<'s> Owners<'s> {
         Owners { by_scope, nodes }
     }
 
-    /// How many of a tensor's scopes have a struct.
-    fn depth(&self, scopes: &[&str]) -> usize {
-        let has_struct = |depth: &usize| {
-            let scope = scopes[..*depth].join("/");
-            self.by_scope.contains_key(&*scope) && !self.nodes.contains(&scope)
-        };
-        (1..=scopes.len()).take_while(has_struct).last().unwrap_or(0)
+    /// Whether a scope has a struct.
+    fn has_struct(&self, scope: &str) -> bool {
+        self.by_scope.contains_key(scope) && !self.nodes.contains(scope)
     }
 }
 
 /// The tree of a signature's layers.
 pub(crate) fn tree(structure: &Structure<Outline>, model: &str) -> Layer {
     let owners = Owners::of(structure);
-    let mut scopes = vec![Scope { key: String::new(), parts: Vec::new(), unsupported: Vec::new() }];
-    let mut places: HashMap<String, usize> = HashMap::new();
+    let mut scopes = Scopes { all: vec![Scope::default()], places: HashMap::new() };
     for (place, tensor) in structure.tensors.all.iter().enumerate() {
-        if tensor.site.is_none() && tensor.blocked.is_none() {
-            continue;
+        if tensor.site.is_some() || tensor.blocked.is_some() {
+            scopes.put(&owners, tensor, place);
         }
-        let all = parts(&tensor.name);
-        let (own, around) = all.split_last().map_or((&*tensor.name, &[][..]), |(own, around)| (*own, around));
-        let depth = owners.depth(around);
-        let mut scope = 0;
-        for end in 1..=depth {
-            let key = around[..end].join("/");
-            scope = *places.entry(key).or_insert_with_key(|key| {
-                let inner = scopes.len();
-                scopes.push(Scope { key: key.clone(), parts: Vec::new(), unsupported: Vec::new() });
-                scopes[scope].parts.push(Inside::Scope(inner));
-                inner
-            });
+    }
+    let (scopes, mut types) = (scopes.all, Unique::default());
+    Naming { structure, owners: &owners, scopes: &scopes, types: &mut types }.layer(0, String::new(), model.to_owned())
+}
+
+/// The scopes so far, the model's own first.
+struct Scopes {
+    all: Vec<Scope>,
+    /// By their names in the file.
+    places: HashMap<String, usize>,
+}
+
+impl Scopes {
+    fn put(&mut self, owners: &Owners<'_>, tensor: &TensorInfo, place: usize) {
+        let (mut scope, mut key, mut end) = (0, String::new(), 0);
+        // What has no struct of its own and is part of the field's name.
+        let mut rest: Vec<&str> = Vec::new();
+        let all: Vec<&str> = tensor.name.split('/').collect();
+        for part in &all[..all.len() - 1] {
+            end += part.len() + usize::from(end > 0);
+            if parts(part).is_empty() {
+                continue;
+            }
+            key = if key.is_empty() { (*part).to_owned() } else { format!("{key}/{part}") };
+            rest.push(part);
+            let within = tensor.within.iter().find(|within| within.name_end == end);
+            let function = within.map(|within| Function { body: within.body, is_repeated: within.is_repeated });
+            if function.is_some() || rest.len() == 1 && owners.has_struct(&key) {
+                let function = function.map(|function| (function, rest.join("_")));
+                scope = self.inside(scope, &key, function);
+                rest.clear();
+            }
         }
         if tensor.site.is_none() {
-            scopes[scope].unsupported.push(place);
-            continue;
+            self.all[scope].unsupported.push(place);
+            return;
         }
-        let name = [&around[depth..], &[own]].concat().join("_").replace(':', "_output_");
-        scopes[scope].parts.push(Inside::Tensor { place, name });
+        rest.extend(all.last());
+        let name = rest.join("_").replace(':', "_output_");
+        self.all[scope].parts.push(Inside::Tensor { place, name });
     }
-    let mut types = Unique::default();
-    Naming { structure, owners: &owners, scopes: &scopes, types: &mut types }.layer(0, String::new(), model.to_owned())
+
+    /// A scope in another.
+    fn inside(&mut self, outer: usize, key: &str, function: Option<(Function, String)>) -> usize {
+        if let Some(place) = self.places.get(key) {
+            return *place;
+        }
+        let inner = self.all.len();
+        self.places.insert(key.to_owned(), inner);
+        self.all.push(Scope { key: key.to_owned(), function, ..Scope::default() });
+        self.all[outer].parts.push(Inside::Scope(inner));
+        inner
+    }
 }
 
 struct Naming<'n> {
@@ -152,9 +190,10 @@ impl Naming<'_> {
         Layer {
             field,
             ty,
-            name: owner.map(|(layer, _)| layer.name.clone()).unwrap_or_default(),
+            name: owner.map_or_else(|| scope.key.clone(), |(layer, _)| layer.name.clone()),
             parts,
             outputs: owner.map(|(layer, call)| self.places(&layer.calls[*call].outputs)).unwrap_or_default(),
+            function: scope.function.as_ref().map(|(function, _)| *function),
             is_shown: owner.is_some_and(|(layer, _)| layer.shown),
             call: owner.map_or((1, 1), |(layer, call)| (call + 1, layer.calls.len())),
             unsupported: scope.unsupported.iter().map(why).collect(),
@@ -163,6 +202,9 @@ impl Naming<'_> {
 
     /// What a layer is called, without those around it.
     fn own_name(&self, at: usize) -> &str {
+        if let Some((_, name)) = &self.scopes[at].function {
+            return name;
+        }
         let key = &*self.scopes[at].key;
         let name = self.owners.by_scope.get(key).map_or(key, |(layer, _)| &layer.name);
         name.rsplit('/').next().unwrap_or(name)
@@ -193,10 +235,11 @@ impl Layer {
         }
     }
 
-    /// Fields that lead to a tensor.
+    /// Fields that lead to a tensor, if a run has one of it.
     pub(crate) fn find(&self, wanted: usize) -> Option<Vec<&str>> {
         self.parts.iter().find_map(|part| match part {
             Part::Tensor { field, place } => (*place == wanted).then(|| vec![&**field]),
+            Part::Layer(layer) if layer.function.is_some() => None,
             Part::Layer(layer) => {
                 let mut path = layer.find(wanted)?;
                 path.insert(0, &layer.field);

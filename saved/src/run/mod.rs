@@ -6,6 +6,8 @@ mod model;
 mod plan;
 mod sites;
 pub(crate) mod typed;
+mod visit;
 
 pub use model::Runner;
+pub(crate) use sites::{Place, Regions, Sited, numbered};
 pub use sites::{Sites, Taps};

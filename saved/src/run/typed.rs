@@ -5,7 +5,7 @@ use std::path::Path;
 
 use candle_core::{Device, Tensor};
 use taper::__private::{At, Builder, Reader, Span, Tapped, Tree, Visitor};
-use taper::{Input, Seen, Site};
+use taper::{Input, Maybe, Seen, Site, Visits};
 
 use super::sites::Sites;
 use crate::inputs::Inputs;
@@ -128,6 +128,18 @@ impl Given<'_> {
             let site = self.sites.next().expect("as many fields were generated as there are places");
             self.saved.all[*site]
         })
+    }
+
+    /// What stands in a function of a loop.
+    pub fn visits<S>(&mut self, body: u32, of: impl FnOnce(&mut Self) -> S) -> Visits<S> {
+        let inner = of(self);
+        Visits::of(self.saved.frame(body).expect("a field is in it, and has a site"), inner)
+    }
+
+    /// What stands in a function of a branch.
+    pub fn maybe<S>(&mut self, body: u32, of: impl FnOnce(&mut Self) -> S) -> Maybe<S> {
+        let inner = of(self);
+        Maybe::of(self.saved.frame(body).expect("a field is in it, and has a site"), inner)
     }
 
     /// The sites of the model itself.

@@ -1,6 +1,6 @@
 //! What is written down of a structure, so that a file that is opened later can be compared with it.
 
-use crate::graph::{Body, Engine, Node, What};
+use crate::graph::{Engine, Node};
 use crate::open::Structure;
 
 impl<E: Engine> Structure<E> {
@@ -49,18 +49,6 @@ impl Connections {
                 self.bytes(&input.output.to_le_bytes());
             }
             self.bytes(&[0xff]);
-            match &node.what {
-                What::Branch { bodies, .. } => bodies.iter().for_each(|body| self.body(body)),
-                What::Loop { condition, body } => {
-                    self.body(condition);
-                    self.body(body);
-                }
-                _ => {}
-            }
         }
-    }
-
-    fn body<E: Engine>(&mut self, body: &Body<E>) {
-        self.nodes(&body.nodes);
     }
 }

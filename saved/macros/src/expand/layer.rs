@@ -18,7 +18,7 @@ use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 
 use super::{Model, id};
-use crate::tree::{Layer, Part};
+use crate::tree::{Function, Layer, Part};
 
 /// How many tensors go through one array.
 const AT_ONCE: usize = 200;
@@ -117,7 +117,7 @@ impl<'m, 'l> Fields<'m, 'l> {
                 }
                 Run::Layer(field, layer) => {
                     let docs = format!("{}.", self::layer(layer));
-                    let [taps, sites] = [format_ident!("{}Taps", layer.ty), format_ident!("{}Sites", layer.ty)];
+                    let [taps, sites] = types(layer);
                     of_taps.push(quote!(#[doc = #docs] #vis #field: #taps));
                     of_sites.push(quote!(#[doc = #docs] #vis #field: #sites));
                 }
@@ -213,7 +213,15 @@ impl<'m, 'l> Fields<'m, 'l> {
             |fields| quote!(let [#(#fields),*] = __sites.take();),
             |field, layer| {
                 let sites = format_ident!("{}Sites", layer.ty);
-                quote!(let #field = #sites::of(__sites);)
+                match layer.function {
+                    None => quote!(let #field = #sites::of(__sites);),
+                    Some(Function { body, is_repeated: true }) => {
+                        quote!(let #field = __sites.visits(#body, |__sites| #sites::of(__sites));)
+                    }
+                    Some(Function { body, is_repeated: false }) => {
+                        quote!(let #field = __sites.maybe(#body, |__sites| #sites::of(__sites));)
+                    }
+                }
             },
         );
         let read = self.each(
@@ -230,7 +238,7 @@ impl<'m, 'l> Fields<'m, 'l> {
                 quote!(private::visit([#((#names, &__value.#fields)),*], __visitor);)
             },
             |field, layer| {
-                let (sites, name) = (format_ident!("{}Sites", layer.ty), unraw(field));
+                let ([_, sites], name) = (types(layer), unraw(field));
                 quote!(__visitor.field::<#sites>(#name, &__value.#field);)
             },
         );
@@ -319,17 +327,12 @@ impl<'m, 'l> Fields<'m, 'l> {
     /// What others take of a layer.
     fn outputs(&self) -> TokenStream {
         let ([taps, sites], vis) = (self.types(), &self.model.vis);
-        let paths: Vec<TokenStream> = self
-            .layer
-            .outputs
-            .iter()
-            .filter_map(|place| {
-                let path = self.layer.find(*place)?.into_iter().map(id);
-                Some(quote!(#(.#path)*))
-            })
-            .collect();
         let all = &self.model.structure.tensors.all;
-        let names: Vec<_> = self.layer.outputs.iter().map(|place| format!("`{}`", all[*place].name())).collect();
+        let found = self.layer.outputs.iter().filter_map(|place| {
+            let path = self.layer.find(*place)?.into_iter().map(id);
+            Some((quote!(#(.#path)*), format!("`{}`", all[*place].name())))
+        });
+        let (paths, names): (Vec<TokenStream>, Vec<String>) = found.unzip();
         match &*paths {
             [] => TokenStream::new(),
             [path] => {
@@ -378,8 +381,25 @@ fn unraw(field: &Ident) -> String {
     syn::ext::IdentExt::unraw(field).to_string()
 }
 
+/// The types of a layer's field.
+fn types(layer: &Layer) -> [TokenStream; 2] {
+    let (taps, sites) = (format_ident!("{}Taps", layer.ty), format_ident!("{}Sites", layer.ty));
+    match layer.function {
+        None => [quote!(#taps), quote!(#sites)],
+        Some(Function { is_repeated: true, .. }) => [quote!(private::Vec<#taps>), quote!(private::Visits<#sites>)],
+        Some(Function { is_repeated: false, .. }) => [quote!(private::Option<#taps>), quote!(private::Maybe<#sites>)],
+    }
+}
+
 /// A layer in words.
 fn layer(layer: &Layer) -> String {
+    match layer.function {
+        Some(Function { is_repeated: true, .. }) => return format!("Every step of the loop `{}`", layer.name),
+        Some(Function { is_repeated: false, .. }) => {
+            return format!("The branch `{}`, if a run takes it", layer.name);
+        }
+        None => {}
+    }
     let kind = if layer.is_shown { "layer" } else { "scope" };
     match layer.call {
         (_, 1) => format!("The {kind} `{}`", layer.name),

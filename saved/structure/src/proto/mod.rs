@@ -14,6 +14,7 @@ mod wire;
 
 pub use attr::{Attr, Attrs};
 pub use bundle::{BundleEntry, BundleHeader, checkpoint_objects};
+pub(crate) use function::Parameter;
 pub use function::{FunctionDef, OpDef};
 pub use graph::NodeDef;
 pub use objects::{ObjectGraph, ObjectKind};

@@ -145,15 +145,58 @@ fn functional_models_of_keras_2() {
     assert!(!expected.tensors.is_empty());
 }
 
+/// What TensorFlow computes in a function of a branch or a loop, call by call.
+fn inside(model: &str, kind: &str, part: &str, name: &str) -> Vec<Tensor> {
+    let folder = folder().join(model);
+    let table = json(folder.join(format!("expected_{kind}.json")));
+    let values = arrays(folder.join(format!("expected_{kind}.npz")));
+    let calls = table["bodies"].as_array().unwrap().iter().filter(|body| {
+        let path = body["path"].as_array().unwrap();
+        path.len() == 1 && path[0]["part"] == part
+    });
+    let named =
+        calls.flat_map(|body| body["tensors"].as_array().unwrap().iter().filter(|tensor| tensor["name"] == name));
+    named.map(|tensor| values[tensor["key"].as_str().unwrap()].clone()).collect()
+}
+
 #[test]
-fn branches_and_loops() {
-    let (model, expected) = (Lstm::load(&Device::Cpu).unwrap(), Expected::of("lstm", "export"));
-    let y = model.forward(&expected.inputs["x"]).unwrap();
+fn every_step_of_a_loop_has_the_fields_of_its_body() {
+    let (model, given) = (Lstm::load(&Device::Cpu).unwrap(), Expected::of("lstm", "export"));
+    let x = &given.inputs["x"];
+    let (y, taps) = model.forward_with_taps(x).unwrap();
     let outputs = arrays(folder().join("lstm/outputs.npz"));
     assert!(difference(&y, &outputs["output_0"]) <= 1e-5);
-    let (model, expected) = (Conditions::load(&Device::Cpu).unwrap(), Expected::of("conditions", "tfsave"));
-    let flag = expected.inputs["flag"].to_dtype(candle_core::DType::U8).unwrap();
-    let taps = model.forward_with_taps(&flag, &expected.inputs["x"]).unwrap().1;
-    expected.check("StatefulPartitionedCall/cond", &taps.cond);
-    expected.check("StatefulPartitionedCall/matmul", &taps.matmul);
+    let expected = inside("lstm", "export", "body", "net_1/lstm_1/while/lstm_cell_1/MatMul:0");
+    let steps = model.capture(x, |t| t.net.lstm.while_body.each(|step| step.lstm_cell.mat_mul)).unwrap();
+    assert_eq!((steps.len(), taps.net.lstm.while_body.len()), (expected.len(), expected.len()));
+    assert!(expected.len() > 1);
+    for ((step, taps), expected) in steps.iter().zip(&taps.net.lstm.while_body).zip(&expected) {
+        assert!(difference(step, expected) <= 1e-5);
+        assert_eq!(difference(step, &taps.lstm_cell.mat_mul), 0.);
+    }
+    // One step, captured and changed.
+    let second = model.capture(x, |t| t.net.lstm.while_body.at(1).select(|step| step.lstm_cell.mat_mul)).unwrap();
+    assert_eq!(difference(&second, &steps[1]), 0.);
+    let run = model.run().edit(|t| t.net.lstm.while_body.at(1).select(|step| step.lstm_cell.mat_mul), |h| h * 2.);
+    let by_name = model.saved().run().edit("lstm/while/body.1/lstm_cell/MatMul", |h| h * 2.).unwrap();
+    let changed = run.forward(x).unwrap();
+    assert_eq!(difference(&changed, by_name.forward([("x", x)]).unwrap().single().unwrap()), 0.);
+    assert!(difference(&changed, &y) > 1e-6);
+}
+
+#[test]
+fn a_branch_has_its_fields_if_a_run_takes_it() {
+    let (model, given) = (Conditions::load(&Device::Cpu).unwrap(), Expected::of("conditions", "tfsave"));
+    let flag = given.inputs["flag"].to_dtype(candle_core::DType::U8).unwrap();
+    let x = &given.inputs["x"];
+    let taps = model.forward_with_taps(&flag, x).unwrap().1;
+    given.check("StatefulPartitionedCall/cond", &taps.cond);
+    given.check("StatefulPartitionedCall/matmul", &taps.matmul);
+    assert!(taps.cond_then_branch.is_none());
+    let expected = inside("conditions", "tfsave", "else_branch", "cond/Max:0");
+    let max = model.capture(&flag, x, |t| t.cond_else_branch.map(|branch| branch.max)).unwrap().unwrap();
+    assert!(difference(&max, &expected[0]) <= 1e-5);
+    assert_eq!(difference(&max, &taps.cond_else_branch.unwrap().max), 0.);
+    let untaken = model.capture(&flag, x, |t| t.cond_then_branch).unwrap();
+    assert!(untaken.is_none());
 }
