@@ -69,6 +69,15 @@ fn read(input: &Input) -> Result<Model<'_>> {
         );
         return Err(Error::new(input.path.span(), error));
     }
+    let is_model = |name: &str| folder.join(name).exists();
+    if folder.is_dir() && !is_model("saved_model.pb") && !is_model("saved_model.pbtxt") {
+        let error = format!(
+            "there is no `saved_model.pb` in `{}`: a SavedModel is the folder that `model.export(folder)` or \
+             `tf.saved_model.save(model, folder)` writes",
+            folder.display()
+        );
+        return Err(Error::new(input.path.span(), error));
+    }
     let signature = input.signature.as_ref().map(syn::LitStr::value);
     let structure = open(&folder, signature.as_deref(), &Outline).map_err(|error| {
         let span = match (&error, &input.signature) {
