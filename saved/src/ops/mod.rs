@@ -1,8 +1,8 @@
 //! The operations that can be computed: one table.
 //!
 //! To add one: write a function in the file whose idea it is, which reads the attributes and gives a function of the
-//! tensors; put its name in `OPERATIONS`, and in the list of `taper-saved-structure`, which macros
-//! read (a test compares them); and add a line to the test of that file.
+//! tensors; put its name in `OPERATIONS`, and in the list of `taper-saved-structure`, which macros read (a test compares
+//! them); and add a line to the test of that file.
 
 mod binary;
 mod blocks;

@@ -3,9 +3,13 @@
 //! ```ignore
 //! pub mod net {
 //!     pub struct Net(Typed);
-//!     impl Net { pub fn load(device: &Device) -> Result<Self> …  pub fn forward(&self, x: &Tensor) -> Result<Tensor> … }
-//!     pub struct NetTaps { pub dense: NetDenseTaps, … }
-//!     pub struct NetSites { pub dense: NetDenseSites, … }
+//!     impl Net {
+//!         pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+//!             self.run().forward(x)
+//!         }
+//!     }
+//!     pub struct NetTaps { pub dense: NetDenseTaps, pub output: Tensor }
+//!     pub struct NetSites { pub dense: NetDenseSites, pub output: Site<Tensor> }
 //! }
 //! pub use net::{Net, NetOutput, NetSites, NetTaps};
 //! ```
