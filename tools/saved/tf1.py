@@ -56,16 +56,22 @@ def expect(folder, signature, inputs, outs, data):
         feed = {graph.get_tensor_by_name(t.name): data[n] for n, t in inputs.items()}
         fed = {t.name for t in feed}
         # A tensor inside a loop's frame has a value for every round, and a session gives none of them.
-        framed, todo = set(), [op for op in graph.get_operations() if op.type == "Enter"]
+        users, depth = {}, {}
+        for op in graph.get_operations():
+            for before in [t.op for t in op.inputs] + list(op.control_inputs):
+                users.setdefault(before.name, []).append(op)
+        todo = [(op, 0) for op in graph.get_operations() if not op.inputs and not op.control_inputs]
         while todo:
-            op = todo.pop()
-            if op.name not in framed and op.type != "Exit":
-                framed.add(op.name)
-                todo += [user for t in op.outputs for user in t.consumers()] + [user for user in graph.get_operations() if op in user.control_inputs]
+            op, inside = todo.pop()
+            # What comes around again is in the same frame, and `Exit` is in the frame outside.
+            if op.name not in depth:
+                depth[op.name] = inside + (op.type == "Enter") - (op.type == "Exit")
+                todo += [(user, depth[op.name]) for user in users.get(op.name, [])]
+        framed = {name for name, inside in depth.items() if inside > 0}
         seen, rows, dead = Seen(), [], []
         for op in graph.get_operations():
             for t in op.outputs if op.name in needed else []:
-                if t.name in fed or not shown(t):
+                if t.name in fed or not shown(t) or t.dtype == tf.variant:
                     continue
                 if op.name in framed:
                     dead.append(t.name)
