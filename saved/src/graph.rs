@@ -33,7 +33,7 @@ impl Engine for Candle {
     }
 
     fn operation(&self, op: &str, attrs: &Attrs<'_>) -> Result<Compute> {
-        let build = ops::find(op).ok_or_else(|| Error::Msg("the operation is not supported".to_owned()))?;
-        build(attrs).map_err(Error::wrap)
+        let made = ops::make(op, attrs).ok_or_else(|| Error::Msg("the operation is not supported".to_owned()))?;
+        made.map_err(Error::wrap)
     }
 }

@@ -1,30 +1,31 @@
 //! Functions of two values that are broadcast against each other.
 
-use candle_core::Tensor;
+use candle_core::{DType, Tensor};
 
-use super::{Build, Compute, broadcast, integer, two};
+use super::integer::Ints;
+use super::{Build, Compute, broadcast, two};
 use crate::proto::Attrs;
 use crate::{Error, Result};
 
 pub(super) const OPERATIONS: &[(&str, Build)] = &[
-    ("Add", |_| two(add)),
-    ("AddV2", |_| two(add)),
-    ("Sub", |_| number(Tensor::broadcast_sub, |a, b| Some(a.wrapping_sub(b)))),
-    ("Mul", |_| number(Tensor::broadcast_mul, |a, b| Some(a.wrapping_mul(b)))),
-    ("Div", |_| number(Tensor::broadcast_div, i64::checked_div)),
-    ("RealDiv", |_| number(Tensor::broadcast_div, i64::checked_div)),
-    ("TruncateDiv", |_| number(|a, b| toward_zero(&a.broadcast_div(b)?), i64::checked_div)),
+    ("Add", |attrs| number(attrs, Tensor::broadcast_add, |a, b| Some(a.wrapping_add(b)))),
+    ("AddV2", |attrs| number(attrs, Tensor::broadcast_add, |a, b| Some(a.wrapping_add(b)))),
+    ("Sub", |attrs| number(attrs, Tensor::broadcast_sub, |a, b| Some(a.wrapping_sub(b)))),
+    ("Mul", |attrs| number(attrs, Tensor::broadcast_mul, |a, b| Some(a.wrapping_mul(b)))),
+    ("Div", |attrs| number(attrs, Tensor::broadcast_div, i64::checked_div)),
+    ("RealDiv", |attrs| number(attrs, Tensor::broadcast_div, i64::checked_div)),
+    ("TruncateDiv", |attrs| number(attrs, |a, b| toward_zero(&a.broadcast_div(b)?), i64::checked_div)),
     ("DivNoNan", |_| two(div_no_nan)),
-    ("FloorDiv", |_| number(|a, b| a.broadcast_div(b)?.floor(), floor_div)),
-    ("FloorMod", |_| number(floor_mod, floor_rem)),
-    ("Mod", |_| {
-        number(|a, b| a.broadcast_sub(&b.broadcast_mul(&toward_zero(&a.broadcast_div(b)?)?)?), i64::checked_rem)
-    }),
-    ("Maximum", |_| number(Tensor::broadcast_maximum, |a, b| Some(a.max(b)))),
-    ("Minimum", |_| number(Tensor::broadcast_minimum, |a, b| Some(a.min(b)))),
-    ("Pow", |_| number(pow, |a, b| Some(a.wrapping_pow(u32::try_from(b).ok()?)))),
-    ("SquaredDifference", |_| {
+    ("FloorDiv", |attrs| number(attrs, |a, b| a.broadcast_div(b)?.floor(), floor_div)),
+    ("FloorMod", |attrs| number(attrs, floor_mod, floor_rem)),
+    ("TruncateMod", truncate_mod),
+    ("Mod", truncate_mod),
+    ("Maximum", |attrs| number(attrs, maximum, |a, b| Some(a.max(b)))),
+    ("Minimum", |attrs| number(attrs, minimum, |a, b| Some(a.min(b)))),
+    ("Pow", |attrs| number(attrs, pow, |a, b| Some(a.wrapping_pow(u32::try_from(b).ok()?)))),
+    ("SquaredDifference", |attrs| {
         number(
+            attrs,
             |a, b| a.broadcast_sub(b)?.sqr(),
             |a, b| {
                 let difference = a.wrapping_sub(b);
@@ -32,11 +33,11 @@ pub(super) const OPERATIONS: &[(&str, Build)] = &[
             },
         )
     }),
-    ("BitwiseAnd", |_| bits(|a, b| a & b)),
-    ("BitwiseOr", |_| bits(|a, b| a | b)),
-    ("BitwiseXor", |_| bits(|a, b| a ^ b)),
-    ("LeftShift", |_| bits(|a, b| a.checked_shl(u32::try_from(b).unwrap_or(64)).unwrap_or(0))),
-    ("RightShift", |_| bits(|a, b| a >> b.clamp(0, 63))),
+    ("BitwiseAnd", |attrs| bits(attrs, |a, b, _| a & b)),
+    ("BitwiseOr", |attrs| bits(attrs, |a, b, _| a | b)),
+    ("BitwiseXor", |attrs| bits(attrs, |a, b, _| a ^ b)),
+    ("LeftShift", |attrs| bits(attrs, |a, b, bits| a << b.clamp(0, bits - 1))),
+    ("RightShift", |attrs| bits(attrs, |a, b, bits| a >> b.clamp(0, bits - 1))),
     ("Xdivy", |_| two(|a, b| where_zero(a, &div_no_nan(a, b)?))),
     ("Xlogy", |_| two(|a, b| where_zero(a, &a.broadcast_mul(&b.log()?)?))),
     ("Equal", |_| two(Tensor::broadcast_eq)),
@@ -51,20 +52,50 @@ pub(super) const OPERATIONS: &[(&str, Build)] = &[
 ];
 
 /// A function of floats and of integers.
-fn number(float: fn(&Tensor, &Tensor) -> Result<Tensor>, int: fn(i64, i64) -> Option<i64>) -> Result<Compute> {
+fn number(
+    attrs: &Attrs<'_>,
+    float: fn(&Tensor, &Tensor) -> Result<Tensor>,
+    int: fn(i64, i64) -> Option<i64>,
+) -> Result<Compute> {
+    let ints = Ints::read(attrs)?;
     two(move |a, b| {
         // Both, before anything is made that large.
         broadcast(a.dims(), b.dims())?;
-        if integer::is(a) { integer::zip(a, b, int) } else { float(a, b) }
+        if ints.are(a) { ints.zip(a, b, int) } else { float(a, b) }
     })
 }
 
-/// A function of integers alone.
-fn bits(f: fn(i64, i64) -> i64) -> Result<Compute> {
-    two(move |a, b| match (integer::is(a), integer::is(b)) {
-        (true, true) => integer::zip(a, b, |a, b| Some(f(a, b))),
+/// A function of integers alone, and of how many bits they have.
+fn bits(attrs: &Attrs<'_>, f: fn(i64, i64, i64) -> i64) -> Result<Compute> {
+    let ints = Ints::read(attrs)?;
+    two(move |a, b| match (ints.are(a), ints.are(b)) {
+        (true, true) => ints.zip(a, b, |a, b| Some(f(a, b, i64::from(ints.bits())))),
         _ => Err(Error::Msg("it is computed of integers only".to_owned())),
     })
+}
+
+fn truncate_mod(attrs: &Attrs<'_>) -> Result<Compute> {
+    number(attrs, |a, b| a.broadcast_sub(&b.broadcast_mul(&toward_zero(&a.broadcast_div(b)?)?)?), i64::checked_rem)
+}
+
+/// candle's own gives `a` where `b` is not a number.
+fn maximum(a: &Tensor, b: &Tensor) -> Result<Tensor> {
+    or_nan(&a.broadcast_maximum(b)?, b)
+}
+
+fn minimum(a: &Tensor, b: &Tensor) -> Result<Tensor> {
+    or_nan(&a.broadcast_minimum(b)?, b)
+}
+
+/// What was computed, but for places where another value is not a number.
+pub(super) fn or_nan(computed: &Tensor, other: &Tensor) -> Result<Tensor> {
+    // A sum is fast, and is not a number if one of its parts is not.
+    let sum = other.detach().sum_all()?.to_dtype(DType::F64)?.to_scalar::<f64>()?;
+    if !sum.is_nan() {
+        return Ok(computed.clone());
+    }
+    let other = other.broadcast_as(computed.shape())?;
+    other.ne(&other)?.where_cond(&other.contiguous()?, computed)
 }
 
 /// Zero where `a` is, whatever was computed there.
@@ -73,9 +104,10 @@ fn where_zero(a: &Tensor, computed: &Tensor) -> Result<Tensor> {
     zero.where_cond(&computed.zeros_like()?, computed)
 }
 
-pub(super) fn add(a: &Tensor, b: &Tensor) -> Result<Tensor> {
+/// The sum of two values, integers being of a type.
+pub(super) fn add(ints: Ints, a: &Tensor, b: &Tensor) -> Result<Tensor> {
     broadcast(a.dims(), b.dims())?;
-    if integer::is(a) { integer::zip(a, b, |a, b| Some(a.wrapping_add(b))) } else { a.broadcast_add(b) }
+    if ints.are(a) { ints.zip(a, b, |a, b| Some(a.wrapping_add(b))) } else { a.broadcast_add(b) }
 }
 
 fn toward_zero(x: &Tensor) -> Result<Tensor> {
@@ -126,7 +158,7 @@ fn pow(a: &Tensor, b: &Tensor) -> Result<Tensor> {
 
 /// Adds a value to every channel.
 fn bias_add(attrs: &Attrs<'_>) -> Result<Compute> {
-    let first = attrs.str("data_format")? == Some("NCHW");
+    let (ints, first) = (Ints::read(attrs)?, attrs.str("data_format")? == Some("NCHW"));
     two(move |x, bias| {
         let channels = if first { x.dims().get(1) } else { x.dims().last() };
         if bias.rank() != 1 || channels != bias.dims().first() {
@@ -134,11 +166,11 @@ fn bias_add(attrs: &Attrs<'_>) -> Result<Compute> {
             return Err(Error::Msg(format!("a bias of {bias:?} does not fit the channels of {x:?}")));
         }
         if !first {
-            return add(x, bias);
+            return add(ints, x, bias);
         }
         let mut sizes = vec![1; x.rank()];
         sizes[1] = bias.elem_count();
-        add(x, &bias.reshape(sizes)?)
+        add(ints, x, &bias.reshape(sizes)?)
     })
 }
 
