@@ -3,6 +3,7 @@
 use candle_core::Tensor;
 use taper_saved_structure::checkpoint::Checkpoint;
 use taper_saved_structure::graph::{self, Engine};
+use taper_saved_structure::slices::Slice;
 use taper_saved_structure::{Error, Result};
 
 pub(crate) use graph::{Input, Value};
@@ -26,6 +27,10 @@ impl Engine for Candle {
 
     fn weight(&self, checkpoint: &Checkpoint, key: &str) -> Result<Tensor> {
         weights::tensor(checkpoint, key).map_err(Error::wrap)
+    }
+
+    fn part(&self, checkpoint: &Checkpoint, key: &str, part: &Slice) -> Result<Tensor> {
+        weights::part(checkpoint, key, part).map_err(Error::wrap)
     }
 
     fn constant(&self, proto: &TensorProto<'_>) -> Result<Tensor> {
