@@ -40,6 +40,13 @@ pub(super) const OPERATIONS: &[(&str, Build)] = &[
     ("RightShift", |attrs| bits(attrs, |a, b, bits| a >> b.clamp(0, bits - 1))),
     ("Xdivy", |_| two(|a, b| where_zero(a, &div_no_nan(a, b)?))),
     ("Xlogy", |_| two(|a, b| where_zero(a, &a.broadcast_mul(&b.log()?)?))),
+    ("Xlog1py", |_| two(|a, b| where_zero(a, &a.broadcast_mul(&(b + 1.)?.log()?)?))),
+    ("MulNoNan", |_| two(|a, b| where_zero(b, &a.broadcast_mul(b)?))),
+    ("ApproximateEqual", |attrs| {
+        let near = f64::from(attrs.float_or("tolerance", 1e-5)?);
+        two(move |a, b| a.broadcast_sub(b)?.abs()?.lt(near))
+    }),
+    ("ClipByValue", clip),
     ("Equal", |_| two(Tensor::broadcast_eq)),
     ("NotEqual", |_| two(Tensor::broadcast_ne)),
     ("Less", |_| two(Tensor::broadcast_lt)),
@@ -96,6 +103,15 @@ pub(super) fn or_nan(computed: &Tensor, other: &Tensor) -> Result<Tensor> {
     }
     let other = other.broadcast_as(computed.shape())?;
     other.ne(&other)?.where_cond(&other.contiguous()?, computed)
+}
+
+/// From the lowest to the highest.
+fn clip(attrs: &Attrs<'_>) -> Result<Compute> {
+    let ints = Ints::read(attrs)?;
+    super::three(move |x, low, high| match ints.are(x) {
+        true => ints.zip(&ints.zip(x, high, |x, high| Some(x.min(high)))?, low, |x, low| Some(x.max(low))),
+        false => maximum(&minimum(x, high)?, low),
+    })
 }
 
 /// Zero where `a` is, whatever was computed there.
@@ -198,6 +214,42 @@ mod tests {
         same(&output("Pow", &[], &[f(&[3], &[-2., 0., 3.]), f(&[], &[2.])]), &[3], &[4., 0., 9.]);
         let pow = output("Pow", &[], &[f(&[4], &[-2., -2., 0., 0.]), f(&[4], &[0.5, 0., 0., 2.])]);
         same(&pow, &[4], &[f64::NAN, 1., 1., 0.]);
+    }
+
+    #[test]
+    fn what_is_not_a_number_stays_so() {
+        let (x, nan) = (f(&[2], &[1., -1.]), f(&[2], &[f32::NAN, 0.5]));
+        for op in ["Maximum", "Minimum"] {
+            for pair in [[x.clone(), nan.clone()], [nan.clone(), x.clone()]] {
+                assert!(output(op, &[], &pair).to_vec1::<f32>().unwrap()[0].is_nan(), "{op}");
+            }
+        }
+        for op in ["Relu", "Relu6"] {
+            let y = output(op, &[], [f(&[3], &[f32::NAN, -1., 2.])]).to_vec1::<f32>().unwrap();
+            assert!(y[0].is_nan() && y[1..] == [0., 2.], "{op}: {y:?}");
+        }
+        same(&output("MulNoNan", &[], [nan, f(&[2], &[0., 2.])]), &[2], &[0., 1.]);
+        same(&output("ClipByValue", &[], [x, f(&[], &[0.]), f(&[], &[0.5])]), &[2], &[0.5, 0.]);
+        let whole = [i(&[3], &[1, 5, 9]), i(&[], &[2]), i(&[], &[6])];
+        assert_eq!(output("ClipByValue", &[], &whole).to_vec1::<i64>().unwrap(), [2, 5, 6]);
+    }
+
+    /// By TensorFlow: arithmetic of few bits wraps.
+    #[test]
+    fn integers_have_the_bits_of_their_type() {
+        let (max, two) = (i(&[1], &[i64::from(i32::MAX)]), i(&[1], &[2]));
+        let of = |op, ty, a: &candle_core::Tensor, b: &candle_core::Tensor| {
+            super::super::testing::flat(&output(op, &[("T", A::Type(ty))], [a.clone(), b.clone()])).1[0]
+        };
+        assert_eq!(of("Mul", 3, &max, &two), -2.);
+        assert_eq!(of("AddV2", 3, &max, &two), -2_147_483_647.);
+        assert_eq!(of("LeftShift", 3, &max, &two), -4.);
+        assert_eq!(of("Mul", 9, &max, &two), 4_294_967_294.);
+        assert_eq!(of("Sub", 22, &two, &i(&[1], &[3])), 4_294_967_295.);
+        let byte = |value| super::super::testing::b(&[1], &[value]);
+        assert_eq!(of("AddV2", 4, &byte(250), &byte(10)), 4.);
+        assert_eq!(of("FloorMod", 4, &byte(7), &byte(4)), 3.);
+        assert!(outputs("Sub", &[("T", A::Type(23))], [two, i(&[1], &[3])]).is_err());
     }
 
     #[test]

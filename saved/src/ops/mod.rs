@@ -8,6 +8,7 @@ mod blocks;
 mod conv;
 mod conv_back;
 mod count;
+mod curve;
 mod diagonal;
 mod einsum;
 mod gather;
@@ -15,6 +16,7 @@ mod halves;
 mod integer;
 mod layout;
 mod list;
+mod loss;
 mod matrix;
 mod norm;
 mod pool;
@@ -74,7 +76,9 @@ const COMPUTING: &[Table] = &[
     binary::OPERATIONS,
     conv::OPERATIONS,
     conv_back::OPERATIONS,
+    curve::OPERATIONS,
     einsum::OPERATIONS,
+    loss::OPERATIONS,
     matrix::OPERATIONS,
     norm::OPERATIONS,
     pool::OPERATIONS,
