@@ -143,7 +143,8 @@ fn bucketize(attrs: &Attrs<'_>) -> Result<Compute> {
     };
     one(move |x| {
         // A number that is none is behind all of them.
-        let reached = |value: &f64| boundaries.partition_point(|boundary| !(*value < f64::from(*boundary))) as i64;
+        let behind = |value: f64, boundary: f32| value.is_nan() || f64::from(boundary) <= value;
+        let reached = |value: &f64| boundaries.partition_point(|boundary| behind(*value, *boundary)) as i64;
         Tensor::from_vec(floats(x)?.iter().map(reached).collect::<Vec<_>>(), x.shape(), x.device())
     })
 }

@@ -79,7 +79,7 @@ impl Band {
     fn check(self) -> Result<Self> {
         let inside = -self.rows < self.low && self.high < self.columns && self.low <= self.high;
         // A matrix without elements has one diagonal all the same.
-        if !inside && !(self.low == 0 && self.high == 0) {
+        if !(inside || self.low == 0 && self.high == 0) {
             let Band { low, high, rows, columns, .. } = self;
             return Err(Error::Msg(format!("there are no diagonals {low} to {high} in {rows} by {columns}")));
         }

@@ -19,6 +19,7 @@ mod list;
 mod loss;
 mod matrix;
 mod norm;
+mod picture;
 mod pool;
 mod rank;
 mod reduce;
@@ -81,6 +82,7 @@ const COMPUTING: &[Table] = &[
     loss::OPERATIONS,
     matrix::OPERATIONS,
     norm::OPERATIONS,
+    picture::OPERATIONS,
     pool::OPERATIONS,
     reduce::OPERATIONS,
     segment::OPERATIONS,
