@@ -31,8 +31,10 @@ mod layers;
 mod model;
 mod ops;
 mod outputs;
+mod progress;
 mod proto;
 mod run;
+mod signatures;
 mod slices;
 mod summary;
 mod table;
@@ -47,6 +49,7 @@ pub use model::{SavedModel, open, open_signature};
 pub use ops::supported;
 pub use outputs::{Captured, Outputs};
 pub use run::{Runner, Sites, Taps};
+pub use signatures::{Argument, Signature, signatures};
 pub use summary::Summary;
 pub use tensors::TensorInfo;
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use candle_core::Tensor;
@@ -64,6 +64,16 @@ pub fn open_signature(path: impl AsRef<Path>, signature: &str) -> Result<SavedMo
 }
 
 fn open_at(path: &Path, signature: Option<&str>) -> Result<SavedModel> {
+    let (file, bytes) = graph_file(path)?;
+    let prefix = path.join("variables").join("variables");
+    let index = path.join("variables").join("variables.index");
+    let checkpoint = if index.exists() { Some(Checkpoint::open(&prefix)?) } else { None };
+    SavedModel::read(&bytes, signature, checkpoint)
+        .map_err(|error| Error::Msg(format!("`{}`: {error}", file.display())))
+}
+
+/// The path and the bytes of the file that has the graphs.
+pub(crate) fn graph_file(path: &Path) -> Result<(PathBuf, Vec<u8>)> {
     let file = path.join("saved_model.pb");
     let bytes = std::fs::read(&file).map_err(|error| {
         let what = match (path.is_dir(), path.join("saved_model.pbtxt").exists()) {
@@ -75,22 +85,14 @@ fn open_at(path: &Path, signature: Option<&str>) -> Result<SavedModel> {
         };
         Error::Msg(format!("`{}`: {error}{what}", file.display()))
     })?;
-    let prefix = path.join("variables").join("variables");
-    let index = path.join("variables").join("variables.index");
-    let checkpoint = if index.exists() { Some(Checkpoint::open(&prefix)?) } else { None };
-    SavedModel::read(&bytes, signature, checkpoint)
-        .map_err(|error| Error::Msg(format!("`{}`: {error}", file.display())))
+    Ok((file, bytes))
 }
 
 impl SavedModel {
     fn read(bytes: &[u8], signature: Option<&str>, checkpoint: Option<Checkpoint>) -> Result<Self> {
         let model = proto::SavedModel::parse(bytes)?;
-        // Models with a graph for training have another for serving.
-        let graphs = &model.graphs;
-        let meta = graphs.iter().find(|graph| graph.tags.contains(&"serve")).or(graphs.first());
-        let meta = meta.ok_or_else(|| Error::Msg("there is no graph in it".to_owned()))?;
-        // The function that readies tables has a signature, too, and no arguments.
-        let callable = || meta.signatures.iter().filter(|(name, _)| !name.starts_with("__saved_model"));
+        let meta = model.serving()?;
+        let callable = || meta.callable();
         let names: Vec<String> = callable().map(|(name, _)| (*name).to_owned()).collect();
         let default = || {
             let mut signatures = callable();

@@ -14,6 +14,6 @@ pub(crate) use bundle::{BundleEntry, BundleHeader, checkpoint_objects};
 pub(crate) use function::{FunctionDef, OpDef};
 pub(crate) use graph::NodeDef;
 pub(crate) use objects::{ObjectGraph, ObjectKind};
-pub(crate) use saved_model::{MetaGraph, SavedModel, Signature};
+pub(crate) use saved_model::{Info, MetaGraph, SavedModel, Signature};
 pub(crate) use tensor::{Shape, TensorProto};
 pub(crate) use wire::varint;
