@@ -167,7 +167,10 @@ impl<'m, 'e> Recording<'m, 'e> {
     where
         'e: 'x,
     {
-        Replay { run: Run { model: self.model, run: self.recording.replay(), progress: Progress::default() }, inputs: &self.inputs }
+        Replay {
+            run: Run { model: self.model, run: self.recording.replay(), progress: Progress::default() },
+            inputs: &self.inputs,
+        }
     }
 
     /// The recorded tensors of some names.

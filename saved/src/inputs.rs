@@ -66,7 +66,11 @@ impl SavedModel {
         if let Some((input, _)) = missing {
             return Err(Error::Msg(format!("the input `{}` is missing; the inputs are {}", input.name, self.listed())));
         }
-        Ok(Inputs { values: values.into_iter().flatten().collect(), identity: self.identity, progress: Progress::default() })
+        Ok(Inputs {
+            values: values.into_iter().flatten().collect(),
+            identity: self.identity,
+            progress: Progress::default(),
+        })
     }
 
     fn listed(&self) -> String {

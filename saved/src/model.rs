@@ -10,7 +10,7 @@ use taper::Model;
 
 use crate::changed::Run;
 use crate::checkpoint::Checkpoint;
-use crate::graph::{self, Graph};
+use crate::graph::{self, Graph, What};
 use crate::layers::{self, Aliases, Layer};
 use crate::outputs::{Captured, Outputs};
 use crate::proto;
@@ -141,6 +141,20 @@ impl SavedModel {
     /// The signature that was opened.
     pub fn signature(&self) -> &str {
         &self.signature
+    }
+
+    /// The version of TensorFlow that wrote the file, if it says so.
+    pub fn tensorflow(&self) -> Option<&str> {
+        (!self.version.is_empty()).then_some(&*self.version)
+    }
+
+    /// The nodes that are not supported: their names, their operations, and why. What depends on none of them can be
+    /// computed.
+    pub fn unsupported(&self) -> impl Iterator<Item = (&str, &str, &str)> {
+        self.graph.nodes.iter().filter_map(|node| match &node.what {
+            What::Unsupported(why) => Some((node.name.as_str(), &*node.op, why.as_str())),
+            _ => None,
+        })
     }
 
     /// The names of the inputs and the tensors that they are, in the order of the names.
