@@ -20,37 +20,30 @@
 //! pictures are `[batch, height, width, channel]`.
 
 mod changed;
-mod checkpoint;
-mod crc;
 mod data;
-mod dtype;
 mod find;
 mod graph;
 mod inputs;
-mod layers;
 mod model;
 mod ops;
 mod outputs;
 mod progress;
-mod proto;
 mod run;
-mod signatures;
-mod slices;
 mod summary;
-mod table;
-mod tensors;
 mod values;
+mod weights;
 
 pub use changed::{Loss, Recording, Replay, Run};
-pub use dtype::Type;
 pub use inputs::Inputs;
-pub use layers::Layer;
-pub use model::{SavedModel, open, open_signature};
+pub use model::{SavedModel, open, open_signature, signatures};
 pub use ops::supported;
 pub use outputs::{Captured, Outputs};
 pub use run::{Runner, Sites, Taps};
-pub use signatures::{Argument, Signature, signatures};
 pub use summary::Summary;
-pub use tensors::TensorInfo;
+pub use taper_saved_structure::dtype::Type;
+pub use taper_saved_structure::layers::Layer;
+pub use taper_saved_structure::signatures::{Argument, Signature};
+pub use taper_saved_structure::tensors::TensorInfo;
 
 pub(crate) use candle_core::{Error, Result};
+pub(crate) use taper_saved_structure::{dtype, proto, tensors};

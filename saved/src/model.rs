@@ -1,22 +1,19 @@
 //! A saved model, open: what is in it, and plain runs.
 
 use std::fmt;
-use std::hash::{DefaultHasher, Hash, Hasher};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use candle_core::Tensor;
 use taper::Model;
+use taper_saved_structure::open::open as open_structure;
+use taper_saved_structure::tensors::Tensors;
 
 use crate::changed::Run;
-use crate::checkpoint::Checkpoint;
-use crate::graph::{self, Graph, What};
-use crate::layers::{self, Aliases, Layer};
+use crate::graph::{Candle, Graph, What};
 use crate::outputs::{Captured, Outputs};
-use crate::proto;
 use crate::run::Taps;
-use crate::tensors::{TensorInfo, Tensors};
-use crate::{Error, Result};
+use crate::{Layer, Result, Signature, TensorInfo};
 
 /// One signature of a TensorFlow SavedModel, with its weights: what [`open`] gives.
 ///
@@ -63,76 +60,38 @@ pub fn open_signature(path: impl AsRef<Path>, signature: &str) -> Result<SavedMo
     open_at(path.as_ref(), Some(signature))
 }
 
-fn open_at(path: &Path, signature: Option<&str>) -> Result<SavedModel> {
-    let (file, bytes) = graph_file(path)?;
-    let prefix = path.join("variables").join("variables");
-    let index = path.join("variables").join("variables.index");
-    let checkpoint = if index.exists() { Some(Checkpoint::open(&prefix)?) } else { None };
-    SavedModel::read(&bytes, signature, checkpoint)
-        .map_err(|error| Error::Msg(format!("`{}`: {error}", file.display())))
+/// The signatures of a SavedModel directory, in the order of their names. Weights are not read.
+///
+/// ```no_run
+/// for signature in taper_saved::signatures("path/to/saved_model")? {
+///     let inputs: Vec<_> = signature.inputs().iter().map(|input| (input.name(), input.ty().name())).collect();
+///     println!("{} of {inputs:?}", signature.name());
+/// }
+/// # Ok::<(), candle_core::Error>(())
+/// ```
+///
+/// # Errors
+/// A file that is missing, cut off or damaged.
+pub fn signatures(path: impl AsRef<Path>) -> Result<Vec<Signature>> {
+    Ok(taper_saved_structure::signatures::signatures(path.as_ref())?)
 }
 
-/// The path and the bytes of the file that has the graphs.
-pub(crate) fn graph_file(path: &Path) -> Result<(PathBuf, Vec<u8>)> {
-    let file = path.join("saved_model.pb");
-    let bytes = std::fs::read(&file).map_err(|error| {
-        let what = match (path.is_dir(), path.join("saved_model.pbtxt").exists()) {
-            (_, true) => {
-                "; a model written as text (`saved_model.pbtxt`) is not supported: save it again without `as_text`"
-            }
-            (false, _) if path.is_file() => "; a SavedModel is a directory, such as `model.export(dir)` writes",
-            _ => "",
-        };
-        Error::Msg(format!("`{}`: {error}{what}", file.display()))
-    })?;
-    Ok((file, bytes))
+fn open_at(path: &Path, signature: Option<&str>) -> Result<SavedModel> {
+    let found = open_structure(path, signature, &Candle)?;
+    let sited = found.tensors.all.iter().filter(|tensor| tensor.site.is_some());
+    Ok(SavedModel {
+        names: sited.map(|tensor| tensor.name.clone()).collect(),
+        graph: found.graph,
+        tensors: found.tensors,
+        layers: found.layers,
+        identity: found.identity,
+        signature: found.signature,
+        signatures: found.signatures,
+        version: found.version,
+    })
 }
 
 impl SavedModel {
-    fn read(bytes: &[u8], signature: Option<&str>, checkpoint: Option<Checkpoint>) -> Result<Self> {
-        let model = proto::SavedModel::parse(bytes)?;
-        let meta = model.serving()?;
-        let callable = || meta.callable();
-        let names: Vec<String> = callable().map(|(name, _)| (*name).to_owned()).collect();
-        let default = || {
-            let mut signatures = callable();
-            match (signatures.clone().find(|(name, _)| **name == "serving_default"), signatures.next()) {
-                (Some(found), _) | (None, Some(found)) => Some(found),
-                (None, None) => None,
-            }
-        };
-        let found = match signature {
-            Some(wanted) => callable().find(|(name, _)| **name == wanted),
-            None => default(),
-        };
-        let Some((name, signature)) = found else {
-            let names: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
-            return Err(Error::Msg(match (signature, names.is_empty()) {
-                (Some(wanted), false) => format!("there is no signature `{wanted}`; there are {}", names.join(", ")),
-                _ => "it has no signature, so that nothing says what goes in and what comes out; save it with `signatures=`"
-                    .to_owned(),
-            }));
-        };
-        let graph = graph::flatten(meta, signature, checkpoint, bytes.len())?;
-        let aliases = Aliases::of(&graph);
-        let tensors = Tensors::of(&graph, &aliases);
-        let layers = layers::layers(&graph, &aliases, &tensors);
-        let sited = tensors.all.iter().filter(|tensor| tensor.site.is_some());
-        let sites: Arc<[String]> = sited.map(|tensor| tensor.name.clone()).collect();
-        let mut hasher = DefaultHasher::new();
-        (&*sites, bytes).hash(&mut hasher);
-        Ok(SavedModel {
-            tensors,
-            layers,
-            names: sites,
-            identity: hasher.finish(),
-            signature: (*name).to_owned(),
-            signatures: names,
-            version: meta.version.to_owned(),
-            graph,
-        })
-    }
-
     /// The names of the signatures in the file.
     pub fn signatures(&self) -> &[String] {
         &self.signatures

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
+use crate::Layer;
 use crate::inputs::sizes;
-use crate::layers::Layer;
 use crate::model::SavedModel;
 use crate::tensors::TensorInfo;
 

@@ -142,7 +142,8 @@ impl<'m> Contents<'m> {
         // Keras writes two that are the same but for the name.
         let mut groups: Vec<(Vec<&str>, &Call<'_>)> = Vec::new();
         for call in &self.signatures {
-            match groups.iter_mut().find(|(_, other)| (&other.inputs, &other.outputs) == (&call.inputs, &call.outputs)) {
+            match groups.iter_mut().find(|(_, other)| (&other.inputs, &other.outputs) == (&call.inputs, &call.outputs))
+            {
                 Some((names, _)) => names.push(call.name),
                 None => groups.push((vec![call.name], call)),
             }

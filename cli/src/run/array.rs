@@ -102,9 +102,6 @@ fn each<const N: usize, T>(bytes: &[u8], of: impl Fn([u8; N]) -> T) -> impl Iter
     bytes.as_chunks::<N>().0.iter().map(move |bytes| of(*bytes))
 }
 
-fn tensor<T: candle_core::WithDType>(
-    values: impl Iterator<Item = T>,
-    shape: &[usize],
-) -> candle_core::Result<Tensor> {
+fn tensor<T: candle_core::WithDType>(values: impl Iterator<Item = T>, shape: &[usize]) -> candle_core::Result<Tensor> {
     Tensor::from_vec(values.collect::<Vec<T>>(), shape, &Device::Cpu)
 }

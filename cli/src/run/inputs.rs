@@ -171,13 +171,5 @@ fn fitting(name: &str, input: &TensorInfo, array: Array) -> Outcome<Tensor> {
     }
 }
 
-const ALL: [Element; 8] = [
-    Element::U8,
-    Element::I8,
-    Element::U16,
-    Element::I16,
-    Element::U32,
-    Element::I32,
-    Element::U64,
-    Element::I64,
-];
+const ALL: [Element; 8] =
+    [Element::U8, Element::I8, Element::U16, Element::I16, Element::U32, Element::I32, Element::U64, Element::I64];

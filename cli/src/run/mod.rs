@@ -55,7 +55,10 @@ pub(crate) fn run(arguments: &Run, out: &mut impl Write) -> Outcome<()> {
     let saved = arguments.save.as_ref().map(|path| path.display().to_string());
     if arguments.json {
         let path = arguments.model.display().to_string();
-        serde_json::to_writer_pretty(&mut *out, &Report { path, signature: model.signature(), saved, tensors: summaries })?;
+        serde_json::to_writer_pretty(
+            &mut *out,
+            &Report { path, signature: model.signature(), saved, tensors: summaries },
+        )?;
         writeln!(out)?;
         return Ok(());
     }
@@ -84,9 +87,7 @@ fn tapped<'m>(model: &'m SavedModel, names: &[String]) -> Outcome<Vec<&'m Tensor
             // It says which node is to blame.
             let why = found.iter().find_map(|tensor| Some((tensor, tensor.unsupported()?)));
             return Err(match why {
-                Some((tensor, why)) => {
-                    Failure::unsupported(format!("`{}` can't be computed: {why}", tensor.name()))
-                }
+                Some((tensor, why)) => Failure::unsupported(format!("`{}` can't be computed: {why}", tensor.name())),
                 None => Failure::name(format!(
                     "`{name}` ({}) is a weight, or holds no numbers: what reads it is a tensor",
                     found.first().map_or("nothing", |tensor| tensor.op())

@@ -101,13 +101,18 @@ mod tests {
         assert_eq!(parsed("a/x.npy"), Source::Npy("a/x.npy".into()));
         assert_eq!(parsed("x.npz"), Source::Npz("x.npz".into(), None));
         assert_eq!(parsed("x.npz:a/b:c"), Source::Npz("x.npz".into(), Some("a/b:c".to_owned())));
-        assert_eq!(parsed("C:\\x.safetensors:k"), Source::Safetensors("C:\\x.safetensors".into(), Some("k".to_owned())));
+        assert_eq!(
+            parsed("C:\\x.safetensors:k"),
+            Source::Safetensors("C:\\x.safetensors".into(), Some("k".to_owned()))
+        );
         assert_eq!(parsed("random:3"), random(3, None, None));
         assert_eq!(parsed("random:3:1,2"), random(3, Some(vec![1, 2]), None));
         assert_eq!(parsed("random:3:1,2:-1..0.5"), random(3, Some(vec![1, 2]), Some((-1., 0.5))));
         assert_eq!(parsed("random:3:0..9"), random(3, None, Some((0., 9.))));
         assert_eq!(parsed("random:3:"), random(3, Some(vec![]), None));
-        for wrong in ["random", "random:", "random:x", "random:1:a", "random:1:2:3", "random:1:9..0", "x.bin", "x.npy:a", ""] {
+        for wrong in
+            ["random", "random:", "random:x", "random:1:a", "random:1:2:3", "random:1:9..0", "x.bin", "x.npy:a", ""]
+        {
             assert!(Source::parse(wrong).is_err(), "{wrong}");
         }
     }

@@ -76,8 +76,7 @@ pub(super) fn check_place(path: &Path) -> Outcome<()> {
 pub(super) fn save(path: &Path, tensors: &HashMap<String, Tensor>) -> Outcome<()> {
     let mut part: PathBuf = path.to_owned();
     part.as_mut_os_string().push(".part");
-    let written = candle_core::safetensors::save(tensors, &part)
-        .and_then(|()| Ok(std::fs::rename(&part, path)?));
+    let written = candle_core::safetensors::save(tensors, &part).and_then(|()| Ok(std::fs::rename(&part, path)?));
     written.map_err(|error| {
         // Half a file is of no use.
         let _ = std::fs::remove_file(&part);

@@ -1,7 +1,7 @@
 use candle_core::{DType, Result, Tensor, bail};
 
 use super::check::same_type;
-use super::softmax_last_dim;
+use super::{matmul, softmax_last_dim};
 
 /// Which keys a query may read.
 #[derive(Clone, Copy, Debug)]
@@ -97,7 +97,7 @@ pub fn attention_scores(q: &Tensor, k: &Tensor, scale: f64, mask: Mask<'_>) -> R
     let group = group(name, ("q", heads), ("k", k_heads))?;
     // The heads that share keys are one head with more queries, so that the keys need not be repeated.
     let grouped = q.contiguous()?.reshape((batch, k_heads, group * queries, channels))?;
-    let scores = (grouped.matmul(&k.contiguous()?.t()?)? * scale)?.reshape((batch, heads, queries, keys))?;
+    let scores = (matmul(&grouped, &k.t()?)? * scale)?.reshape((batch, heads, queries, keys))?;
     masked(name, scores, mask)
 }
 
@@ -128,7 +128,7 @@ pub fn attention_output(pattern: &Tensor, v: &Tensor) -> Result<Tensor> {
     same_type(name, ("pattern", pattern), ("v", v))?;
     let group = group(name, ("pattern", heads), ("v", v_heads))?;
     let grouped = pattern.contiguous()?.reshape((batch, v_heads, group * queries, keys))?;
-    grouped.matmul(&v.contiguous()?)?.reshape((batch, heads, queries, channels))
+    matmul(&grouped, v)?.reshape((batch, heads, queries, channels))
 }
 
 fn dims4(op: &str, name: &str, wanted: &str, x: &Tensor) -> Result<(usize, usize, usize, usize)> {

@@ -66,6 +66,7 @@ mod conv2d;
 mod elementwise;
 mod graft;
 mod layer_norm;
+mod product;
 mod quantized;
 mod rms_norm;
 mod rope;
@@ -74,6 +75,7 @@ mod rotary;
 mod softmax;
 #[cfg(test)]
 mod tests;
+mod threads;
 mod vectors;
 
 pub use attention::{Attention, Mask, attention, attention_output, attention_scores};
@@ -81,6 +83,7 @@ pub use batch_norm::batch_norm;
 pub use conv2d::{Conv2dOptions, Padding, conv2d};
 pub use elementwise::{exp, gelu, gelu_tanh, quick_gelu, sigmoid, silu, tanh};
 pub use layer_norm::layer_norm;
+pub use product::{linear, matmul};
 pub use quantized::quantized_matmul;
 pub use rms_norm::rms_norm;
 pub use rope::rope;

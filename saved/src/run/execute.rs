@@ -3,6 +3,7 @@
 use candle_core::Tensor;
 use taper::__private::{At, Pass};
 
+use super::control::call;
 use super::plan::{Need, Plan};
 use super::sites::Sites;
 use crate::data::Data;
@@ -81,7 +82,7 @@ impl SavedModel {
         let computed = match &node.what {
             What::Input(place) => Ok(vec![Data::Tensor(inputs.values[*place].clone())]),
             What::Variable(place) => Ok(vec![Data::Tensor(self.graph.variables[*place].value.clone())]),
-            what => what.call(&taken),
+            what => call(what, &taken),
         };
         let computed = computed.and_then(|given| match given.len() < tensors.len() {
             true => Err(Error::Msg(format!("it has {} outputs, and {} were computed", tensors.len(), given.len()))),

@@ -1,10 +1,10 @@
 use candle_core::{CpuStorage, CustomOp2, D, DType, Layout, Result, Shape, Tensor};
 use pulp::{Arch, Simd, WithSimd};
-use rayon::prelude::*;
 
 use super::Shapes;
 use super::unfold::{fold, unfold};
 use crate::ops::graft::wanted;
+use crate::ops::threads;
 use crate::ops::vectors::in_order;
 
 /// The convolution of every channel with kernels of its own: `[batch, channel, height, width]` and `[output channel, 1,
@@ -64,7 +64,7 @@ impl CustomOp2 for Depthwise {
                 let kernel = &kernel[at % outputs * weights..][..weights];
                 arch.dispatch(Plane { geometry: &geometry, x, kernel, y });
             };
-            y.par_chunks_mut(rows * columns).enumerate().for_each(one);
+            threads::share(y.chunks_mut(rows * columns).enumerate(), one);
         }
         Ok((CpuStorage::F32(y), Shape::from((batch, outputs, rows, columns))))
     }

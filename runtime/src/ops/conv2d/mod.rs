@@ -2,12 +2,13 @@
 
 mod depthwise;
 mod unfold;
+mod windows;
 
 use candle_core::{DType, Result, Tensor, bail};
 
 use super::check::{floats, same_type};
 use depthwise::depthwise;
-use unfold::unfold;
+use windows::convolution;
 
 /// How a kernel is laid on images in [`conv2d`].
 ///
@@ -104,8 +105,10 @@ pub fn conv2d(x: &Tensor, kernel: &Tensor, bias: Option<&Tensor>, options: Conv2
         return y.to_dtype(x.dtype());
     }
     let (x, kernel) = (x.contiguous()?, kernel.contiguous()?);
-    let y = if shapes.is_depthwise() { depthwise(&x, &kernel, shapes)? } else { as_product(&x, &kernel, shapes)? };
-    plus(y, bias)
+    if shapes.is_depthwise() {
+        return plus(depthwise(&x, &kernel, shapes)?, bias);
+    }
+    convolution(&x, &kernel, bias.map(Tensor::contiguous).transpose()?.as_ref(), shapes)
 }
 
 /// Every output channel's `bias` added.
@@ -124,25 +127,6 @@ fn by_candle(x: &Tensor, kernel: &Tensor, options: Conv2dOptions) -> Result<Tens
     }
     let padded = x.pad_with_zeros(2, padding.top, padding.bottom)?.pad_with_zeros(3, padding.left, padding.right)?;
     padded.conv2d(kernel, 0, stride, dilation, groups)
-}
-
-/// The kernels times what they read at every place.
-fn as_product(x: &Tensor, kernel: &Tensor, shapes: Shapes) -> Result<Tensor> {
-    let Shapes { batch, outputs, output: [height, width], options: Conv2dOptions { groups, .. }, .. } = shapes;
-    let reads = kernel.elem_count() / outputs;
-    let read = if shapes.reads_each_pixel_once() { x.clone() } else { unfold(x, shapes)? };
-    // A dimension that is not there costs nothing, and one that is repeated is not copied.
-    let y = if groups == 1 && batch == 1 {
-        kernel.reshape((outputs, reads))?.matmul(&read.reshape((reads, height * width))?)?
-    } else if groups == 1 {
-        let kernel = kernel.reshape((1, outputs, reads))?.broadcast_as((batch, outputs, reads))?;
-        kernel.matmul(&read.reshape((batch, reads, height * width))?)?
-    } else {
-        let kernel = kernel.reshape((1, groups, outputs / groups, reads))?;
-        let kernel = kernel.broadcast_as((batch, groups, outputs / groups, reads))?.contiguous()?;
-        kernel.matmul(&read.reshape((batch, groups, reads, height * width))?)?
-    };
-    y.reshape((batch, outputs, height, width))
 }
 
 /// What is laid on what. Where there are two numbers, they are height and width.

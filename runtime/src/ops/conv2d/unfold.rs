@@ -1,9 +1,9 @@
 use std::ops::Range;
 
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, WithDType, bail};
-use rayon::prelude::*;
 
 use super::Shapes;
+use crate::ops::threads;
 
 /// What the kernel reads at each of its places, side by side, as PyTorch's `F.unfold` has it: `[batch, channel, height,
 /// width]` to `[batch, channel × pixel of the kernel, place]`. On the CPU; `x` is contiguous.
@@ -101,8 +101,13 @@ fn planes<T: WithDType>(numbers: &[T], from: usize, to: usize, op: &impl OnPlane
     if made.is_empty() {
         return made;
     }
-    made.par_chunks_mut(to).zip(numbers.par_chunks(from)).for_each(|(to, from)| op.plane(from, to));
+    threads::share(made.chunks_mut(to).zip(numbers.chunks(from)), |(to, from)| op.plane(from, to));
     made
+}
+
+/// The numbers of [`unfold`], of those of an image.
+pub(super) fn unfolded<T: WithDType>(image: &[T], shapes: &Shapes) -> Vec<T> {
+    planes(image, shapes.image_pixels(), shapes.read_pixels(), &Unfold(*shapes))
 }
 
 /// One row of places, for one pixel of the kernel: where it stands among what was read, and in the image. The pixels are one
@@ -113,7 +118,7 @@ struct Row {
 }
 
 impl Shapes {
-    fn image_pixels(&self) -> usize {
+    pub(super) fn image_pixels(&self) -> usize {
         self.image[0] * self.image[1]
     }
 
@@ -154,7 +159,7 @@ impl Shapes {
 }
 
 /// Of `places`, those where what is `ahead` of the place is inside the image: from the first to before the last.
-fn inside(ahead: usize, padding: usize, image: usize, stride: usize, places: usize) -> (usize, usize) {
+pub(super) fn inside(ahead: usize, padding: usize, image: usize, stride: usize, places: usize) -> (usize, usize) {
     let first = padding.saturating_sub(ahead).div_ceil(stride);
     let last = (image + padding).saturating_sub(ahead).div_ceil(stride).min(places);
     (first.min(last), last)

@@ -1,7 +1,9 @@
+use std::mem::MaybeUninit;
+
 use pulp::{Arch, Simd, WithSimd};
-use rayon::prelude::*;
 
 use super::{PARALLEL, SHARE};
+use crate::ops::threads;
 
 /// A function of one number.
 pub(in crate::ops) trait Function: Copy + Send + Sync + 'static {
@@ -9,47 +11,57 @@ pub(in crate::ops) trait Function: Copy + Send + Sync + 'static {
     fn at<const FMA: bool>(self, x: f32) -> f32;
 }
 
-/// So many numbers are computed at a time.
+/// So many numbers are computed at a time: a number that vectors of every width divide, so that none is computed by itself,
+/// which would round it differently.
 const CHUNK: usize = 128;
 
 /// `function` of each of `xs`. Whatever the number of threads, the bits are the same.
 pub(in crate::ops) fn map(function: impl Function, xs: &[f32]) -> Vec<f32> {
     let arch = Arch::new();
-    let of = |xs: &[f32; CHUNK]| arch.dispatch(OfChunk { function, xs });
-    let (whole, rest) = xs.as_chunks::<CHUNK>();
-    let last = (!rest.is_empty()).then(|| {
-        let mut last = [0.; CHUNK];
-        last[..rest.len()].copy_from_slice(rest);
-        last
-    });
-    // Of arrays, because a vector of them can be made without being filled beforehand.
-    let ys: Vec<[f32; CHUNK]> = if xs.len() < PARALLEL {
-        whole.iter().chain(&last).map(of).collect()
-    } else {
-        whole.par_iter().chain(&last).with_min_len(SHARE / CHUNK).map(of).collect()
-    };
-    let mut ys = ys.into_flattened();
-    ys.truncate(xs.len());
-    ys
+    let share = if xs.len() < PARALLEL { xs.len() } else { SHARE };
+    threads::filled(xs.len(), share, |start, ys| {
+        arch.dispatch(OfNumbers { function, xs: &xs[start..start + ys.len()], ys })
+    })
 }
 
-struct OfChunk<'a, F> {
+struct OfNumbers<'a, 'r, F> {
     function: F,
-    xs: &'a [f32; CHUNK],
+    xs: &'a [f32],
+    ys: &'r mut [MaybeUninit<f32>],
 }
 
-impl<F: Function> WithSimd for OfChunk<'_, F> {
-    type Output = [f32; CHUNK];
+impl<'r, F: Function> WithSimd for OfNumbers<'_, 'r, F> {
+    type Output = &'r mut [f32];
 
-    // Compiled once for every set of instructions: the compiler makes vectors of the loop.
+    // Compiled once for every set of instructions: the compiler makes vectors of the loops.
     #[inline(always)]
-    fn with_simd<S: Simd>(self, _: S) -> [f32; CHUNK] {
+    fn with_simd<S: Simd>(self, _: S) -> &'r mut [f32] {
+        let OfNumbers { function, xs, ys } = self;
         // Where there are vectors there is a multiplication with addition, except on old CPUs, which pulp takes for scalar.
         let fma = S::F32_LANES > 1;
-        let mut ys = [0.; CHUNK];
-        for (y, &x) in ys.iter_mut().zip(self.xs) {
-            *y = if fma { self.function.at::<true>(x) } else { self.function.at::<false>(x) };
+        let at = |x: f32| if fma { function.at::<true>(x) } else { function.at::<false>(x) };
+        let (whole, rest) = xs.as_chunks::<CHUNK>();
+        let (whole_ys, rest_ys) = ys.as_chunks_mut::<CHUNK>();
+        for (ys, xs) in whole_ys.iter_mut().zip(whole) {
+            for (y, &x) in ys.iter_mut().zip(xs) {
+                y.write(at(x));
+            }
         }
-        ys
+        if !rest.is_empty() {
+            let mut last = [0.; CHUNK];
+            last[..rest.len()].copy_from_slice(rest);
+            for x in &mut last {
+                *x = at(*x);
+            }
+            rest_ys.write_copy_of_slice(&last[..rest.len()]);
+        }
+        all_written(ys)
     }
+}
+
+#[allow(unsafe_code)]
+#[inline(always)]
+fn all_written(ys: &mut [MaybeUninit<f32>]) -> &mut [f32] {
+    // SAFETY: above, the only place that calls it, has written every chunk and the rest behind the last.
+    unsafe { ys.assume_init_mut() }
 }

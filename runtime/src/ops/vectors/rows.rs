@@ -1,7 +1,7 @@
 use pulp::{Arch, Simd, WithSimd};
-use rayon::prelude::*;
 
 use super::{PARALLEL, SHARE};
+use crate::ops::threads;
 
 /// What is computed of one row of numbers.
 pub(in crate::ops) trait OnRow: Sync {
@@ -12,18 +12,14 @@ pub(in crate::ops) trait OnRow: Sync {
 /// What `op` makes of every row of `xs`, each `width` long.
 pub(in crate::ops) fn on_rows(op: &impl OnRow, width: usize, xs: &[f32]) -> Vec<f32> {
     let arch = Arch::new();
-    let mut ys = vec![0.; xs.len()];
-    if xs.is_empty() {
-        return ys;
-    }
-    if xs.len() < PARALLEL {
-        arch.dispatch(Rows { op, width, first: 0, from: xs, to: &mut ys });
-        return ys;
-    }
-    let rows = SHARE.div_ceil(width);
-    let of = |(at, (to, from))| arch.dispatch(Rows { op, width, first: at * rows, from, to });
-    ys.par_chunks_mut(rows * width).zip(xs.par_chunks(rows * width)).enumerate().for_each(of);
-    ys
+    let share = if xs.len() < PARALLEL { xs.len() } else { SHARE.div_ceil(width) * width };
+    threads::filled(xs.len(), share, |start, ys| {
+        let from = &xs[start..start + ys.len()];
+        // Copied because room without numbers in it can't be handed on: it is in the nearest cache afterwards.
+        let to = ys.write_copy_of_slice(from);
+        arch.dispatch(Rows { op, width, first: start / width, from, to });
+        to
+    })
 }
 
 struct Rows<'a, O> {

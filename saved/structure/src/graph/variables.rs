@@ -5,34 +5,35 @@
 
 use std::collections::HashMap;
 
-use candle_core::Tensor;
-
-use super::Variable;
+use super::{Engine, Variable};
 use crate::checkpoint::Checkpoint;
 use crate::dtype::Type;
 use crate::proto::{ObjectGraph, ObjectKind, checkpoint_objects};
 use crate::{Error, Result};
 
 /// Reads weights, each once.
-#[derive(Debug)]
-pub(crate) struct Variables<'a> {
+pub(super) struct Variables<'a, E: Engine> {
+    pub(super) engine: &'a E,
     checkpoint: Option<Checkpoint>,
     /// The key of every object that is a variable.
     keys: HashMap<i64, String>,
     objects: Option<&'a ObjectGraph<'a>>,
     places: HashMap<String, usize>,
-    pub(super) types: Vec<Type>,
-    pub(super) read: Vec<Variable>,
+    pub(super) read: Vec<Variable<E::Tensor>>,
 }
 
-impl<'a> Variables<'a> {
-    pub(crate) fn new(checkpoint: Option<Checkpoint>, objects: Option<&'a ObjectGraph<'a>>) -> Result<Self> {
+impl<'a, E: Engine> Variables<'a, E> {
+    pub(super) fn new(
+        engine: &'a E,
+        checkpoint: Option<Checkpoint>,
+        objects: Option<&'a ObjectGraph<'a>>,
+    ) -> Result<Self> {
         let keys = match (&checkpoint, objects) {
             (Some(checkpoint), Some(objects)) => keys(checkpoint, objects)?,
             _ => HashMap::new(),
         };
-        let (places, types, read) = Default::default();
-        Ok(Variables { checkpoint, keys, objects, places, types, read })
+        let (places, read) = Default::default();
+        Ok(Variables { engine, checkpoint, keys, objects, places, read })
     }
 
     /// The variable that is an object.
@@ -62,11 +63,12 @@ impl<'a> Variables<'a> {
         if !checkpoint.has(key)? {
             return Err(Error::Msg(format!("the checkpoint has no tensor `{key}`{}", near(checkpoint, key)?)));
         }
-        let (value, ty): (Tensor, Type) = checkpoint.tensor(key)?;
+        let entry = checkpoint.entry(key)?;
+        let shape = entry.shape.known().map_err(|error| Error::Msg(format!("the tensor `{key}`: {error}")))?;
+        let value = self.engine.weight(checkpoint, key)?;
         let place = self.read.len();
         self.places.insert(key.to_owned(), place);
-        self.read.push(Variable { name: name.to_owned(), value });
-        self.types.push(ty);
+        self.read.push(Variable { name: name.to_owned(), ty: Type::of(entry.dtype), shape, value });
         Ok(place)
     }
 }

@@ -3,15 +3,11 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use candle_core::Tensor;
-
 use super::local::{Named, Names, order};
 use super::variables::Variables;
-use super::{Node, Port, Value, What};
+use super::{Engine, Node, Port, Value, What};
 use crate::dtype::Type;
-use crate::ops;
 use crate::proto::{Attrs, FunctionDef, MetaGraph, NodeDef, OpDef, Shape, TensorProto};
-use crate::values;
 use crate::{Error, Result};
 
 /// How deep calls go: a function that calls itself never ends.
@@ -21,14 +17,14 @@ const DEPTH: usize = 64;
 const NODE: usize = 256;
 
 /// The nodes so far, and what new ones are made from.
-pub(super) struct Inliner<'a> {
+pub(super) struct Inliner<'a, E: Engine> {
     functions: HashMap<&'a str, &'a FunctionDef<'a>>,
     ops: HashMap<&'a str, &'a OpDef<'a>>,
-    pub(super) nodes: Vec<Node>,
-    pub(super) variables: Variables<'a>,
+    pub(super) nodes: Vec<Node<E>>,
+    pub(super) variables: Variables<'a, E>,
     taken: HashSet<String>,
     /// Constants that were read, by where they stand in the file.
-    constants: HashMap<usize, Tensor>,
+    constants: HashMap<usize, E::Tensor>,
     /// The node of every variable.
     handles: HashMap<usize, u32>,
     /// Of nodes behind effects, which.
@@ -52,8 +48,8 @@ pub(super) struct Place<'p> {
 }
 
 /// The nodes around those of a body, while it is built.
-pub(super) struct Outer {
-    nodes: Vec<Node>,
+pub(super) struct Outer<E: Engine> {
+    nodes: Vec<Node<E>>,
     taken: HashSet<String>,
     handles: HashMap<usize, u32>,
     behind: HashMap<u32, Vec<u32>>,
@@ -65,8 +61,8 @@ fn has_effects(op: &str) -> bool {
     op.starts_with("Assign") || op.starts_with("ResourceApply") || op.starts_with("ResourceScatter")
 }
 
-impl<'a> Inliner<'a> {
-    pub(super) fn new(meta: &'a MetaGraph<'a>, variables: Variables<'a>, size: usize) -> Self {
+impl<'a, E: Engine> Inliner<'a, E> {
+    pub(super) fn new(meta: &'a MetaGraph<'a>, variables: Variables<'a, E>, size: usize) -> Self {
         Inliner {
             functions: meta.graph.functions.iter().map(|f| (f.signature.name, f)).collect(),
             ops: meta.ops.iter().map(|op| (op.name, op)).collect(),
@@ -83,7 +79,7 @@ impl<'a> Inliner<'a> {
     }
 
     /// Begins nodes that stand alone.
-    pub(super) fn begin(&mut self) -> Outer {
+    pub(super) fn begin(&mut self) -> Outer<E> {
         Outer {
             nodes: std::mem::take(&mut self.nodes),
             taken: std::mem::take(&mut self.taken),
@@ -94,7 +90,7 @@ impl<'a> Inliner<'a> {
     }
 
     /// Ends nodes that stand alone, and goes on with those around them.
-    pub(super) fn end(&mut self, outer: Outer) -> Vec<Node> {
+    pub(super) fn end(&mut self, outer: Outer<E>) -> Vec<Node<E>> {
         self.taken = outer.taken;
         self.handles = outer.handles;
         self.behind = outer.behind;
@@ -125,7 +121,7 @@ impl<'a> Inliner<'a> {
     }
 
     /// Adds a node; its name gets a number if there is one of that name.
-    pub(super) fn push(&mut self, node: Node) -> Result<u32> {
+    pub(super) fn push(&mut self, node: Node<E>) -> Result<u32> {
         self.spend(2 * node.name.len() + NODE + 32 * (node.inputs.len() + node.outputs.len()))?;
         let mut node = node;
         if self.taken.contains(&node.name) {
@@ -147,12 +143,12 @@ impl<'a> Inliner<'a> {
             return Ok(Value { node: *node, output: 0 });
         }
         let variable = &self.variables.read[place];
-        let sizes = variable.value.dims().iter().map(|size| *size as i64).collect();
+        let sizes = variable.shape.iter().map(|size| *size as i64).collect();
         let node = self.push(Node {
             name: variable.name.clone(),
             op: op.into(),
             inputs: Vec::new(),
-            outputs: vec![Port { ty: self.variables.types[place], shape: Shape(Some(sizes)) }],
+            outputs: vec![Port { ty: variable.ty, shape: Shape(Some(sizes)) }],
             what: What::Variable(place),
             blocked: None,
         })?;
@@ -232,7 +228,7 @@ impl<'a> Inliner<'a> {
     }
 
     /// What a node does that calls nothing.
-    fn what(&mut self, node: &NodeDef<'a>, inputs: &[Value], before: &[u32], place: Place<'_>) -> What {
+    fn what(&mut self, node: &NodeDef<'a>, inputs: &[Value], before: &[u32], place: Place<'_>) -> What<E> {
         // A value that is read once it has been written is not the one in the file.
         let written = |assign: &u32| {
             let target = self.nodes[*assign as usize].inputs.first();
@@ -245,16 +241,15 @@ impl<'a> Inliner<'a> {
         self.made(node, inputs.len(), place).unwrap_or_else(|error| What::Unsupported(error.to_string()))
     }
 
-    fn made(&mut self, node: &NodeDef<'a>, inputs: usize, place: Place<'_>) -> Result<What> {
+    fn made(&mut self, node: &NodeDef<'a>, inputs: usize, place: Place<'_>) -> Result<What<E>> {
         let attrs = self.attrs(node);
         if let Some(what) = self.control(node, &attrs, inputs, place)? {
             return Ok(what);
         }
-        match (node.op, ops::find(node.op)) {
-            ("NoOp", _) => Ok(What::Nothing),
-            ("Const", _) => self.constant(node).map(What::Constant),
-            (_, Some(build)) => build(&attrs).map(What::Compute),
-            (_, None) => Err(Error::Msg("the operation is not supported".to_owned())),
+        match node.op {
+            "NoOp" => Ok(What::Nothing),
+            "Const" => self.constant(node).map(What::Constant),
+            op => self.variables.engine.operation(op, &attrs).map(What::Compute),
         }
     }
 
@@ -266,13 +261,13 @@ impl<'a> Inliner<'a> {
         }
     }
 
-    fn constant(&mut self, node: &NodeDef<'a>) -> Result<Tensor> {
+    fn constant(&mut self, node: &NodeDef<'a>) -> Result<E::Tensor> {
         let key = std::ptr::from_ref(node).addr();
         if let Some(tensor) = self.constants.get(&key) {
             return Ok(tensor.clone());
         }
         let tensor = match node.attrs.need("value")? {
-            crate::proto::Attr::Tensor(message) => values::constant(&TensorProto::parse(message)?)?,
+            crate::proto::Attr::Tensor(message) => self.variables.engine.constant(&TensorProto::parse(message)?)?,
             _ => return Err(Error::Msg("the attribute `value` is not a tensor".to_owned())),
         };
         self.constants.insert(key, tensor.clone());
@@ -283,7 +278,7 @@ impl<'a> Inliner<'a> {
         self.add(node, place, inputs, What::Unsupported(why))
     }
 
-    fn add(&mut self, node: &NodeDef<'a>, place: Place<'_>, inputs: Vec<Value>, what: What) -> Result<u32> {
+    fn add(&mut self, node: &NodeDef<'a>, place: Place<'_>, inputs: Vec<Value>, what: What<E>) -> Result<u32> {
         let (outputs, what) = match self.ports(node) {
             Ok(outputs) => (outputs, what),
             Err(error) => (Vec::new(), What::Unsupported(error.to_string())),

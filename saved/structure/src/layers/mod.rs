@@ -6,6 +6,5 @@
 mod aliases;
 mod tree;
 
-pub(crate) use aliases::Aliases;
-pub use tree::Layer;
-pub(crate) use tree::layers;
+pub use aliases::Aliases;
+pub use tree::{Call, Layer, layers};

@@ -7,23 +7,23 @@ use crate::Result;
 
 /// Objects, by number, and what every function captures of them.
 #[derive(Debug, Default)]
-pub(crate) struct ObjectGraph<'a> {
-    pub(crate) objects: Vec<Object<'a>>,
+pub struct ObjectGraph<'a> {
+    pub objects: Vec<Object<'a>>,
     /// The objects that a function takes after its own arguments.
-    pub(crate) bound: BTreeMap<&'a str, Vec<i64>>,
+    pub bound: BTreeMap<&'a str, Vec<i64>>,
 }
 
 /// An object.
 #[derive(Debug, Default)]
-pub(crate) struct Object<'a> {
+pub struct Object<'a> {
     /// Number and name of those that it holds.
-    pub(crate) children: Vec<(i64, &'a str)>,
-    pub(crate) kind: ObjectKind<'a>,
+    pub children: Vec<(i64, &'a str)>,
+    pub kind: ObjectKind<'a>,
 }
 
 /// What an object is.
 #[derive(Debug, Default)]
-pub(crate) enum ObjectKind<'a> {
+pub enum ObjectKind<'a> {
     Variable {
         name: &'a str,
     },
@@ -33,7 +33,7 @@ pub(crate) enum ObjectKind<'a> {
 }
 
 impl<'a> ObjectGraph<'a> {
-    pub(crate) fn parse(message: &'a [u8]) -> Result<Self> {
+    pub fn parse(message: &'a [u8]) -> Result<Self> {
         let mut graph = ObjectGraph::default();
         for field in fields(message) {
             match field? {

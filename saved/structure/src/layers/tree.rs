@@ -3,24 +3,28 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::aliases::{Aliases, DEPTH, parts};
-use crate::graph::{Graph, Value, What};
+use crate::graph::{Engine, Graph, Value, What};
 use crate::tensors::Tensors;
 
 /// A layer of a saved model.
 #[derive(Clone, Debug)]
 pub struct Layer {
-    pub(crate) name: String,
-    pub(crate) calls: Vec<Call>,
-    pub(crate) variables: Vec<(String, Vec<usize>)>,
+    #[doc(hidden)]
+    pub name: String,
+    #[doc(hidden)]
+    pub calls: Vec<Call>,
+    #[doc(hidden)]
+    pub variables: Vec<(String, Vec<usize>)>,
     /// Whether it is shown in a summary: scopes of operations are found by name, too.
-    pub(crate) shown: bool,
+    #[doc(hidden)]
+    pub shown: bool,
 }
 
 /// One call of a layer.
 #[derive(Clone, Debug)]
-pub(crate) struct Call {
+pub struct Call {
     /// The values that others take of it.
-    pub(crate) outputs: Vec<Value>,
+    pub outputs: Vec<Value>,
 }
 
 impl Layer {
@@ -52,7 +56,7 @@ struct Scope {
 }
 
 /// The layers of a graph, outer ones first, otherwise in the order in which they are computed.
-pub(crate) fn layers(graph: &Graph, aliases: &Aliases, tensors: &Tensors) -> Vec<Layer> {
+pub fn layers<E: Engine>(graph: &Graph<E>, aliases: &Aliases, tensors: &Tensors) -> Vec<Layer> {
     let mut scopes: HashMap<String, Scope> = HashMap::new();
     let mut order: Vec<String> = Vec::new();
     let mut is_node = HashSet::new();
@@ -100,7 +104,7 @@ pub(crate) fn layers(graph: &Graph, aliases: &Aliases, tensors: &Tensors) -> Vec
 }
 
 /// Of every value, the nodes that take it; the outputs of the model are taken by none of them.
-fn consumers(graph: &Graph) -> HashMap<Value, Vec<u32>> {
+fn consumers<E: Engine>(graph: &Graph<E>) -> HashMap<Value, Vec<u32>> {
     let mut consumers: HashMap<Value, Vec<u32>> = HashMap::new();
     for (index, node) in (0..).zip(&graph.nodes) {
         for input in &node.inputs {
@@ -123,7 +127,7 @@ fn outputs(nodes: &[u32], consumers: &HashMap<Value, Vec<u32>>, tensors: &Tensor
 }
 
 /// The variables that some nodes read.
-fn variables(graph: &Graph, nodes: &[u32]) -> Vec<(String, Vec<usize>)> {
+fn variables<E: Engine>(graph: &Graph<E>, nodes: &[u32]) -> Vec<(String, Vec<usize>)> {
     let inputs = nodes.iter().flat_map(|node| &graph.nodes[*node as usize].inputs);
     let variables = inputs.filter_map(|input| {
         let node = &graph.nodes[input.node as usize];
@@ -134,5 +138,5 @@ fn variables(graph: &Graph, nodes: &[u32]) -> Vec<(String, Vec<usize>)> {
     });
     let mut seen = BTreeSet::new();
     let new = variables.filter(|(place, _)| seen.insert(*place));
-    new.map(|(place, name)| (name.clone(), graph.variables[place].value.dims().to_vec())).collect()
+    new.map(|(place, name)| (name.clone(), graph.variables[place].shape.clone())).collect()
 }

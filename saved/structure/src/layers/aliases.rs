@@ -2,14 +2,14 @@
 
 use std::collections::HashMap;
 
-use crate::graph::{Graph, What};
+use crate::graph::{Engine, Graph, What};
 
 /// How deep scopes are looked into. A name of a great many parts is nobody's.
 pub(super) const DEPTH: usize = 64;
 
 /// The name of every scope's owner, by the scope.
 #[derive(Debug, Default)]
-pub(crate) struct Aliases {
+pub struct Aliases {
     /// Of scopes in which variables are read, the last part of the owner's name.
     known: HashMap<String, String>,
     /// Whether scopes have numbers that their owners have not, by the parts that come first.
@@ -49,7 +49,7 @@ fn find(scopes: &[&str], owner: &[&str]) -> Option<usize> {
 }
 
 /// Of models in which nothing is known, whether the model and all that stands in it directly has a number.
-fn all_numbered(graph: &Graph) -> HashMap<String, bool> {
+fn all_numbered<E: Engine>(graph: &Graph<E>) -> HashMap<String, bool> {
     let mut numbered: HashMap<String, bool> = HashMap::new();
     for node in &graph.nodes {
         if let [root, scope, _, ..] = parts(&node.name)[..] {
@@ -61,7 +61,8 @@ fn all_numbered(graph: &Graph) -> HashMap<String, bool> {
 }
 
 impl Aliases {
-    pub(crate) fn of(graph: &Graph) -> Self {
+    /// Those of a graph.
+    pub fn of<E: Engine>(graph: &Graph<E>) -> Self {
         let mut votes: HashMap<String, HashMap<&str, usize>> = HashMap::new();
         for node in &graph.nodes {
             let variables = node.inputs.iter().filter_map(|input| match graph.nodes[input.node as usize].what {
@@ -116,7 +117,7 @@ impl Aliases {
     }
 
     /// The name of a node with the names of owners in place of those of scopes.
-    pub(crate) fn of_node(&self, name: &str) -> String {
+    pub fn of_node(&self, name: &str) -> String {
         let parts = parts(name);
         let Some((node, scopes)) = parts.split_last().filter(|(_, scopes)| scopes.len() <= DEPTH) else {
             return name.to_owned();

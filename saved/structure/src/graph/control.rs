@@ -1,23 +1,24 @@
 //! Branches and loops: functions that are called as often as values say.
 
 use super::inline::{Inliner, Place};
-use super::{Node, Port, Value, What};
+use super::{Engine, Node, Port, Value, What};
 use crate::dtype::Type;
 use crate::proto::{Attrs, FunctionDef, NodeDef};
 use crate::{Error, Result};
 
 /// A function that is not put in place of its call. Its first nodes are its arguments.
-#[derive(Debug)]
-pub(crate) struct Body {
-    pub(crate) nodes: Vec<Node>,
-    pub(crate) outputs: Vec<Value>,
+pub struct Body<E: Engine> {
+    /// Its nodes.
+    pub nodes: Vec<Node<E>>,
+    /// What it gives.
+    pub outputs: Vec<Value>,
     /// How often the values of each node are used; those of none are not computed.
-    pub(crate) uses: Vec<u32>,
+    pub uses: Vec<u32>,
     arguments: usize,
 }
 
-impl Body {
-    fn new(nodes: Vec<Node>, outputs: Vec<Value>, arguments: usize) -> Result<Self> {
+impl<E: Engine> Body<E> {
+    fn new(nodes: Vec<Node<E>>, outputs: Vec<Value>, arguments: usize) -> Result<Self> {
         let mut uses = vec![0; nodes.len()];
         let mut left: Vec<Value> = outputs.clone();
         while let Some(Value { node, .. }) = left.pop() {
@@ -40,7 +41,13 @@ impl Body {
     }
 }
 
-impl<'a> Inliner<'a> {
+impl<E: Engine> std::fmt::Debug for Body<E> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(&self.nodes).finish()
+    }
+}
+
+impl<'a, E: Engine> Inliner<'a, E> {
     /// What a branch or a loop does. `None` for any other node.
     pub(super) fn control(
         &mut self,
@@ -48,7 +55,7 @@ impl<'a> Inliner<'a> {
         attrs: &Attrs<'a>,
         inputs: usize,
         place: Place<'_>,
-    ) -> Result<Option<What>> {
+    ) -> Result<Option<What<E>>> {
         let what = match node.op {
             "If" | "StatelessIf" => {
                 // The condition is true or false, and branches are counted from 0.
@@ -61,7 +68,9 @@ impl<'a> Inliner<'a> {
             "While" | "StatelessWhile" => {
                 let [condition, body] = [attrs.function("cond")?, attrs.function("body")?];
                 let bodies = self.bodies(&[condition, body], place)?;
-                let Ok([condition, body]) = <[Body; 2]>::try_from(bodies) else { unreachable!("two were asked for") };
+                let Ok([condition, body]) = <[Body<E>; 2]>::try_from(bodies) else {
+                    unreachable!("two were asked for")
+                };
                 let fits = condition.outputs.len() == 1 && condition.arguments == inputs;
                 if !fits || body.outputs.len() != inputs || body.arguments != inputs {
                     return Err(Error::Msg("its functions do not take and give what it takes".to_owned()));
@@ -80,11 +89,11 @@ impl<'a> Inliner<'a> {
         Ok(Some(what))
     }
 
-    fn bodies(&mut self, names: &[&str], place: Place<'_>) -> Result<Vec<Body>> {
+    fn bodies(&mut self, names: &[&str], place: Place<'_>) -> Result<Vec<Body<E>>> {
         names.iter().map(|name| self.body_of(name, place)).collect()
     }
 
-    fn body_of(&mut self, name: &str, place: Place<'_>) -> Result<Body> {
+    fn body_of(&mut self, name: &str, place: Place<'_>) -> Result<Body<E>> {
         let function = self.function_of(name)?;
         let outer = self.begin();
         let built = self.nested(function, place);

@@ -11,12 +11,12 @@ use crate::{Error, Result};
 
 /// A file `saved_model.pb`.
 #[derive(Debug, Default)]
-pub(crate) struct SavedModel<'a> {
-    pub(crate) graphs: Vec<MetaGraph<'a>>,
+pub struct SavedModel<'a> {
+    pub graphs: Vec<MetaGraph<'a>>,
 }
 
 impl<'a> SavedModel<'a> {
-    pub(crate) fn parse(file: &'a [u8]) -> Result<Self> {
+    pub fn parse(file: &'a [u8]) -> Result<Self> {
         let mut model = SavedModel::default();
         for field in fields(file) {
             if let (2, v) = field? {
@@ -35,13 +35,13 @@ impl<'a> SavedModel<'a> {
 
 /// A graph with what is said about it.
 #[derive(Debug, Default)]
-pub(crate) struct MetaGraph<'a> {
-    pub(crate) tags: Vec<&'a str>,
-    pub(crate) version: &'a str,
-    pub(crate) ops: Vec<OpDef<'a>>,
-    pub(crate) graph: GraphDef<'a>,
-    pub(crate) signatures: BTreeMap<&'a str, Signature<'a>>,
-    pub(crate) objects: Option<ObjectGraph<'a>>,
+pub struct MetaGraph<'a> {
+    pub tags: Vec<&'a str>,
+    pub version: &'a str,
+    pub ops: Vec<OpDef<'a>>,
+    pub graph: GraphDef<'a>,
+    pub signatures: BTreeMap<&'a str, Signature<'a>>,
+    pub objects: Option<ObjectGraph<'a>>,
 }
 
 impl<'a> MetaGraph<'a> {
@@ -88,18 +88,18 @@ impl<'a> MetaGraph<'a> {
 
 /// A way to call the model: names of its inputs and outputs.
 #[derive(Debug, Default)]
-pub(crate) struct Signature<'a> {
-    pub(crate) inputs: BTreeMap<&'a str, Info<'a>>,
-    pub(crate) outputs: BTreeMap<&'a str, Info<'a>>,
+pub struct Signature<'a> {
+    pub inputs: BTreeMap<&'a str, Info<'a>>,
+    pub outputs: BTreeMap<&'a str, Info<'a>>,
 }
 
 /// A value of the main graph.
 #[derive(Debug, Default)]
-pub(crate) struct Info<'a> {
+pub struct Info<'a> {
     /// `node:output`; empty for a value of several parts.
-    pub(crate) name: &'a str,
-    pub(crate) dtype: i64,
-    pub(crate) shape: Shape,
+    pub name: &'a str,
+    pub dtype: i64,
+    pub shape: Shape,
 }
 
 impl<'a> Signature<'a> {

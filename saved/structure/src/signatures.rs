@@ -1,9 +1,10 @@
 //! The ways to call a saved model.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::dtype::Type;
-use crate::model::graph_file;
+use crate::open::graph_file;
 use crate::proto::{self, Info};
 use crate::{Error, Result};
 
@@ -23,25 +24,16 @@ pub struct Argument {
     shape: Option<Vec<Option<usize>>>,
 }
 
-/// The signatures of a SavedModel directory, in the order of their names. Weights are not read.
-///
-/// ```no_run
-/// for signature in taper_saved::signatures("path/to/saved_model")? {
-///     let inputs: Vec<_> = signature.inputs().iter().map(|input| (input.name(), input.ty().name())).collect();
-///     println!("{} of {inputs:?}", signature.name());
-/// }
-/// # Ok::<(), candle_core::Error>(())
-/// ```
+/// The signatures of a SavedModel directory, in the order of their names.
 ///
 /// # Errors
 /// A file that is missing, cut off or damaged.
-pub fn signatures(path: impl AsRef<Path>) -> Result<Vec<Signature>> {
-    let (file, bytes) = graph_file(path.as_ref())?;
+pub fn signatures(path: &Path) -> Result<Vec<Signature>> {
+    let (file, bytes) = graph_file(path)?;
     let read = || {
         let model = proto::SavedModel::parse(&bytes)?;
-        let arguments = |all: &std::collections::BTreeMap<&str, Info<'_>>| {
-            all.iter().map(|(name, info)| Argument::of(name, info)).collect()
-        };
+        let arguments =
+            |all: &BTreeMap<&str, Info<'_>>| all.iter().map(|(name, info)| Argument::of(name, info)).collect();
         let signature = |(name, signature): (&&str, &proto::Signature<'_>)| Signature {
             name: (*name).to_owned(),
             inputs: arguments(&signature.inputs),
@@ -53,7 +45,7 @@ pub fn signatures(path: impl AsRef<Path>) -> Result<Vec<Signature>> {
 }
 
 impl Signature {
-    /// Its name, which [`open_signature`](crate::open_signature) takes.
+    /// Its name, by which it is opened.
     pub fn name(&self) -> &str {
         &self.name
     }

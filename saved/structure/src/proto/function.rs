@@ -9,15 +9,15 @@ use crate::Result;
 
 /// A function of a graph's library.
 #[derive(Debug, Default)]
-pub(crate) struct FunctionDef<'a> {
-    pub(crate) signature: OpDef<'a>,
-    pub(crate) nodes: Vec<NodeDef<'a>>,
+pub struct FunctionDef<'a> {
+    pub signature: OpDef<'a>,
+    pub nodes: Vec<NodeDef<'a>>,
     /// Of each output, the value inside.
-    pub(crate) returns: BTreeMap<&'a str, &'a str>,
+    pub returns: BTreeMap<&'a str, &'a str>,
 }
 
 impl<'a> FunctionDef<'a> {
-    pub(crate) fn parse(message: &'a [u8]) -> Result<Self> {
+    pub fn parse(message: &'a [u8]) -> Result<Self> {
         let mut function = FunctionDef::default();
         for field in fields(message) {
             match field? {
@@ -37,18 +37,18 @@ impl<'a> FunctionDef<'a> {
 
 /// What an operation is called, takes and gives.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct OpDef<'a> {
-    pub(crate) name: &'a str,
-    pub(crate) inputs: Vec<Parameter<'a>>,
-    pub(crate) outputs: Vec<Parameter<'a>>,
+pub struct OpDef<'a> {
+    pub name: &'a str,
+    pub inputs: Vec<Parameter<'a>>,
+    pub outputs: Vec<Parameter<'a>>,
     /// What attributes are that a node has not: the writer leaves them out.
-    pub(crate) defaults: Attrs<'a>,
+    pub defaults: Attrs<'a>,
 }
 
 /// One input or output, or a list of them.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Parameter<'a> {
-    pub(crate) name: &'a str,
+pub struct Parameter<'a> {
+    pub name: &'a str,
     ty: i64,
     type_attr: &'a str,
     number_attr: &'a str,
@@ -56,7 +56,7 @@ pub(crate) struct Parameter<'a> {
 }
 
 impl<'a> OpDef<'a> {
-    pub(crate) fn parse(message: &'a [u8]) -> Result<Self> {
+    pub fn parse(message: &'a [u8]) -> Result<Self> {
         let mut op = OpDef::default();
         for field in fields(message) {
             match field? {
@@ -103,7 +103,7 @@ impl<'a> Parameter<'a> {
     }
 
     /// The types of the values that a node has for it; 0 for one that the file does not tell.
-    pub(crate) fn types(&self, attrs: &Attrs<'_>, most: usize) -> Result<Vec<i64>> {
+    pub fn types(&self, attrs: &Attrs<'_>, most: usize) -> Result<Vec<i64>> {
         if !self.type_list_attr.is_empty() {
             return Ok(attrs.types(self.type_list_attr)?.unwrap_or_default());
         }

@@ -8,7 +8,7 @@ use crate::{Error, Result};
 
 /// The value of an attribute.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Attr<'a> {
+pub enum Attr<'a> {
     Str(&'a [u8]),
     Int(i64),
     Float(f32),
@@ -26,14 +26,14 @@ pub(crate) enum Attr<'a> {
 
 /// A list, of one of these.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct List<'a> {
-    pub(crate) strings: Vec<&'a [u8]>,
-    pub(crate) ints: Vec<i64>,
-    pub(crate) floats: Vec<f32>,
-    pub(crate) bools: Vec<i64>,
-    pub(crate) types: Vec<i64>,
-    pub(crate) shapes: Vec<Shape>,
-    pub(crate) functions: Vec<&'a str>,
+pub struct List<'a> {
+    pub strings: Vec<&'a [u8]>,
+    pub ints: Vec<i64>,
+    pub floats: Vec<f32>,
+    pub bools: Vec<i64>,
+    pub types: Vec<i64>,
+    pub shapes: Vec<Shape>,
+    pub functions: Vec<&'a str>,
 }
 
 impl<'a> Attr<'a> {
@@ -92,7 +92,7 @@ fn function(message: &[u8]) -> Result<&str> {
 
 /// The attributes of a node, each read when it is asked for.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Attrs<'a>(pub(super) BTreeMap<&'a str, &'a [u8]>);
+pub struct Attrs<'a>(pub(super) BTreeMap<&'a str, &'a [u8]>);
 
 fn other(name: &str, kind: &str) -> Error {
     Error::Msg(format!("the attribute `{name}` is not {kind}"))
@@ -100,22 +100,22 @@ fn other(name: &str, kind: &str) -> Error {
 
 impl<'a> Attrs<'a> {
     /// These, and of `others` what is not among them.
-    pub(crate) fn or(&self, others: &Attrs<'a>) -> Self {
+    pub fn or(&self, others: &Attrs<'a>) -> Self {
         let mut all = others.0.clone();
         all.extend(&self.0);
         Attrs(all)
     }
 
-    pub(crate) fn get(&self, name: &str) -> Result<Option<Attr<'a>>> {
+    pub fn get(&self, name: &str) -> Result<Option<Attr<'a>>> {
         self.0.get(name).map(|message| Attr::parse(message)).transpose()
     }
 
     /// An attribute that has no default.
-    pub(crate) fn need(&self, name: &str) -> Result<Attr<'a>> {
+    pub fn need(&self, name: &str) -> Result<Attr<'a>> {
         self.get(name)?.ok_or_else(|| Error::Msg(format!("the attribute `{name}` is missing")))
     }
 
-    pub(crate) fn int(&self, name: &str) -> Result<Option<i64>> {
+    pub fn int(&self, name: &str) -> Result<Option<i64>> {
         match self.get(name)? {
             None => Ok(None),
             Some(Attr::Int(value)) => Ok(Some(value)),
@@ -123,7 +123,7 @@ impl<'a> Attrs<'a> {
         }
     }
 
-    pub(crate) fn float_or(&self, name: &str, default: f32) -> Result<f32> {
+    pub fn float_or(&self, name: &str, default: f32) -> Result<f32> {
         match self.get(name)? {
             None => Ok(default),
             Some(Attr::Float(value)) => Ok(value),
@@ -131,7 +131,7 @@ impl<'a> Attrs<'a> {
         }
     }
 
-    pub(crate) fn bool(&self, name: &str) -> Result<bool> {
+    pub fn bool(&self, name: &str) -> Result<bool> {
         match self.get(name)? {
             None => Ok(false),
             Some(Attr::Bool(value)) => Ok(value),
@@ -139,7 +139,7 @@ impl<'a> Attrs<'a> {
         }
     }
 
-    pub(crate) fn str(&self, name: &str) -> Result<Option<&'a str>> {
+    pub fn str(&self, name: &str) -> Result<Option<&'a str>> {
         match self.get(name)? {
             None => Ok(None),
             Some(Attr::Str(value)) => std::str::from_utf8(value).map(Some).map_err(|_| other(name, "UTF-8")),
@@ -147,7 +147,7 @@ impl<'a> Attrs<'a> {
         }
     }
 
-    pub(crate) fn ints(&self, name: &str) -> Result<Option<Vec<i64>>> {
+    pub fn ints(&self, name: &str) -> Result<Option<Vec<i64>>> {
         match self.get(name)? {
             None => Ok(None),
             Some(Attr::List(list)) => Ok(Some(list.ints)),
@@ -155,7 +155,7 @@ impl<'a> Attrs<'a> {
         }
     }
 
-    pub(crate) fn ty(&self, name: &str) -> Result<Option<i64>> {
+    pub fn ty(&self, name: &str) -> Result<Option<i64>> {
         match self.get(name)? {
             None => Ok(None),
             Some(Attr::Type(value)) => Ok(Some(value)),
@@ -163,7 +163,7 @@ impl<'a> Attrs<'a> {
         }
     }
 
-    pub(crate) fn types(&self, name: &str) -> Result<Option<Vec<i64>>> {
+    pub fn types(&self, name: &str) -> Result<Option<Vec<i64>>> {
         match self.get(name)? {
             None => Ok(None),
             Some(Attr::List(list)) => Ok(Some(list.types)),
@@ -171,14 +171,14 @@ impl<'a> Attrs<'a> {
         }
     }
 
-    pub(crate) fn functions(&self, name: &str) -> Result<Vec<&'a str>> {
+    pub fn functions(&self, name: &str) -> Result<Vec<&'a str>> {
         match self.need(name)? {
             Attr::List(list) => Ok(list.functions),
             _ => Err(other(name, "a list")),
         }
     }
 
-    pub(crate) fn function(&self, name: &str) -> Result<&'a str> {
+    pub fn function(&self, name: &str) -> Result<&'a str> {
         match self.need(name)? {
             Attr::Function(value) => Ok(value),
             _ => Err(other(name, "a function")),
@@ -186,7 +186,7 @@ impl<'a> Attrs<'a> {
     }
 
     /// What the writer knew of the outputs' shapes.
-    pub(crate) fn output_shapes(&self) -> Result<Vec<Shape>> {
+    pub fn output_shapes(&self) -> Result<Vec<Shape>> {
         Ok(match self.get("_output_shapes")? {
             Some(Attr::List(list)) => list.shapes,
             _ => Vec::new(),

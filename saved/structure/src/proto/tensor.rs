@@ -5,10 +5,10 @@ use crate::{Error, Result};
 
 /// The sizes of a tensor as far as they are known: -1 for one that is not, `None` where not even their number is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Shape(pub(crate) Option<Vec<i64>>);
+pub struct Shape(pub Option<Vec<i64>>);
 
 impl Shape {
-    pub(crate) fn parse(message: &[u8]) -> Result<Self> {
+    pub fn parse(message: &[u8]) -> Result<Self> {
         let mut sizes = Vec::new();
         let mut unknown = false;
         for field in fields(message) {
@@ -22,7 +22,7 @@ impl Shape {
     }
 
     /// The sizes of a tensor that is there, whose number of elements can be counted.
-    pub(crate) fn known(&self) -> Result<Vec<usize>> {
+    pub fn known(&self) -> Result<Vec<usize>> {
         let wrong = || Error::Msg(format!("{:?} is no shape of a tensor", self.0));
         let sizes = self.0.as_ref().ok_or_else(wrong)?;
         let sizes: Vec<usize> =
@@ -46,19 +46,19 @@ fn size(message: &[u8]) -> Result<i64> {
 
 /// A constant: its bytes, or a list of values of which the last is repeated as often as is needed.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct TensorProto<'a> {
-    pub(crate) dtype: i64,
-    pub(crate) shape: Option<Shape>,
-    pub(crate) content: &'a [u8],
-    pub(crate) floats: Vec<f32>,
-    pub(crate) doubles: Vec<f64>,
+pub struct TensorProto<'a> {
+    pub dtype: i64,
+    pub shape: Option<Shape>,
+    pub content: &'a [u8],
+    pub floats: Vec<f32>,
+    pub doubles: Vec<f64>,
     /// Of every integer type and `bool`; of half-precision floats, their bits.
-    pub(crate) ints: Vec<i64>,
-    pub(crate) strings: Vec<&'a [u8]>,
+    pub ints: Vec<i64>,
+    pub strings: Vec<&'a [u8]>,
 }
 
 impl<'a> TensorProto<'a> {
-    pub(crate) fn parse(message: &'a [u8]) -> Result<Self> {
+    pub fn parse(message: &'a [u8]) -> Result<Self> {
         let mut tensor = TensorProto::default();
         for field in fields(message) {
             let (number, value) = field?;

@@ -8,13 +8,13 @@ use crate::slices::Slice;
 
 /// How many files the tensors are in, and the order of their bytes.
 #[derive(Debug, Default)]
-pub(crate) struct BundleHeader {
-    pub(crate) shards: i64,
-    pub(crate) big_endian: bool,
+pub struct BundleHeader {
+    pub shards: i64,
+    pub big_endian: bool,
 }
 
 impl BundleHeader {
-    pub(crate) fn parse(message: &[u8]) -> Result<Self> {
+    pub fn parse(message: &[u8]) -> Result<Self> {
         let mut header = BundleHeader::default();
         for field in fields(message) {
             match field? {
@@ -29,20 +29,20 @@ impl BundleHeader {
 
 /// Where a tensor is.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct BundleEntry {
-    pub(crate) dtype: i64,
-    pub(crate) shape: Shape,
-    pub(crate) shard: i64,
-    pub(crate) offset: i64,
-    pub(crate) size: i64,
+pub struct BundleEntry {
+    pub dtype: i64,
+    pub shape: Shape,
+    pub shard: i64,
+    pub offset: i64,
+    pub size: i64,
     /// Masked checksum of the bytes.
-    pub(crate) crc: Option<u32>,
+    pub crc: Option<u32>,
     /// The parts that it is saved in, of which each has its own entry.
-    pub(crate) slices: Vec<Slice>,
+    pub slices: Vec<Slice>,
 }
 
 impl BundleEntry {
-    pub(crate) fn parse(message: &[u8]) -> Result<Self> {
+    pub fn parse(message: &[u8]) -> Result<Self> {
         let mut entry = BundleEntry { shape: Shape(Some(Vec::new())), ..BundleEntry::default() };
         for field in fields(message) {
             let (number, value) = field?;
@@ -86,15 +86,15 @@ fn slice(message: &[u8]) -> Result<Slice> {
 
 /// An object of a checkpoint.
 #[derive(Debug, Default)]
-pub(crate) struct CheckpointObject<'a> {
+pub struct CheckpointObject<'a> {
     /// Number and name of those that it holds.
-    pub(crate) children: Vec<(i64, &'a str)>,
+    pub children: Vec<(i64, &'a str)>,
     /// Name of a part, such as `VARIABLE_VALUE`, and the key of its tensor.
-    pub(crate) keys: Vec<(&'a str, &'a str)>,
+    pub keys: Vec<(&'a str, &'a str)>,
 }
 
 /// The objects of a checkpoint, by number: a `TrackableObjectGraph`.
-pub(crate) fn checkpoint_objects(message: &[u8]) -> Result<Vec<CheckpointObject<'_>>> {
+pub fn checkpoint_objects(message: &[u8]) -> Result<Vec<CheckpointObject<'_>>> {
     let mut objects = Vec::new();
     for field in fields(message) {
         if let (1, v) = field? {

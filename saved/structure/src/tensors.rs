@@ -1,25 +1,34 @@
 //! The tensors of a graph by name: which there are, and which have a site.
 
 use crate::dtype::Type;
-use crate::graph::{Graph, Value, What};
+use crate::graph::{Engine, Graph, Value, What};
 use crate::layers::Aliases;
 use crate::proto::Shape;
 
 /// A tensor of a saved model: one output of one node.
 #[derive(Clone, Debug)]
 pub struct TensorInfo {
-    pub(crate) name: String,
-    pub(crate) short: String,
-    pub(crate) op: String,
-    pub(crate) ty: Type,
-    pub(crate) shape: Shape,
-    pub(crate) value: Value,
+    #[doc(hidden)]
+    pub name: String,
+    #[doc(hidden)]
+    pub short: String,
+    #[doc(hidden)]
+    pub op: String,
+    #[doc(hidden)]
+    pub ty: Type,
+    #[doc(hidden)]
+    pub shape: Shape,
+    #[doc(hidden)]
+    pub value: Value,
     /// Its place among the sites.
-    pub(crate) site: Option<usize>,
+    #[doc(hidden)]
+    pub site: Option<usize>,
     /// Why it can't be computed.
-    pub(crate) blocked: Option<String>,
+    #[doc(hidden)]
+    pub blocked: Option<String>,
     /// It holds no data of the run: a weight, or a constant.
-    pub(crate) fixed: bool,
+    #[doc(hidden)]
+    pub fixed: bool,
 }
 
 impl TensorInfo {
@@ -64,16 +73,18 @@ impl TensorInfo {
 
 /// Every tensor, in the order in which they are computed, and where those of each node begin.
 #[derive(Debug)]
-pub(crate) struct Tensors {
-    pub(crate) all: Vec<TensorInfo>,
+pub struct Tensors {
+    /// In that order.
+    pub all: Vec<TensorInfo>,
     /// Of each node, its first.
     first: Vec<u32>,
     /// How many have a site.
-    pub(crate) sites: usize,
+    pub sites: usize,
 }
 
 impl Tensors {
-    pub(crate) fn of(graph: &Graph, aliases: &Aliases) -> Self {
+    /// Those of a graph.
+    pub fn of<E: Engine>(graph: &Graph<E>, aliases: &Aliases) -> Self {
         let mut tensors = Tensors { all: Vec::new(), first: Vec::new(), sites: 0 };
         for (index, node) in (0..).zip(&graph.nodes) {
             tensors.first.push(tensors.all.len() as u32);
@@ -82,7 +93,7 @@ impl Tensors {
                 // A handle is no tensor. A variable of TensorFlow 1 is its own value.
                 let handle = &*node.op == "VarHandleOp";
                 // A file without descriptions of its operations does not tell types.
-                let is_tensor = port.ty.0 == 0 || port.ty.dtype().is_some();
+                let is_tensor = port.ty.0 == 0 || port.ty.held_as().is_some();
                 let site = (is_tensor && !handle && blocked.is_none()).then_some(tensors.sites);
                 tensors.sites += usize::from(site.is_some());
                 let number = if output == 0 { String::new() } else { format!(":{output}") };
@@ -104,18 +115,19 @@ impl Tensors {
     }
 
     /// The tensors of a node.
-    pub(crate) fn of_node(&self, node: u32) -> &[TensorInfo] {
+    pub fn of_node(&self, node: u32) -> &[TensorInfo] {
         let at = |node: usize| self.first[node] as usize;
         &self.all[at(node as usize)..at(node as usize + 1)]
     }
 
-    pub(crate) fn get(&self, value: Value) -> Option<&TensorInfo> {
+    /// The tensor that is a value.
+    pub fn get(&self, value: Value) -> Option<&TensorInfo> {
         self.of_node(value.node).get(value.output as usize)
     }
 }
 
 /// Why a node can't be computed.
-fn why(graph: &Graph, node: u32, blame: u32) -> String {
+fn why<E: Engine>(graph: &Graph<E>, node: u32, blame: u32) -> String {
     let to_blame = &graph.nodes[blame as usize];
     let reason = match &to_blame.what {
         What::Unsupported(reason) => reason,

@@ -7,13 +7,13 @@ use crate::Result;
 
 /// Nodes, and the functions that they call.
 #[derive(Debug, Default)]
-pub(crate) struct GraphDef<'a> {
-    pub(crate) nodes: Vec<NodeDef<'a>>,
-    pub(crate) functions: Vec<FunctionDef<'a>>,
+pub struct GraphDef<'a> {
+    pub nodes: Vec<NodeDef<'a>>,
+    pub functions: Vec<FunctionDef<'a>>,
 }
 
 impl<'a> GraphDef<'a> {
-    pub(crate) fn parse(message: &'a [u8]) -> Result<Self> {
+    pub fn parse(message: &'a [u8]) -> Result<Self> {
         let mut graph = GraphDef::default();
         for field in fields(message) {
             match field? {
@@ -34,16 +34,16 @@ impl<'a> GraphDef<'a> {
 
 /// One operation.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct NodeDef<'a> {
-    pub(crate) name: &'a str,
-    pub(crate) op: &'a str,
+pub struct NodeDef<'a> {
+    pub name: &'a str,
+    pub op: &'a str,
     /// Names of values; of nodes that must only have run, with `^` in front, at the end.
-    pub(crate) inputs: Vec<&'a str>,
-    pub(crate) attrs: Attrs<'a>,
+    pub inputs: Vec<&'a str>,
+    pub attrs: Attrs<'a>,
 }
 
 impl<'a> NodeDef<'a> {
-    pub(crate) fn parse(message: &'a [u8]) -> Result<Self> {
+    pub fn parse(message: &'a [u8]) -> Result<Self> {
         let mut node = NodeDef::default();
         for field in fields(message) {
             match field? {

@@ -4,14 +4,10 @@ use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
-use candle_core::Tensor;
-
 use crate::crc;
-use crate::dtype::Type;
 use crate::proto::{BundleEntry, BundleHeader, varint};
-use crate::slices;
+use crate::slices::{self, Slice};
 use crate::table::Table;
-use crate::values::Gather;
 use crate::{Error, Result};
 
 /// How much of a file is in memory beside the tensor that is made of it.
@@ -22,7 +18,7 @@ const OBJECTS: &str = "_CHECKPOINTABLE_OBJECT_GRAPH";
 
 /// A checkpoint whose tensors are read when they are asked for.
 #[derive(Debug)]
-pub(crate) struct Checkpoint {
+pub struct Checkpoint {
     /// The path of its files as far as it is common to them.
     prefix: PathBuf,
     table: Table,
@@ -31,7 +27,10 @@ pub(crate) struct Checkpoint {
 
 impl Checkpoint {
     /// Opens `PREFIX.index`.
-    pub(crate) fn open(prefix: &Path) -> Result<Self> {
+    ///
+    /// # Errors
+    /// A file that is missing or damaged.
+    pub fn open(prefix: &Path) -> Result<Self> {
         let index = with(prefix, ".index");
         let read = || {
             let table = Table::new(std::fs::read(&index)?)?;
@@ -45,16 +44,32 @@ impl Checkpoint {
         read().map_err(|error| at(&index, &error))
     }
 
-    fn entry(&self, key: &str) -> Result<Option<BundleEntry>> {
+    fn find(&self, key: &str) -> Result<Option<BundleEntry>> {
         self.table.get(key.as_bytes())?.map(BundleEntry::parse).transpose()
     }
 
-    pub(crate) fn has(&self, key: &str) -> Result<bool> {
+    /// Where the tensor of a key is.
+    ///
+    /// # Errors
+    /// There is none, or its entry can't be read.
+    pub fn entry(&self, key: &str) -> Result<BundleEntry> {
+        let missing = || Error::Msg(format!("the checkpoint `{}` has no tensor `{key}`", self.prefix.display()));
+        self.find(key)?.ok_or_else(missing)
+    }
+
+    /// Whether there is a tensor of a key.
+    ///
+    /// # Errors
+    /// An index that is damaged.
+    pub fn has(&self, key: &str) -> Result<bool> {
         Ok(self.table.get(key.as_bytes())?.is_some())
     }
 
     /// The keys, in order.
-    pub(crate) fn keys(&self, mut f: impl FnMut(&str)) -> Result<()> {
+    ///
+    /// # Errors
+    /// An index that is damaged.
+    pub fn keys(&self, mut f: impl FnMut(&str)) -> Result<()> {
         self.table.each(|key, _| {
             if let Ok(key) = std::str::from_utf8(key)
                 && !key.is_empty()
@@ -65,50 +80,22 @@ impl Checkpoint {
         })
     }
 
-    /// The tensor of a key, and its type in the file.
-    pub(crate) fn tensor(&self, key: &str) -> Result<(Tensor, Type)> {
-        let Some(entry) = self.entry(key)? else {
-            return Err(Error::Msg(format!("the checkpoint `{}` has no tensor `{key}`", self.prefix.display())));
-        };
-        self.whole(key, &entry).map_err(|error| Error::Msg(format!("the tensor `{key}`: {error}")))
-    }
-
-    /// A tensor that is saved as one or in parts.
-    fn whole(&self, key: &str, entry: &BundleEntry) -> Result<(Tensor, Type)> {
-        if entry.slices.is_empty() {
-            return self.read(entry);
-        }
-        let parts = entry.slices.iter().map(|slice| {
-            let found = self
-                .table
-                .get(&slices::key(key, slice))?
-                .ok_or_else(|| Error::Msg(format!("it is saved in slices, and that of {slice:?} is not there")))?;
-            Ok((slice.clone(), self.read(&BundleEntry::parse(found)?)?.0))
-        });
-        let parts = parts.collect::<Result<Vec<_>>>()?;
-        Ok((slices::join(&parts, &entry.shape.known()?)?, Type::of(entry.dtype)))
-    }
-
-    fn read(&self, entry: &BundleEntry) -> Result<(Tensor, Type)> {
-        let ty = Type::of(entry.dtype);
-        let shape = entry.shape.known()?;
-        let count: usize = shape.iter().product();
-        ty.held()?;
-        let size = ty.size().and_then(|size| size.checked_mul(count));
-        if size != usize::try_from(entry.size).ok() {
-            return Err(Error::Msg(format!("{} bytes for {shape:?} values of type {ty}", entry.size)));
-        }
-        let mut gather = None;
-        self.parts(entry, |part| gather.get_or_insert(Gather::new(ty, count)?).bytes(part))?;
-        let gather = match gather {
-            Some(gather) => gather,
-            None => Gather::new(ty, 0)?,
-        };
-        Ok((gather.tensor(&shape)?, ty))
+    /// The entry of one of the parts that a tensor is saved in.
+    ///
+    /// # Errors
+    /// There is none, or it can't be read.
+    pub fn part(&self, key: &str, slice: &Slice) -> Result<BundleEntry> {
+        let found = self.table.get(&slices::key(key, slice))?;
+        let found =
+            found.ok_or_else(|| Error::Msg(format!("it is saved in slices, and that of {slice:?} is not there")))?;
+        BundleEntry::parse(found)
     }
 
     /// Calls `f` with the bytes of a tensor, part by part, once they are known to be in the file; compares the checksum.
-    fn parts(&self, entry: &BundleEntry, mut f: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
+    ///
+    /// # Errors
+    /// A file that is missing or cut off, a checksum that does not hold, and those of `f`.
+    pub fn parts(&self, entry: &BundleEntry, mut f: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
         if !(0..self.shards).contains(&entry.shard) {
             return Err(Error::Msg(format!("it is in file {} of {}", entry.shard, self.shards)));
         }
@@ -147,8 +134,11 @@ impl Checkpoint {
     }
 
     /// The tree of the saved objects, a `TrackableObjectGraph`: a string among the tensors.
-    pub(crate) fn objects(&self) -> Result<Option<Vec<u8>>> {
-        let Some(entry) = self.entry(OBJECTS)? else { return Ok(None) };
+    ///
+    /// # Errors
+    /// A string that is damaged.
+    pub fn objects(&self) -> Result<Option<Vec<u8>>> {
+        let Some(entry) = self.find(OBJECTS)? else { return Ok(None) };
         let mut bytes = Vec::new();
         let whole = BundleEntry { crc: None, ..entry.clone() };
         self.parts(&whole, |part| {

@@ -1,62 +1,58 @@
-//! Tensors that a checkpoint has in parts, each under a key of its own that says which part it is.
+//! Tensors of a checkpoint.
 
 use std::ops::Range;
 
 use candle_core::Tensor;
+use taper_saved_structure::checkpoint::Checkpoint;
+use taper_saved_structure::slices::Slice;
 
+use crate::dtype::Type;
+use crate::proto::BundleEntry;
+use crate::values::Gather;
 use crate::{Error, Result};
 
-/// First element and number of elements along every axis; -1 for all of them.
-pub(crate) type Slice = Vec<(i64, i64)>;
-
-/// The key of a part: name and numbers in an encoding that keeps their order.
-pub(crate) fn key(name: &str, slice: &[(i64, i64)]) -> Vec<u8> {
-    let mut key = Vec::new();
-    unsigned(&mut key, 0);
-    for byte in name.bytes() {
-        match byte {
-            0 => key.extend([0, 0xff]),
-            0xff => key.extend([0xff, 0]),
-            byte => key.push(byte),
-        }
-    }
-    key.extend([0, 1]);
-    unsigned(&mut key, slice.len() as u64);
-    for (first, len) in slice {
-        signed(&mut key, *first);
-        signed(&mut key, *len);
-    }
-    key
+/// The tensor of a key.
+pub(crate) fn tensor(checkpoint: &Checkpoint, key: &str) -> Result<Tensor> {
+    let entry = checkpoint.entry(key)?;
+    whole(checkpoint, key, &entry).map_err(|error| Error::Msg(format!("the tensor `{key}`: {error}")))
 }
 
-/// How many bytes, and the bytes, the highest first.
-fn unsigned(key: &mut Vec<u8>, value: u64) {
-    let len = 8 - value.leading_zeros() as usize / 8;
-    key.push(len as u8);
-    key.extend(&value.to_be_bytes()[8 - len..]);
+/// A tensor that is saved as one or in parts.
+fn whole(checkpoint: &Checkpoint, key: &str, entry: &BundleEntry) -> Result<Tensor> {
+    if entry.slices.is_empty() {
+        return read(checkpoint, entry);
+    }
+    let parts = entry.slices.iter().map(|slice| Ok((slice.clone(), read(checkpoint, &checkpoint.part(key, slice)?)?)));
+    let parts = parts.collect::<Result<Vec<_>>>()?;
+    join(&parts, &entry.shape.known()?)
 }
 
-/// As many bytes as it takes, the highest first; the highest bits say how many, turned over below zero.
-fn signed(key: &mut Vec<u8>, value: i64) {
-    let size = if value < 0 { !value } else { value };
-    // Of `n` bytes, `7n − 1` bits are left for the size.
-    let len = (1..=10).find(|len| 7 * len > 64 || size >> (7 * len - 1).min(63) == 0).unwrap_or(10);
-    let wide = i128::from(value).to_be_bytes();
-    let mut bytes = wide[16 - len..].to_vec();
-    // As many ones as bytes, then a zero.
-    let header = !(u16::MAX.checked_shr(len as u32).unwrap_or(0));
-    bytes[0] ^= (header >> 8) as u8;
-    if let Some(second) = bytes.get_mut(1) {
-        *second ^= header as u8;
+fn read(checkpoint: &Checkpoint, entry: &BundleEntry) -> Result<Tensor> {
+    let ty = Type::of(entry.dtype);
+    let shape = entry.shape.known()?;
+    let count: usize = shape.iter().product();
+    ty.held()?;
+    let size = ty.size().and_then(|size| size.checked_mul(count));
+    if size != usize::try_from(entry.size).ok() {
+        return Err(Error::Msg(format!("{} bytes for {shape:?} values of type {ty}", entry.size)));
     }
-    key.extend(bytes);
+    let mut gather = None;
+    checkpoint.parts(entry, |part| {
+        let gather = gather.get_or_insert(Gather::new(ty, count).map_err(taper_saved_structure::Error::wrap)?);
+        gather.bytes(part).map_err(taper_saved_structure::Error::wrap)
+    })?;
+    let gather = match gather {
+        Some(gather) => gather,
+        None => Gather::new(ty, 0)?,
+    };
+    gather.tensor(&shape)
 }
 
 /// More parts than any tensor is saved in.
 const MOST: usize = 1 << 12;
 
 /// The whole of its parts, which must lie beside each other and leave nothing out.
-pub(crate) fn join(parts: &[(Slice, Tensor)], shape: &[usize]) -> Result<Tensor> {
+fn join(parts: &[(Slice, Tensor)], shape: &[usize]) -> Result<Tensor> {
     let wrong = || Error::Msg(format!("its slices are not parts that make up {shape:?}"));
     if parts.len() > MOST {
         return Err(wrong());
@@ -91,28 +87,6 @@ pub(crate) fn join(parts: &[(Slice, Tensor)], shape: &[usize]) -> Result<Tensor>
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn numbers_keep_their_order() {
-        let encoded = |value| {
-            let mut key = Vec::new();
-            signed(&mut key, value);
-            key
-        };
-        assert_eq!(encoded(0), [0x80]);
-        assert_eq!(encoded(-1), [0x7f]);
-        assert_eq!(encoded(63), [0xbf]);
-        assert_eq!(encoded(64), [0xc0, 0x40]);
-        assert_eq!(encoded(-65), [0x3f, 0xbf]);
-        let values = [i64::MIN, -70_000, -8193, -8192, -65, -64, -1, 0, 1, 63, 64, 8191, 8192, 70_000, i64::MAX];
-        assert!(values.windows(2).all(|pair| encoded(pair[0]) < encoded(pair[1])));
-    }
-
-    #[test]
-    fn a_key_has_the_name_and_the_part() {
-        let key = key("a", &[(0, 2), (0, -1)]);
-        assert_eq!(key, [0, b'a', 0, 1, 1, 2, 0x80, 0x82, 0x80, 0x7f]);
-    }
 
     #[test]
     fn parts_must_make_up_the_whole() {

@@ -5,19 +5,23 @@ use std::collections::{HashMap, HashSet};
 use super::inline::{Inliner, Place};
 use super::local::{Names, node_of};
 use super::variables::Variables;
-use super::{Graph, Input, Node, Output, Port, Value, What};
+use super::{Engine, Graph, Input, Node, Output, Port, Value, What};
 use crate::checkpoint::Checkpoint;
 use crate::dtype::Type;
 use crate::proto::{MetaGraph, NodeDef, ObjectKind, Signature};
 use crate::{Error, Result};
 
 /// The graph of a signature. `size` is that of the file.
-pub(crate) fn flatten(
+///
+/// # Errors
+/// A graph that can't be read, an input or output of several parts, and an output that is not there.
+pub fn flatten<E: Engine>(
     meta: &MetaGraph<'_>,
     signature: &Signature<'_>,
     checkpoint: Option<Checkpoint>,
     size: usize,
-) -> Result<Graph> {
+    engine: &E,
+) -> Result<Graph<E>> {
     let nodes: HashMap<&str, &NodeDef<'_>> = meta.graph.nodes.iter().map(|node| (node.name, node)).collect();
     for (name, info) in signature.inputs.iter().chain(&signature.outputs) {
         if info.name.is_empty() {
@@ -26,7 +30,7 @@ pub(crate) fn flatten(
     }
     let ends: Vec<&str> = signature.outputs.values().map(|info| node_of(info.name)).collect();
     let needed = ancestors(&nodes, &ends);
-    let variables = Variables::new(checkpoint, meta.objects.as_ref())?;
+    let variables = Variables::new(engine, checkpoint, meta.objects.as_ref())?;
     let mut inliner = Inliner::new(meta, variables, size);
 
     let root = root(&nodes, &ends, &inliner)?;
@@ -115,10 +119,10 @@ fn ancestors<'a>(nodes: &HashMap<&'a str, &'a NodeDef<'a>>, ends: &[&str]) -> Ha
 }
 
 /// The one call that gives every output, whose insides then need no prefix: names are those in the signature's function.
-fn root<'a>(
+fn root<'a, E: Engine>(
     nodes: &HashMap<&'a str, &'a NodeDef<'a>>,
     ends: &[&'a str],
-    inliner: &Inliner<'a>,
+    inliner: &Inliner<'a, E>,
 ) -> Result<Option<&'a str>> {
     let [first, rest @ ..] = ends else { return Ok(None) };
     let Some(node) = nodes.get(first).filter(|_| rest.iter().all(|end| end == first)) else { return Ok(None) };
@@ -126,11 +130,11 @@ fn root<'a>(
 }
 
 /// The objects that the nodes are which functions capture.
-fn captured<'a>(
+fn captured<'a, E: Engine>(
     meta: &'a MetaGraph<'a>,
     nodes: &HashMap<&'a str, &'a NodeDef<'a>>,
     needed: &HashSet<&'a str>,
-    inliner: &Inliner<'a>,
+    inliner: &Inliner<'a, E>,
 ) -> Result<HashMap<&'a str, i64>> {
     let mut captured = HashMap::new();
     let Some(objects) = &meta.objects else { return Ok(captured) };

@@ -1,0 +1,39 @@
+//! Graphs whose values are candle's tensors and whose operations are those of this crate.
+
+use candle_core::Tensor;
+use taper_saved_structure::checkpoint::Checkpoint;
+use taper_saved_structure::graph::{self, Engine};
+use taper_saved_structure::{Error, Result};
+
+pub(crate) use graph::{Input, Value};
+
+use crate::ops::{self, Compute};
+use crate::proto::{Attrs, TensorProto};
+use crate::{values, weights};
+
+/// What computes a graph.
+#[derive(Debug)]
+pub(crate) struct Candle;
+
+pub(crate) type Graph = graph::Graph<Candle>;
+pub(crate) type Node = graph::Node<Candle>;
+pub(crate) type What = graph::What<Candle>;
+pub(crate) type Body = graph::Body<Candle>;
+
+impl Engine for Candle {
+    type Tensor = Tensor;
+    type Operation = Compute;
+
+    fn weight(&self, checkpoint: &Checkpoint, key: &str) -> Result<Tensor> {
+        weights::tensor(checkpoint, key).map_err(Error::wrap)
+    }
+
+    fn constant(&self, proto: &TensorProto<'_>) -> Result<Tensor> {
+        values::constant(proto).map_err(Error::wrap)
+    }
+
+    fn operation(&self, op: &str, attrs: &Attrs<'_>) -> Result<Compute> {
+        let build = ops::find(op).ok_or_else(|| Error::Msg("the operation is not supported".to_owned()))?;
+        build(attrs).map_err(Error::wrap)
+    }
+}

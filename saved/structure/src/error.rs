@@ -1,0 +1,42 @@
+//! What is wrong with a file.
+
+use std::fmt;
+
+/// What is wrong with a file, in words.
+#[derive(Debug)]
+pub enum Error {
+    /// As it is shown.
+    Msg(String),
+}
+
+/// A result of reading.
+pub type Result<T> = std::result::Result<T, Error>;
+
+impl Error {
+    /// Another's error, in its words.
+    pub fn wrap(error: impl fmt::Display) -> Self {
+        Error::Msg(error.to_string())
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Error::Msg(text) = self;
+        f.write_str(text)
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl From<std::io::Error> for Error {
+    fn from(error: std::io::Error) -> Self {
+        Error::wrap(error)
+    }
+}
+
+#[cfg(feature = "candle")]
+impl From<Error> for candle_core::Error {
+    fn from(Error::Msg(text): Error) -> Self {
+        candle_core::Error::Msg(text)
+    }
+}
