@@ -4,55 +4,64 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+// None of the lines is longer than 79, so that no terminal breaks them.
+
 const EXIT_CODES: &str = "\
 Exit codes:
   0  it is done
   1  the run failed, or what it gave can't be written
-  2  the command or an input does not fit: an unknown option, an input that is missing, or of another
-     shape or type
+  2  the command or an input does not fit: an unknown option, an input that is
+     missing, or of another shape or type
   3  a file can't be read, is damaged, or is of another kind
-  4  a name means nothing or several things: of a tensor, a layer, an input, a signature, an array in a file
-  5  an operation is needed that is not supported";
+  4  a name means nothing or several things: of a tensor, a layer, an input, a
+     signature, an array in a file
+  5  an operation or a type is needed that is not supported";
 
 const EXAMPLES: &str = "\
 Examples:
-  taper inspect model/                             what is in it: inputs, outputs, layers
-  taper taps model/ 'encoder/**'                   the tensors inside a layer
-  taper run model/ --input x=x.npy --tap encoder/dense --save out.safetensors
-  taper run model/ --input random:0                to see whether it runs
+  taper inspect model/               its inputs, outputs and layers
+  taper taps model/ 'encoder/**'     the tensors inside a layer
+  taper run model/ -i random:0       whether it runs
+  taper run model/ -i x=x.npy --tap encoder/dense --save out.safetensors
 
-In Python, `safetensors.numpy.load_file(\"out.safetensors\")` reads what was saved; in Rust,
-`candle_core::safetensors::load`.
+In Python, `safetensors.numpy.load_file(\"out.safetensors\")` reads what was
+saved; in Rust, `candle_core::safetensors::load`.
 ";
 
 const NAMES: &str = "\
 Names of tensors:
-  encoder/dense/MatMul   by the layers that it stands in, or the end of that
-  encoder/dense          a layer: what others take of its values
-  'encoder/**/Tanh'      a pattern: `*` is one part between slashes, `**` several, `?` a character;
-                         quote it, or the shell takes it for files
-  '#12', '#-1'           its place in the list of `taper taps`
-  StatefulPartitionedCall/model_1/dense_1/MatMul   the whole name in the file
+  encoder/dense/MatMul  by the layers that it stands in, or the end of that
+  encoder/dense         a layer: what others take of its values
+  'encoder/**/Tanh'     a pattern: `*` is one part between slashes, `**`
+                        several, `?` a character; quoted, for the shell
+  '#12', '#-1'          its place in the list of `taper taps`
+  StatefulPartitionedCall/model_1/dense_1/MatMul
+                        the whole name in the file
 ";
 
 const INPUTS: &str = "\
-Inputs, `NAME=` before them where the model has several:
-  x.npy                      an array of NumPy's
-  x.npz, x.npz:ARRAY         one of several; without ARRAY the one of the input's name, or the only one
-  x.safetensors, …:TENSOR    the same
-  inputs.npz                 without NAME: every input, by its name in the file
-  random:SEED                numbers made up for the shape that the model has; a batch of unknown size is 1.
-                             Floats are normal (mean 0, deviation 1), truth values and integers 0 or 1,
-                             bytes 0 to 255
-  random:SEED:1,224,224,3    of this shape, where more sizes than the batch are unknown
-  random:SEED:1,128:0..30522 and evenly between: integers from 0 to 30521, floats from 0 to 30522
-
-Arrays have the model's own type; integers may be wider or narrower if their values fit.
+Inputs, with `NAME=` before them where the model has several:
+  x.npy                 an array of NumPy's
+  x.npz, x.npz:ARRAY    one of several: ARRAY, that of the input's name, or the
+                        only one
+  x.safetensors, x.safetensors:TENSOR
+                        the same
+  inputs.npz            without NAME: every input, by its name in the file
+  random:SEED           made up, in the model's own shape with a batch of 1 if
+                        that is unknown: floats are normal (mean 0, deviation
+                        1), truth values and integers 0 or 1, bytes 0 to 255
+  random:SEED:1,224,224,3
+                        of this shape: needed if other sizes are unknown
+  random:SEED:1,128:0..30522
+                        and evenly from 0 up to 30522, which is left out
+Arrays are of the model's own type. Integers may be of another width if all
+values fit. Results have 64 bits where the model has integers, and are uint8
+where it has truth values.
 ";
 
 /// Looks into saved models and files of weights, and runs models with any tensor captured.
 #[derive(Debug, Parser)]
-#[command(name = "taper", version, about, max_term_width = 100, after_help = format!("{EXAMPLES}\n{EXIT_CODES}"))]
+#[command(name = "taper", version, about = "Looks into saved models and files of weights, and runs models with any tensor captured", max_term_width = 100, after_help = format!("{EXAMPLES}\n{EXIT_CODES}"))]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) command: Command,

@@ -83,6 +83,8 @@ struct Tensor<'m> {
     op: &'m str,
     dtype: &'static str,
     shape: Option<Vec<Option<usize>>>,
+    #[serde(skip)]
+    short: &'m str,
 }
 
 #[derive(Serialize)]
@@ -104,6 +106,7 @@ impl<'m> Contents<'m> {
                 op: tensor.op(),
                 dtype: tensor.ty().name(),
                 shape: tensor.shape(),
+                short: tensor.short_name(),
             });
         }
         let layers = model.layers().map(|layer| {
@@ -188,7 +191,6 @@ impl<'m> Contents<'m> {
             rows.push([format!("{}{own}{calls}", "  ".repeat(depth)), parameters, returns(&layer.returns)]);
             if tensors {
                 let inner = "  ".repeat(depth + 1);
-                let end = |path: &str| path.strip_prefix(layer.name).map_or(path, |rest| &rest[1..]).to_owned();
                 // What a layer inside has stands there.
                 let own = |weight: &&Weight<'_>| {
                     let inside = |other: &&Layer<'_>| owners(other.name).any(|owner| owner == layer.name);
@@ -200,7 +202,7 @@ impl<'m> Contents<'m> {
                     let name = weight.name.rsplit('/').next().unwrap_or_default();
                     [format!("{inner}{name}"), grouped(count as u64), format!("weight {:?}", weight.shape)]
                 }));
-                rows.extend(layer.tensors.iter().map(|tensor| tensor.row(&inner, end(tensor.path))));
+                rows.extend(layer.tensors.iter().map(|tensor| tensor.row(&inner, tensor.inside(layer.name))));
             }
         }
         if rows.len() > 1 {
@@ -218,6 +220,13 @@ impl<'m> Contents<'m> {
 }
 
 impl Tensor<'_> {
+    /// Its name inside a layer. Whole names have as many parts behind the layer's scope.
+    fn inside(&self, layer: &str) -> String {
+        let parts = self.short.matches('/').count() - layer.matches('/').count();
+        let start = self.path.rmatch_indices('/').nth(parts - 1).map_or(0, |(at, _)| at + 1);
+        self.path[start..].to_owned()
+    }
+
     fn row(&self, indent: &str, name: String) -> [String; 3] {
         [format!("{indent}{name}"), String::new(), format!("{} {}", self.dtype, sizes(self.shape.as_deref()))]
     }

@@ -30,16 +30,15 @@ pub(super) fn inputs(model: &SavedModel, given: &[String]) -> Outcome<Vec<(Strin
             found.push((name, tensor));
         }
     }
-    let missing: Vec<_> =
-        wanted.iter().filter(|(name, _)| !found.iter().any(|(other, _)| other == name)).map(described).collect();
-    match missing.is_empty() {
-        true => Ok(found),
-        false => Err(Failure::usage(format!(
-            "the model takes {} too; give it by `--input NAME=SOURCE`, such as `--input {}=random:0`",
-            missing.join(", "),
-            wanted.iter().find(|(name, _)| !found.iter().any(|(other, _)| other == name)).map_or("x", |(name, _)| name),
-        ))),
-    }
+    let missing: Vec<&Input<'_>> =
+        wanted.iter().filter(|(name, _)| !found.iter().any(|(other, _)| other == name)).collect();
+    let Some((first, _)) = missing.first() else { return Ok(found) };
+    let listed: Vec<_> = missing.iter().map(|input| described(input)).collect();
+    Err(Failure::usage(format!(
+        "the model takes {}{}; give it by `--input NAME=SOURCE`, such as `--input {first}=random:0`",
+        listed.join(", "),
+        if found.is_empty() { "" } else { ", too" },
+    )))
 }
 
 fn described((name, input): &Input<'_>) -> String {
