@@ -61,7 +61,7 @@ where it has truth values.
 
 /// Looks into saved models and files of weights, and runs models with any tensor captured.
 #[derive(Debug, Parser)]
-#[command(name = "taper", version, about = "Looks into saved models and files of weights, and runs models with any tensor captured", max_term_width = 100, after_help = format!("{EXAMPLES}\n{EXIT_CODES}"))]
+#[command(name = "taper", version, about = "Looks into saved models and files of weights, and runs models with any tensor captured", max_term_width = 80, after_help = format!("{EXAMPLES}\n{EXIT_CODES}"))]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) command: Command,

@@ -6,18 +6,15 @@ use std::path::Path;
 use taper_saved::{SavedModel, TensorInfo};
 
 use crate::failure::{Failure, Outcome};
+use crate::names::unknown;
 
 /// Opens a signature of a model.
 pub(crate) fn open(path: &Path, signature: Option<&str>) -> Outcome<SavedModel> {
     let Some(wanted) = signature else { return taper_saved::open(path).map_err(Failure::file) };
     let signatures = taper_saved::signatures(path).map_err(Failure::file)?;
     if !signatures.iter().any(|signature| signature.name() == wanted) {
-        let names: Vec<_> = signatures.iter().map(|signature| format!("`{}`", signature.name())).collect();
-        return Err(Failure::name(format!(
-            "`{}` has no signature `{wanted}`; it has {}",
-            path.display(),
-            names.join(", ")
-        )));
+        let why = unknown("signature", wanted, signatures.iter().map(taper_saved::Signature::name));
+        return Err(Failure::name(format!("`{}`: {why}", path.display())));
     }
     taper_saved::open_signature(path, wanted).map_err(Failure::file)
 }

@@ -26,7 +26,8 @@ fn json(value: &Value) -> Json {
         Value::I32(value) => json!(value),
         Value::U64(value) => json!(value),
         Value::I64(value) => json!(value),
-        Value::F32(value) => json!(value),
+        // With the digits that tell it from other numbers of its width.
+        Value::F32(value) => value.to_string().parse::<f64>().map_or(Json::Null, |value| json!(value)),
         Value::F64(value) => json!(value),
         Value::Bool(value) => json!(value),
         Value::String(value) => json!(value),

@@ -72,7 +72,8 @@ impl<'w> Contents<'w> {
             bytes: stored.bytes,
             file: stored.file.and_then(|file| Some(file.file_name()?.to_string_lossy().into_owned())),
         };
-        let tensors: Vec<_> = weights.stored().map(tensor).collect();
+        let mut tensors: Vec<_> = weights.stored().map(tensor).collect();
+        tensors.sort_by(|a, b| counting(a.name).cmp(counting(b.name)));
         let mut files: Vec<String> = tensors.iter().filter_map(|tensor| tensor.file.clone()).collect();
         files.sort();
         files.dedup();
@@ -132,6 +133,23 @@ impl<'w> Contents<'w> {
         }
         Ok(())
     }
+}
+
+/// The parts of a name in the order in which people count: `layer.2` comes before `layer.10`.
+fn counting(name: &str) -> impl Iterator<Item = (&str, usize, &str)> {
+    let mut rest = name;
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let text = rest.find(|c: char| c.is_ascii_digit()).unwrap_or(rest.len());
+        let (before, after) = rest.split_at(text);
+        let digits = after.find(|c: char| !c.is_ascii_digit()).unwrap_or(after.len());
+        let (number, left) = after.split_at(digits);
+        rest = left;
+        // Of two numbers without zeros in front, the longer is the larger.
+        Some((before, number.trim_start_matches('0').len(), number))
+    })
 }
 
 /// A value of the metadata in a line.

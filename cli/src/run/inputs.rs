@@ -6,7 +6,7 @@ use taper_saved::{SavedModel, TensorInfo};
 use super::array::{Array, Element};
 use super::npy::{self, Npz};
 use super::random::random;
-use super::source::Source;
+use super::source::{Source, split};
 use super::tensors::File;
 use crate::failure::{Failure, Outcome};
 use crate::names::unknown;
@@ -52,7 +52,7 @@ fn named<'t>(wanted: &[Input<'_>], text: &'t str) -> Outcome<(Option<usize>, &'t
         return Ok((Some(place), source));
     }
     // A path may have an equals sign in it.
-    if std::path::Path::new(text).exists() {
+    if split(text).0.exists() {
         return Ok((None, text));
     }
     Err(Failure::name(unknown("input", name, wanted.iter().map(|(name, _)| *name))))

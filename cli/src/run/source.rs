@@ -50,7 +50,7 @@ impl Source {
 }
 
 /// The file, and which of its arrays.
-fn split(text: &str) -> (&Path, Option<&str>) {
+pub(super) fn split(text: &str) -> (&Path, Option<&str>) {
     for extension in [".npz:", ".safetensors:", ".npy:"] {
         // A file that is called so is meant.
         if let Some((before, member)) = text.split_once(extension)
