@@ -53,7 +53,10 @@ impl Failure {
     }
 
     fn of(kind: Kind, why: impl Display) -> Self {
-        Self { kind, message: why.to_string() }
+        let why = why.to_string();
+        // Where `RUST_BACKTRACE` is set, candle's errors have a trace behind them.
+        let message = why.split("\n   0: ").next().unwrap_or_default().to_owned();
+        Self { kind, message }
     }
 
     /// Says it on the standard error.

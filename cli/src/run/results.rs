@@ -10,7 +10,7 @@ use crate::failure::{Failure, Outcome};
 use crate::show::counted;
 
 /// How many values of a tensor are shown.
-const FIRST: usize = 5;
+const FIRST: usize = 4;
 
 /// A tensor that a run gave.
 #[derive(Debug)]
@@ -87,15 +87,20 @@ impl Summary<'_> {
     }
 }
 
-/// Four digits.
+/// Four digits, without zeros at their end.
 fn number(value: f64) -> String {
     let size = value.abs();
-    match value == 0. || (1e-3..1e5).contains(&size) {
-        true => {
-            let digits = if size >= 1. { 3usize.saturating_sub(size.log10() as usize) } else { 4 };
-            format!("{value:.digits$}")
-        }
-        false => format!("{value:.2e}"),
+    if value == 0. {
+        return "0".to_owned();
+    }
+    if !(1e-3..1e5).contains(&size) {
+        return format!("{value:.2e}");
+    }
+    let digits = usize::try_from(3 - size.log10().floor() as i32).unwrap_or(0);
+    let text = format!("{value:.digits$}");
+    match text.contains('.') {
+        true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
+        false => text,
     }
 }
 
@@ -119,4 +124,15 @@ fn dtype(dtype: DType) -> &'static str {
 pub(super) fn by_name(all: &[Given]) -> Outcome<HashMap<String, Tensor>> {
     let entry = |given: &Given| Ok((given.name.clone(), given.tensor.contiguous().map_err(Failure::run)?));
     all.iter().map(entry).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::number;
+
+    #[test]
+    fn numbers_have_four_digits() {
+        let shown = [0., 1., -0.5, 0.012345, 1234.56, 99_999.6, 0.000_123_4, 3e9, 100.].map(number);
+        assert_eq!(shown, ["0", "1", "-0.5", "0.01235", "1235", "100000", "1.23e-4", "3.00e9", "100"]);
+    }
 }

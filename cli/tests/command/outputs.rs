@@ -130,7 +130,7 @@ fn a_layer_and_a_place_are_taps() {
     let out =
         taper(&["run", &model, "-i", &inputs, "-t", "d1", "-t", "#-1", "-t", "custom/two/d1/Relu", "-o", &to]).well();
     assert!(out.contains("\noutputs\n") || out.starts_with("outputs\n"), "{out}");
-    assert!(out.contains("  custom/two/d1/Relu  float32 [3, 16]\n    min 0.0000  mean "), "{out}");
+    assert!(out.contains("  custom/two/d1/Relu  float32 [3, 16]\n    min 0  mean "), "{out}");
     assert!(out.contains(&format!("saved 4 tensors to {to}\n")), "{out}");
     let mut names: Vec<_> = tensors(&to).into_keys().collect();
     names.sort();
