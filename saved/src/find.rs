@@ -158,13 +158,14 @@ impl SavedModel {
 
     /// Every tensor that a pattern matches.
     fn matching_any(&self, pattern: &str) -> Result<Vec<&TensorInfo>> {
-        let of = |pattern: &str| -> Vec<&TensorInfo> {
-            let fits = |name: &str| matches_parts(pattern, name, '/');
+        let of = |patterns: &[&str]| -> Vec<&TensorInfo> {
+            let fits = |name: &str| patterns.iter().any(|pattern| matches_parts(pattern, name, '/'));
             self.tensors.all.iter().filter(|tensor| fits(&tensor.name) || fits(&tensor.short)).collect()
         };
-        let mut found = of(pattern);
-        if found.is_empty() {
-            found = of(&format!("**/{pattern}"));
+        let mut found = of(&[pattern]);
+        // The names of weights leave out the model, `dense/kernel`, and are not what is meant by `dense/*`.
+        if found.iter().all(|tensor| tensor.op == "VarHandleOp") {
+            found = of(&[pattern, &format!("**/{pattern}")]);
         }
         match found.is_empty() {
             false => Ok(found),

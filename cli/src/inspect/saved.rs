@@ -14,6 +14,9 @@ use crate::show::{Side, counted, grouped, sizes, table, typed};
 /// How many outputs of a layer are shown in its line.
 const OUTPUTS: usize = 2;
 
+/// How many of the nodes are named that are not supported for one reason.
+const NODES: usize = 6;
+
 pub(super) fn inspect(arguments: &Inspect, out: &mut impl Write) -> Outcome<()> {
     let signatures = taper_saved::signatures(&arguments.path).map_err(Failure::file)?;
     let model = open(&arguments.path, arguments.signature.as_deref())?;
@@ -173,8 +176,18 @@ impl<'m> Contents<'m> {
             counted(self.weights.len() as u64, "weight"),
             counted(self.capturable as u64, "tensor")
         )?;
+        let mut reasons: Vec<(&str, Vec<String>)> = Vec::new();
         for Unsupported { node, op, reason } in &self.unsupported {
-            writeln!(out, "not supported: {node} ({op}): {reason}")?;
+            let node = format!("{node} ({op})");
+            match reasons.iter_mut().find(|(other, _)| other == reason) {
+                Some((_, nodes)) => nodes.push(node),
+                None => reasons.push((reason, vec![node])),
+            }
+        }
+        for (reason, nodes) in reasons {
+            let more = nodes.len().saturating_sub(NODES);
+            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+            writeln!(out, "not supported: {}{more}: {reason}", nodes[..nodes.len().min(NODES)].join(", "))?;
         }
         Ok(())
     }
@@ -250,10 +263,19 @@ fn owners(name: &str) -> impl Iterator<Item = &str> {
 }
 
 fn returns(tensors: &[&TensorInfo]) -> String {
-    let mut shown: Vec<_> =
-        tensors.iter().take(OUTPUTS).map(|tensor| typed(tensor.ty(), tensor.shape().as_deref())).collect();
-    if tensors.len() > OUTPUTS {
-        shown.push(format!("{} more", tensors.len() - OUTPUTS));
+    let mut kinds: Vec<(String, usize)> = Vec::new();
+    for tensor in tensors {
+        let kind = typed(tensor.ty(), tensor.shape().as_deref());
+        match kinds.iter_mut().find(|(other, _)| *other == kind) {
+            Some((_, count)) => *count += 1,
+            None => kinds.push((kind, 1)),
+        }
+    }
+    let more = kinds.iter().skip(OUTPUTS).map(|(_, count)| count).sum::<usize>();
+    let shown = |(kind, count): (String, usize)| if count > 1 { format!("{kind} ×{count}") } else { kind };
+    let mut shown: Vec<_> = kinds.into_iter().take(OUTPUTS).map(shown).collect();
+    if more > 0 {
+        shown.push(format!("{more} more"));
     }
     shown.join(", ")
 }

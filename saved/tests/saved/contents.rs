@@ -50,6 +50,19 @@ fn a_pattern_may_mean_what_cannot_be_computed() {
     assert!(model.tensorflow().unwrap().starts_with("2."));
 }
 
+/// `d1/kernel` is a weight's whole name in some files, and the end of the names of what reads it.
+#[test]
+fn a_pattern_of_a_layer_does_not_mean_its_weights_alone() {
+    let model = open(folder().join("branchy/export")).unwrap();
+    let ops = |found: Vec<&taper_saved::TensorInfo>| -> Vec<String> {
+        found.iter().map(|tensor| tensor.op().to_owned()).collect()
+    };
+    let all = ops(model.find_any("score/*").unwrap());
+    assert!(all.contains(&"VarHandleOp".to_owned()) && all.contains(&"MatMul".to_owned()), "{all:?}");
+    let usable = ops(model.find("score/*").unwrap());
+    assert!(usable.contains(&"MatMul".to_owned()) && !usable.contains(&"VarHandleOp".to_owned()), "{usable:?}");
+}
+
 #[test]
 fn outputs_and_tensors_come_of_one_run_that_tells_its_progress() {
     let model = open(folder().join("custom/export")).unwrap();
