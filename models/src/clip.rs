@@ -20,14 +20,14 @@
 //! ```
 
 use candle_core::{DType, Module, Result, Tensor, bail};
-use candle_nn::{Embedding, Linear, embedding, linear_no_bias};
+use candle_nn::{Embedding, embedding};
 use serde::Deserialize;
-use taper::layers::{Conv2d, LayerNorm, conv2d_no_bias, layer_norm};
+use taper::layers::{Conv2d, LayerNorm, Linear, conv2d_no_bias, layer_norm, linear_no_bias};
 use taper::{Model, Weights, forward};
 
 use crate::pretrained::Pretrained;
-use crate::shared::encoder::{Block, BlockConfig};
-use crate::shared::{Activation, Patches, as_tokens, causal_mask, with_class};
+use crate::shared::vision::{Block, BlockConfig, block};
+use crate::shared::{Activation, Patches, as_tokens, batch_and_len, causal_mask, positions, with_class};
 
 /// The part of Hugging Face's `config.json` that the forward pass depends on.
 #[derive(Clone, Debug, Deserialize)]
@@ -190,7 +190,7 @@ pub struct VisionTower {
     #[prefix("pre_layrnorm")]
     pub ln_pre: LayerNorm,
     /// The blocks, in order.
-    #[load(each(cfg.num_hidden_layers, |_| config = &cfg.block()))]
+    #[load(each(cfg.num_hidden_layers, |_| block(&cfg.block())))]
     #[prefix("encoder.layers")]
     pub blocks: Vec<Block>,
     /// The normalized class token after the last block: [batch, channel].
@@ -237,7 +237,7 @@ pub struct TextTower {
     #[prefix("embeddings.position_embedding")]
     pub position_embedding: Embedding,
     /// The blocks, in order.
-    #[load(each(cfg.num_hidden_layers, |_| config = &cfg.block()))]
+    #[load(each(cfg.num_hidden_layers, |_| block(&cfg.block())))]
     #[prefix("encoder.layers")]
     pub blocks: Vec<Block>,
     /// The normalized stream after the last block: [batch, token, channel].
@@ -254,11 +254,8 @@ impl TextTower {
     /// `ids`: [batch, token], texts with the token that ends them, and anything behind it, which nobody reads; to what
     /// stands at that token: [batch, channel].
     pub fn forward(&self, ids: &Tensor) -> Result<Tensor> {
-        let ((batch, len), most) = (ids.dims2()?, self.config.max_position_embeddings);
-        if len > most {
-            bail!("a text of {len} tokens is longer than the {most} positions that the model has");
-        }
-        let positions = Tensor::arange(0, len as u32, ids.device())?.unsqueeze(0)?;
+        let (batch, len) = batch_and_len(ids, self.token_embedding.embeddings())?;
+        let positions = positions(0, len, self.position_embedding.embeddings())?;
         /// The stream before the first block: [batch, token, channel].
         #[tap]
         let embed = self.token_embedding.forward(ids)?.broadcast_add(&self.position_embedding.forward(&positions)?)?;

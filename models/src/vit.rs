@@ -17,15 +17,14 @@
 use std::collections::BTreeMap;
 
 use candle_core::{Module, Result, Tensor};
-use candle_nn::{Linear, linear};
 use serde::Deserialize;
 use serde_json::{Map, Value};
-use taper::layers::{Conv2d, LayerNorm, conv2d, layer_norm};
+use taper::layers::{Conv2d, LayerNorm, Linear, conv2d, layer_norm, linear};
 use taper::{Model, Weights, forward};
 
 use crate::pretrained::Pretrained;
-use crate::shared::encoder::{Block, BlockConfig};
-use crate::shared::{Activation, Patches, as_tokens, height_and_width, two_labels, with_class};
+use crate::shared::vision::{Block, BlockConfig, block};
+use crate::shared::{Activation, Patches, as_tokens, height_and_width, replaced, two_labels, with_class};
 
 /// The part of Hugging Face's `config.json` that the forward pass depends on.
 #[derive(Clone, Debug, Deserialize)]
@@ -124,7 +123,7 @@ pub struct Vit {
     #[prefix("embeddings.position_embeddings")]
     pub position_embedding: Tensor,
     /// The blocks, in order.
-    #[load(each(cfg.num_hidden_layers, |_| config = &cfg.block()))]
+    #[load(each(cfg.num_hidden_layers, |_| block(&cfg.block())))]
     #[prefix("layers")]
     pub blocks: Vec<Block>,
     /// The normalized stream after the last block: [batch, token, channel].
@@ -227,5 +226,5 @@ fn block_names(name: &str) -> String {
         (".attention.o_proj.", ".self_attn.out_proj."),
         (".attention.", ".self_attn."),
     ];
-    NAMES.iter().fold(name.to_owned(), |name, (theirs, ours)| name.replace(theirs, ours))
+    replaced(name, NAMES)
 }

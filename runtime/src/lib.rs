@@ -52,6 +52,7 @@ mod leaf;
 mod load;
 mod model;
 mod names;
+mod near;
 mod numeric;
 pub mod ops;
 pub mod parity;

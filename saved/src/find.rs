@@ -1,6 +1,6 @@
 //! Tensors by what people call them.
 
-use taper::__private::matches_parts;
+use taper::__private::{did_you_mean, matches_parts, near};
 
 use crate::graph::Value;
 use crate::model::SavedModel;
@@ -184,21 +184,12 @@ impl SavedModel {
         };
         let all =
             self.tensors.all.iter().map(|tensor| &tensor.short).chain(self.layers.iter().map(|layer| &layer.name));
-        let mut near: Vec<(usize, String, &str)> = Vec::new();
-        for whole in all.filter(|short| short.len() < 1 << 12) {
-            let end = end(whole);
-            let distance = strsim::damerau_levenshtein(name, &end);
-            if distance <= 2 + name.len() / 4 && !near.iter().any(|(_, other, _)| *other == end) {
-                near.push((distance, end, whole));
-            }
+        let ends = all.filter(|whole| whole.len() < 1 << 12).map(|whole| (end(whole), whole));
+        let near = near(name, ends.map(|(end, whole)| (end.clone(), format!("{end}` (`{whole}"))));
+        match near.is_empty() {
+            true => format!("; the layers are {}", listed(self.layers().map(|layer| layer.name()))),
+            false => did_you_mean(&near),
         }
-        near.sort_by_key(|(distance, ..)| *distance);
-        near.truncate(3);
-        if near.is_empty() {
-            return format!("; the layers are {}", listed(self.layers().map(|layer| layer.name())));
-        }
-        let near: Vec<_> = near.iter().map(|(_, end, whole)| format!("`{end}` (`{whole}`)")).collect();
-        format!("; did you mean {}?", near.join(", "))
     }
 }
 

@@ -26,7 +26,7 @@ def resnet(out, name, x, note, block, widths, blocks, stem):
 
 
 def hugging_face_resnet(out, name, x, note, **kw):
-    c = T.ResNetConfig(embedding_size=8, hidden_sizes=[16, 24, 32, 40], depths=[1, 2, 1, 1], num_labels=10, **kw)
+    c = T.ResNetConfig(**dict(embedding_size=8, hidden_sizes=[16, 24, 32, 40], depths=[1, 2, 1, 1], num_labels=10) | kw)
     m = T.ResNetForImageClassification(c).eval(); nonzero_biases(m)
     write(out, name, m, c.to_dict(), {"x": x}, lambda: m(x), lambda o: o.logits, None,
           [f"resnet.encoder.stages.{i}" for i in range(4)] + ["resnet.embedder.embedder.convolution"],
@@ -48,6 +48,19 @@ def mobilenet_v2(out, name, x, note, last_channel, **kw):
     blocks = [f"features.{i}" for i in range(len(m.features))]
     write(out, name, m, cfg, {"x": x}, lambda: m(x), lambda o: o, None, blocks + ["features.0.0", "features.2.conv.2"],
           {"block2_zero": ("features.2", zeros), "block1_double": ("features.1", double)}, note)
+
+
+def hugging_face_mobilenet_v2(out, name, x, note, **kw):
+    c = T.MobileNetV2Config(**dict(num_labels=10, classifier_dropout_prob=0) | kw)
+    m = T.MobileNetV2ForImageClassification(c).eval(); wide(m)
+    with torch.no_grad():
+        # So that some values reach six.
+        for bn in m.modules():
+            if isinstance(bn, nn.BatchNorm2d):
+                bn.weight.mul_(1.5); bn.bias.add_(1)
+    write(out, name, m, c.to_dict(), {"x": x}, lambda: m(x), lambda o: o.logits, None,
+          [f"mobilenet_v2.layer.{i}" for i in range(16)] + ["mobilenet_v2.conv_stem", "mobilenet_v2.conv_1x1"],
+          {"layer1_zero": ("mobilenet_v2.layer.1", zeros), "stem_double": ("mobilenet_v2.conv_stem", double)}, note)
 
 
 def vit(out, name, x, note, classify=True, **kw):
@@ -99,6 +112,14 @@ MAKERS = {
     "resnet_odd": lambda o, n: resnet(o, n, images(1, 3, 45, 30), "torchvision's ResNet of BasicBlocks, two in the first and third stage, and a stem of another width than the first stage; images of 45 by 30 pixels.",
                                       torchvision.models.resnet.BasicBlock, [8, 12, 16, 20], [2, 1, 2, 1], 6),
     "resnet_hugging_face": lambda o, n: hugging_face_resnet(o, n, images(1, 3, 20, 26), "Hugging Face's ResNet of bottlenecks, two in the second stage.", layer_type="bottleneck"),
+    "resnet_strides": lambda o, n: hugging_face_resnet(o, n, images(1, 3, 33, 38), "Hugging Face's ResNet of bottlenecks whose first stage has a stride too, strides being those of the first convolutions.",
+                                                       layer_type="bottleneck", downsample_in_first_stage=True, downsample_in_bottleneck=True, hidden_sizes=[8, 12, 16, 20], depths=[2, 1, 1, 1]),
+    "resnet_strides_basic": lambda o, n: hugging_face_resnet(o, n, images(1, 3, 30, 21), "Hugging Face's ResNet of basic blocks whose first stage has a stride too.",
+                                                             layer_type="basic", downsample_in_first_stage=True, hidden_sizes=[8, 8, 12, 16], depths=[1, 2, 1, 1]),
+    "mobilenet_v2_same": lambda o, n: hugging_face_mobilenet_v2(o, n, images(1, 3, 22, 35), "Hugging Face's MobileNetV2, padded as in TensorFlow: images of an even and an odd side, which stages halve to both; a tenth as wide, its channels multiples of two, those of the last convolution too.",
+                                                                depth_multiplier=0.1, depth_divisible_by=2, min_depth=4, finegrained_output=False),
+    "mobilenet_v2_floor": lambda o, n: hugging_face_mobilenet_v2(o, n, images(1, 3, 17, 20), "Hugging Face's MobileNetV2 without TensorFlow's padding, so narrow that the stem and the first block have as many channels, which widens by four; another epsilon.",
+                                                                 depth_multiplier=0.05, depth_divisible_by=4, min_depth=8, finegrained_output=False, expand_ratio=4.0, tf_padding=False, layer_norm_eps=1e-2),
     "mobilenet_v2": lambda o, n: mobilenet_v2(o, n, images(1, 3, 14, 18), "torchvision's MobileNetV2 of six blocks and a narrow last convolution.", 40, inverted_residual_setting=SMALL),
     "mobilenet_v2_odd": lambda o, n: mobilenet_v2(o, n, images(1, 3, 13, 11), "torchvision's MobileNetV2, half as wide and rounded to multiples of four; images of 13 by 11 pixels.", 24,
                                                   inverted_residual_setting=[[1, 16, 1, 1], [3, 20, 2, 2], [6, 28, 2, 1], [6, 28, 1, 2]], width_mult=0.5, round_nearest=4),

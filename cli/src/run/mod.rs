@@ -8,6 +8,7 @@ mod random;
 mod results;
 mod source;
 mod tensors;
+mod threads;
 
 use std::collections::HashMap;
 use std::io::Write;
@@ -34,8 +35,7 @@ struct Report<'r> {
 
 pub(crate) fn run(arguments: &Run, out: &mut impl Write) -> Outcome<()> {
     if let Some(threads) = arguments.threads {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(usize::from(threads)).build_global();
-        pool.map_err(|error| Failure::run(format!("cannot start {threads} threads: {error}")))?;
+        threads::use_only(threads)?;
     }
     if let Some(path) = &arguments.save {
         tensors::check_place(path)?;

@@ -9,7 +9,7 @@ use taper::{Gguf, Weights};
 
 use super::{Config, Llama};
 use crate::config::Json;
-use crate::pretrained::Pretrained;
+use crate::pretrained::{Pretrained, check_dtype};
 use crate::shared::RotaryScaling;
 
 /// Its `general.architecture`s that are of the family. Mistral is a `llama` there.
@@ -51,6 +51,7 @@ impl Llama {
     /// A file that can't be read or is not whole, metadata that is missing or not supported, and tensors that are missing,
     /// misshapen or unused. All name the file, and the field or the tensors.
     pub fn from_gguf(path: impl AsRef<Path>, dtype: DType, device: &Device) -> Result<Self> {
+        check_dtype(dtype)?;
         let file = Gguf::open(path)?;
         let meta = Metadata::of(&file)?;
         let fields = meta.fields()?;

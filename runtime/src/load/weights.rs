@@ -365,6 +365,11 @@ impl Weights {
         self.tensors.find(name).map(|(_, entry)| &entry.shape)
     }
 
+    /// What tensors become where a loader names no dtype.
+    pub fn dtype(&self) -> DType {
+        self.dtype
+    }
+
     /// What `load` makes of the tensors, if it asked for each of them by its shape and for no other.
     ///
     /// A tensor that is missing or has another shape is replaced by zeros until `load` is done, so that every fault is
