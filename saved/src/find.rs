@@ -33,6 +33,18 @@ impl SavedModel {
         }
     }
 
+    /// As [`find`](Self::find), those that can't be computed included: [`TensorInfo::unsupported`] says why. A pattern means
+    /// every tensor that it matches, weights too.
+    ///
+    /// # Errors
+    /// A name that means nothing, with near ones, or several things, with their whole names.
+    pub fn find_any(&self, name: &str) -> Result<Vec<&TensorInfo>> {
+        match name.contains(['*', '?']) {
+            true => self.matching_any(name),
+            false => self.look_up(name),
+        }
+    }
+
     /// Their places among the sites.
     pub(crate) fn places(&self, name: &str) -> Result<Vec<usize>> {
         self.find(name)?
@@ -150,19 +162,25 @@ impl SavedModel {
 
     /// What a pattern means: of tensors that can't be computed and of weights, nothing, unless there is nothing else.
     fn matching(&self, pattern: &str) -> Result<Vec<&TensorInfo>> {
-        let of = |pattern: &str| -> Vec<&TensorInfo> {
-            let fits = |name: &str| matches_parts(pattern, name, '/');
+        let found = self.matching_any(pattern)?;
+        let usable: Vec<_> = found.iter().copied().filter(|tensor| tensor.site.is_some()).collect();
+        Ok(if usable.is_empty() { found } else { usable })
+    }
+
+    /// Every tensor that a pattern matches.
+    fn matching_any(&self, pattern: &str) -> Result<Vec<&TensorInfo>> {
+        let of = |patterns: &[&str]| -> Vec<&TensorInfo> {
+            let fits = |name: &str| patterns.iter().any(|pattern| matches_parts(pattern, name, '/'));
             self.tensors.all.iter().filter(|tensor| fits(&tensor.name) || fits(&tensor.short)).collect()
         };
-        let mut found = of(pattern);
-        if found.is_empty() {
-            found = of(&format!("**/{pattern}"));
+        let mut found = of(&[pattern]);
+        // The names of weights leave out the model, `dense/kernel`, and are not what is meant by `dense/*`.
+        if found.iter().all(|tensor| tensor.op == "VarHandleOp") {
+            found = of(&[pattern, &format!("**/{pattern}")]);
         }
-        let usable: Vec<_> = found.iter().copied().filter(|tensor| tensor.site.is_some()).collect();
-        match (usable.is_empty(), found.is_empty()) {
-            (false, _) => Ok(usable),
-            (true, false) => Ok(found),
-            (true, true) => Err(Error::Msg(format!(
+        match found.is_empty() {
+            false => Ok(found),
+            true => Err(Error::Msg(format!(
                 "no tensor matches `{pattern}`; `*` stands for one part between slashes, `**` for several"
             ))),
         }
