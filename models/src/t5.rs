@@ -264,11 +264,11 @@ impl T5Decoder {
     /// # Errors
     /// A stream of another width.
     pub fn unembed(&self, stream: &Tensor) -> Result<Tensor> {
-        let stream = self.ln_f.forward(stream)?;
-        match self.head_scale {
-            Some(scale) => self.lm_head.forward(&(stream * scale)?),
-            None => self.lm_head.forward(&stream),
+        let mut stream = self.ln_f.forward(stream)?;
+        if let Some(scale) = self.head_scale {
+            stream = (stream * scale)?;
         }
+        self.lm_head.forward(&stream)
     }
 }
 

@@ -9,15 +9,15 @@ use taper_models::shared::Activation;
 use taper_models::t5::{Config, T5};
 use taper_models::{AnyModel, Source};
 use taper_tests::fixtures::{assert_error, assert_same};
-use taper_tests::named::{Named, compare_all, first_to_diverge, row};
 use taper_tests::originals::pretrained;
-use taper_tests::parity::{Golden, Row, max_error};
+use taper_tests::parity::{Golden, max_error};
+use taper_tests::rows::{Row, compare_all, first_to_diverge, row};
 
 /// With ReLU and a tied head, and with a gate and a head of its own.
 const REFERENCES: [&str; 2] = ["t5", "t5_gated"];
 
 /// The taps of an attention, with the references below it; the patterns are named by `kind`.
-fn attention(tap: &str, module: &str, pattern: String) -> Vec<Row<Named>> {
+fn attention(tap: &str, module: &str, pattern: String) -> Vec<Row> {
     let at = |name: &str, golden: &str| row(format!("{tap}.{name}"), format!("{module}.{golden}"));
     vec![
         at("q_proj", "q"),
@@ -30,7 +30,7 @@ fn attention(tap: &str, module: &str, pattern: String) -> Vec<Row<Named>> {
 }
 
 /// Dropout does nothing in evaluation, so its output is its input by definition.
-fn mlp(tap: &str, layer: &str, gated: bool) -> Vec<Row<Named>> {
+fn mlp(tap: &str, layer: &str, gated: bool) -> Vec<Row> {
     let at = |name: &str, golden: &str| row(format!("{tap}.{name}"), format!("{layer}{golden}"));
     let mut rows = match gated {
         true => vec![
@@ -50,7 +50,7 @@ fn mlp(tap: &str, layer: &str, gated: bool) -> Vec<Row<Named>> {
 }
 
 /// Every row in the order of execution.
-fn rows(model: &T5) -> Vec<Row<Named>> {
+fn rows(model: &T5) -> Vec<Row> {
     let gated = model.encoder.blocks[0].mlp.gate.is_some();
     let mut rows = Vec::new();
     for (stack, blocks) in [("encoder", model.encoder.blocks.len()), ("decoder", model.decoder.blocks.len())] {
