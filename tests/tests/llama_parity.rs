@@ -109,6 +109,19 @@ fn another_base_diverges_at_the_angles() {
 fn unscaled_angles_diverge_at_the_angles() {
     diverges_at("llama_rope_linear", "cos", |config| config.rotary.scaling = RotaryScaling::None);
     diverges_at("llama_rope_llama3", "cos", |config| config.rotary.scaling = RotaryScaling::None);
+    diverges_at("llama_rope_yarn", "cos", |config| config.rotary.scaling = RotaryScaling::None);
+    diverges_at("llama_rope_yarn", "cos", |config| match &mut config.rotary.scaling {
+        RotaryScaling::Yarn { beta_fast, .. } => *beta_fast = 32.0,
+        other => panic!("{other:?}"),
+    });
+    diverges_at("qwen2_rope_yarn", "cos", |config| match &mut config.rotary.scaling {
+        RotaryScaling::Yarn { attention_factor, .. } => *attention_factor = 1.0,
+        other => panic!("{other:?}"),
+    });
+    diverges_at("qwen2_rope_yarn", "cos", |config| match &mut config.rotary.scaling {
+        RotaryScaling::Yarn { truncate, .. } => *truncate = true,
+        other => panic!("{other:?}"),
+    });
 }
 
 #[test]
