@@ -33,6 +33,18 @@ fn blocks(tower: &str) -> impl Iterator<Item = Row> {
     })
 }
 
+/// Images of another size than that of which the positions are, whose embedding is not called then.
+#[test]
+fn interpolated_positions_are_those_of_the_original() -> Result<()> {
+    let golden = Golden::open("clip_interpolated")?;
+    let mut model = pretrained::<Clip>(&golden, |_| ())?;
+    assert_error(model.vision.forward(golden.tensor("input.pixel_values")), &["[batch, 3, 16, 16]", "`for_images`"]);
+    model.vision = model.vision.for_images([28, 12])?;
+    let mut rows = rows();
+    rows.retain(|row| row.tap != "vision.position_embedding");
+    compare_all(&model, &golden, &rows)
+}
+
 /// Every row in the order of execution. Hugging Face's vision tower gives the stream first, and what is pooled of it second.
 fn rows() -> Vec<Row> {
     let mut rows = vec![

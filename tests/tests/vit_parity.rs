@@ -77,6 +77,21 @@ fn of_wide_images_with_a_pooler_too() -> Result<()> {
     compare_all(&pretrained::<Vit>(&golden, |_| ())?, &golden, &backbone_rows())
 }
 
+/// Images of another size than that of which the positions are.
+#[test]
+fn interpolated_positions_are_those_of_the_original() -> Result<()> {
+    let golden = Golden::open("vit_interpolated")?;
+    let mut model = pretrained::<VitClassifier>(&golden, |_| ())?;
+    assert_error(model.forward(golden.tensor("input.pixel_values")), &["[batch, 3, 24, 24]", "`for_images`"]);
+    model.vit = model.vit.for_images([32, 43])?;
+    compare_all(&model, &golden, &classifier_rows())?;
+    assert_error(model.vit.for_images([32, 7]), &["32 × 7 pixels"]);
+    // Where nothing is to be interpolated, nothing is.
+    let same = model.vit.for_images([32, 40])?;
+    assert_same(&same.position_embedding, &model.vit.position_embedding);
+    Ok(())
+}
+
 #[test]
 fn mistakes_diverge_where_they_are() -> Result<()> {
     type Mistake = (fn(&mut Config), &'static str);
