@@ -179,7 +179,7 @@ impl Backward<3> for Product {
 
     fn backward(&self, [a, b, bias]: [&Tensor; 3], y: &Tensor, grad: &Tensor) -> Result<[Option<Tensor>; 3]> {
         let [of_a, of_b] = self.backward([a, b], y, grad)?;
-        let rows = || grad.reshape(((), bias.elem_count()))?.sum(0);
+        let rows = || grad.sum((0..grad.rank() - 1).collect::<Vec<_>>());
         Ok([of_a, of_b, wanted(bias, rows)?])
     }
 }

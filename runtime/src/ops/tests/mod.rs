@@ -7,6 +7,7 @@ mod conv2d;
 mod elementwise;
 mod errors;
 mod gradients;
+mod product;
 mod second_order;
 mod values;
 
