@@ -1,5 +1,6 @@
 //! One run: the nodes that are needed, one after the other, every tensor handed to the pass.
 
+use std::cell::Cell;
 use std::ops::Range;
 
 use candle_core::Tensor;
@@ -25,6 +26,8 @@ pub(super) struct Execution<'x> {
     pub(super) inputs: &'x Inputs,
     pub(super) sites: &'x Sites,
     pub(super) plan: &'x Plan,
+    /// How many values of loops were handed over that somebody asked for.
+    pub(super) kept: Cell<usize>,
 }
 
 /// The values of the nodes of the graph, or of one call of a function.
@@ -68,7 +71,7 @@ impl SavedModel {
         }
         inputs.check(self)?;
         let plan = self.plan(sites, pass)?;
-        let execution = Execution { model: self, inputs, sites, plan: &plan };
+        let execution = Execution { model: self, inputs, sites, plan: &plan, kept: Cell::new(0) };
         let Some(mut values) = execution.region(None, &Vec::new(), pass)? else { return pass.halt() };
         if !plan.to_the_end {
             return Err(Error::Msg("the run has ended, and not all that was asked for was computed".to_owned()));
