@@ -96,10 +96,15 @@ impl Execution<'_> {
             None => &self.plan.needs[range.start as usize..range.end as usize],
         };
         let mut values = Values::new(&range, &self.plan.uses);
-        for &index in nodes {
-            let computed = match (needs[(index - range.start) as usize], &model.graph.nodes[index as usize].what) {
-                (Need::None, _) => continue,
-                (Need::Known, _) => self.known(index, pass)?,
+        let need = |index: u32| needs[(index - range.start) as usize];
+        let needed = || nodes.iter().copied().filter(|index| need(*index) != Need::None);
+        let all = if body.is_none() { needed().count() } else { 0 };
+        for (done, index) in needed().enumerate() {
+            if body.is_none() {
+                self.inputs.progress(done, all);
+            }
+            let computed = match (need(index), &model.graph.nodes[index as usize].what) {
+                (Need::None | Need::Known, _) => self.known(index, pass)?,
                 (Need::Compute, What::Input(at)) if body.is_some() => {
                     let value = given.get(*at).and_then(Clone::clone);
                     let value = value.ok_or_else(|| Error::Msg("an argument is missing".to_owned()))?;
@@ -111,6 +116,9 @@ impl Execution<'_> {
                 Some(computed) => values.put(index, computed),
                 None => return Ok(None),
             }
+        }
+        if body.is_none() {
+            self.inputs.progress(all, all);
         }
         Ok(Some(values))
     }
