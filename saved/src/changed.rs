@@ -9,6 +9,7 @@ use taper::EditedSite;
 use crate::inputs::Inputs;
 use crate::model::SavedModel;
 use crate::outputs::{Captured, Outputs};
+use crate::progress::Progress;
 use crate::run::Place;
 use crate::{Error, Result};
 
@@ -25,6 +26,7 @@ type Feed<'a> = (&'a str, &'a Tensor);
 pub struct Run<'m, 'e> {
     model: &'m SavedModel,
     run: taper::Run<'m, 'e, SavedModel>,
+    progress: Progress,
 }
 
 impl fmt::Debug for Run<'_, '_> {
@@ -45,7 +47,7 @@ fn everywhere(places: &[Place], value: &Tensor) -> Vec<Vec<Visited<Tensor>>> {
 
 impl<'m> Run<'m, 'm> {
     pub(crate) fn of(model: &'m SavedModel) -> Self {
-        Run { model, run: taper::Model::run(model) }
+        Run { model, run: taper::Model::run(model), progress: Progress::default() }
     }
 }
 
@@ -94,12 +96,22 @@ impl<'m, 'e> Run<'m, 'e> {
         Run { run: self.run.if_reached(), ..self }
     }
 
+    /// Calls `report` while a run goes on: with the nodes that are done, and those that are needed for what was asked.
+    /// A run that has what it is to give before all of them are done ends without a last call.
+    pub fn on_progress(self, report: impl Fn(usize, usize) + Send + Sync + 'static) -> Self {
+        Run { progress: Progress::of(report), ..self }
+    }
+
+    fn inputs<'a>(&self, given: impl IntoIterator<Item = Feed<'a>>) -> Result<Inputs> {
+        Ok(self.model.inputs(given)?.on_progress(self.progress.clone()))
+    }
+
     /// What the model gives, with the changes.
     ///
     /// # Errors
     /// As [`SavedModel::forward`], and those of the changes.
     pub fn forward<'a>(&self, inputs: impl IntoIterator<Item = Feed<'a>>) -> Result<Outputs> {
-        let inputs = self.model.inputs(inputs)?;
+        let inputs = self.inputs(inputs)?;
         Ok(Outputs::of(self.model, self.run.on((&inputs,)).forward()?))
     }
 
@@ -108,14 +120,36 @@ impl<'m, 'e> Run<'m, 'e> {
     /// # Errors
     /// As [`SavedModel::capture`], and those of the changes.
     pub fn capture<'a>(&self, inputs: impl IntoIterator<Item = Feed<'a>>, names: &[&str]) -> Result<Captured> {
-        self.captured(&self.model.inputs(inputs)?, names)
+        self.captured(self.inputs(inputs)?, names)
     }
 
-    fn captured(&self, inputs: &Inputs, names: &[&str]) -> Result<Captured> {
+    fn captured(&self, inputs: Inputs, names: &[&str]) -> Result<Captured> {
         let places = places(self.model, names)?;
         let inputs = inputs.until(self.model.last_visits(&places.concat()));
         let values = self.run.on((&inputs,)).capture(|sites| sites.at(&places.concat()))?;
         Captured::of(self.model, &places, values)
+    }
+
+    /// What the model gives and the tensors of some names, of one run, with the changes.
+    ///
+    /// ```no_run
+    /// # let (model, x) = (taper_saved::open("model")?, candle_core::Tensor::new(&[[1f32]], &candle_core::Device::Cpu)?);
+    /// let (outputs, captured) = model.run().forward_and_capture([("x", &x)], &["two/Tanh", "two/d1/*"])?;
+    /// println!("{:?}, {:?}", outputs["output_0"].dims(), captured[0].dims());
+    /// # Ok::<(), candle_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`forward`](Self::forward) and [`capture`](Self::capture).
+    pub fn forward_and_capture<'a>(
+        &self,
+        inputs: impl IntoIterator<Item = Feed<'a>>,
+        names: &[&str],
+    ) -> Result<(Outputs, Captured)> {
+        let inputs = self.inputs(inputs)?;
+        let places = places(self.model, names)?;
+        let (output, values) = self.run.on((&inputs,)).capture(|sites| (sites.output, sites.at(&places.concat())))?;
+        Ok((Outputs::of(self.model, output), Captured::of(self.model, &places, values)?))
     }
 
     /// Runs the model and keeps every tensor, so that later runs can start from them.
@@ -123,7 +157,7 @@ impl<'m, 'e> Run<'m, 'e> {
     /// # Errors
     /// As [`forward`](Self::forward).
     pub fn record<'a>(&self, inputs: impl IntoIterator<Item = Feed<'a>>) -> Result<Recording<'m, 'e>> {
-        let inputs = self.model.inputs(inputs)?;
+        let inputs = self.inputs(inputs)?;
         Ok(Recording { model: self.model, recording: self.run.on((&inputs,)).record()?, inputs })
     }
 
@@ -174,7 +208,10 @@ impl<'m, 'e> Recording<'m, 'e> {
     where
         'e: 'x,
     {
-        Replay { run: Run { model: self.model, run: self.recording.replay() }, inputs: &self.inputs }
+        Replay {
+            run: Run { model: self.model, run: self.recording.replay(), progress: Progress::default() },
+            inputs: &self.inputs,
+        }
     }
 
     /// The recorded tensors of some names.
@@ -235,7 +272,7 @@ impl<'r, 'x> Replay<'r, 'x> {
     /// # Errors
     /// As [`SavedModel::find`], those of the model, and of the changes.
     pub fn capture(&self, names: &[&str]) -> Result<Captured> {
-        self.run.captured(self.inputs, names)
+        self.run.captured(self.inputs.clone(), names)
     }
 
     /// What the model gives, with the changes.

@@ -20,8 +20,8 @@ impl SavedModel {
     ///   `**` for anything, `?` for one character, `two/*`;
     /// - a place in [`tensors`](Self::tensors), from the end if negative: `#12`, `#-1`;
     /// - a name by layers, or the end of one, if it is that of one tensor: `two/Tanh`;
-    /// - a layer, or the end of its name, if it is that of one layer: `two`, `two/d1`. It means what others take of its
-    ///   values; those of every call, if it is called several times.
+    /// - a layer, or the end of its name, if it is that of one layer, or of one that stands in the model itself: `two`,
+    ///   `two/d1`. It means what others take of its values; those of every call, if it is called several times.
     ///
     /// A tensor in a loop stands for its values in all steps. With a number behind the name of the loop's function it is that
     /// of one step, from the end if negative: `lstm/while/body.2/lstm_cell/MatMul`, `while/body.-1/*`. The steps of a loop's
@@ -42,6 +42,18 @@ impl SavedModel {
         match found.iter().find_map(|found| Some((found.tensor, found.tensor.blocked.as_ref()?))) {
             Some((tensor, why)) => Err(Error::Msg(format!("`{}` can't be computed: {why}", tensor.name))),
             None => Ok(found),
+        }
+    }
+
+    /// As [`find`](Self::find), those that can't be computed included: [`TensorInfo::unsupported`] says why. A pattern means
+    /// every tensor that it matches, weights too.
+    ///
+    /// # Errors
+    /// A name that means nothing, with near ones, or several things, with their whole names.
+    pub fn find_any(&self, name: &str) -> Result<Vec<&TensorInfo>> {
+        match name.contains(['*', '?']) {
+            true => self.matching_any(name),
+            false => self.look_up(name),
         }
     }
 
@@ -131,10 +143,12 @@ impl SavedModel {
         let owned = |tensor: &TensorInfo| tensor.owned.as_ref().is_some_and(|owned| is_end(owned, plain));
         let fits = |tensor: &&TensorInfo| is_end(&tensor.short, plain) || is_end(&tensor.name, plain) || owned(tensor);
         let short: Vec<&TensorInfo> = all.iter().filter(fits).collect();
-        // A name from the first layer on means that one, whatever else ends so.
-        let whole: Vec<&TensorInfo> = short.iter().copied().filter(|tensor| tensor.short == plain).collect();
-        if let [tensor] = whole[..] {
-            return Ok(vec![tensor]);
+        // A name from the first layer on means that one, whatever else ends so; then one from the layers in the model on.
+        for begins in [|short: &str, name: &str| short == name, in_model] {
+            let whole: Vec<&TensorInfo> = short.iter().copied().filter(|tensor| begins(&tensor.short, plain)).collect();
+            if let [tensor] = whole[..] {
+                return Ok(vec![tensor]);
+            }
         }
         match (&short[..], self.layer(name)) {
             ([tensor], _) => Ok(vec![*tensor]),
@@ -159,11 +173,20 @@ impl SavedModel {
         if let Some(layer) = self.layers.iter().find(|layer| layer.name == name) {
             return Ok(layer);
         }
+        // What stands in the model itself is what Keras's `get_layer` finds, whatever a model inside has of that name.
+        let own: Vec<_> = self.layers.iter().filter(|layer| layer.shown && in_model(&layer.name, name)).collect();
+        if let [layer] = own[..] {
+            return Ok(layer);
+        }
         let found: Vec<_> = self.layers.iter().filter(|layer| is_end(&layer.name, name)).collect();
         let shown: Vec<_> = found.iter().copied().filter(|layer| layer.shown).collect();
         match (&shown[..], &found[..]) {
             ([layer], _) | ([], [layer]) => Ok(layer),
-            ([], []) => Err(Error::Msg(format!("there is no tensor and no layer `{name}`{}", self.near(name)))),
+            ([], []) => Err(Error::Msg(format!(
+                "there is no tensor and no layer `{name}`{} (A layer that does nothing when a model is used, \
+                 such as Dropout, leaves nothing in the file.)",
+                self.near(name)
+            ))),
             _ => Err(Error::Msg(format!(
                 "`{name}` is the name of {} layers: {}; give the whole name of one",
                 found.len(),
@@ -194,25 +217,27 @@ impl SavedModel {
 
     /// What a pattern means: of tensors that can't be computed and of weights, nothing, unless there is nothing else.
     fn matching(&self, pattern: &str) -> Result<Vec<&TensorInfo>> {
-        let of = |pattern: &str| -> Vec<&TensorInfo> {
-            let fits = |name: &str| matches_parts(pattern, name, '/');
+        let found = self.matching_any(pattern)?;
+        let usable: Vec<_> = found.iter().copied().filter(|tensor| tensor.site.is_some()).collect();
+        Ok(if usable.is_empty() { found } else { usable })
+    }
+
+    /// Every tensor that a pattern matches.
+    fn matching_any(&self, pattern: &str) -> Result<Vec<&TensorInfo>> {
+        let of = |patterns: &[&str]| -> Vec<&TensorInfo> {
+            let fits = |name: &str| patterns.iter().any(|pattern| matches_parts(pattern, name, '/'));
             let owned = |tensor: &TensorInfo| tensor.owned.as_deref().is_some_and(fits);
             let all = self.tensors.all.iter();
             all.filter(|tensor| fits(&tensor.name) || fits(&tensor.short) || owned(tensor)).collect()
         };
-        let usable = |found: &[&'_ TensorInfo]| found.iter().any(|tensor| tensor.site.is_some());
-        let mut found = of(pattern);
-        if !usable(&found) {
-            let ends = of(&format!("**/{pattern}"));
-            if found.is_empty() || usable(&ends) {
-                found = ends;
-            }
+        let mut found = of(&[pattern]);
+        // The names of weights leave out the model, `dense/kernel`, and are not what is meant by `dense/*`.
+        if found.iter().all(|tensor| tensor.op == "VarHandleOp") {
+            found = of(&[pattern, &format!("**/{pattern}")]);
         }
-        let usable: Vec<_> = found.iter().copied().filter(|tensor| tensor.site.is_some()).collect();
-        match (usable.is_empty(), found.is_empty()) {
-            (false, _) => Ok(usable),
-            (true, false) => Ok(found),
-            (true, true) => Err(Error::Msg(format!(
+        match found.is_empty() {
+            false => Ok(found),
+            true => Err(Error::Msg(format!(
                 "no tensor matches `{pattern}`; `*` stands for one part between slashes, `**` for several"
             ))),
         }
@@ -279,6 +304,11 @@ fn several(name: &str, tensors: &[&TensorInfo]) -> Error {
 /// Whether a name is another, or its last parts.
 fn is_end(name: &str, end: &str) -> bool {
     name.strip_suffix(end).is_some_and(|before| before.is_empty() || before.ends_with('/'))
+}
+
+/// Whether a name is another without the model's own.
+fn in_model(name: &str, own: &str) -> bool {
+    name.split_once('/').is_some_and(|(_, rest)| rest == own)
 }
 
 fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {

@@ -7,6 +7,7 @@ use candle_core::{DType, Tensor};
 use crate::dtype::Type;
 use crate::graph::Input;
 use crate::model::SavedModel;
+use crate::progress::Progress;
 use crate::{Error, Result};
 
 /// The arguments of a run, as the signature asks for them: what [`SavedModel::inputs`] gives.
@@ -17,12 +18,22 @@ pub struct Inputs {
     /// Of functions of loops of which only steps by number are asked for, the last one.
     pub(crate) last: BTreeMap<u32, u32>,
     identity: u64,
+    progress: Progress,
 }
 
 impl Inputs {
     /// The same for a run of which only these steps are asked for.
     pub(crate) fn until(&self, last: BTreeMap<u32, u32>) -> Self {
         Inputs { last, ..self.clone() }
+    }
+
+    pub(crate) fn on_progress(self, progress: Progress) -> Self {
+        Inputs { progress, ..self }
+    }
+
+    /// Tells that so many of so many nodes are done.
+    pub(crate) fn progress(&self, done: usize, all: usize) {
+        self.progress.report(done, all);
     }
 
     /// That these are arguments of this model.
@@ -63,7 +74,12 @@ impl SavedModel {
         if let Some((input, _)) = missing {
             return Err(Error::Msg(format!("the input `{}` is missing; the inputs are {}", input.name, self.listed())));
         }
-        Ok(Inputs { values: values.into_iter().flatten().collect(), last: BTreeMap::new(), identity: self.identity })
+        Ok(Inputs {
+            values: values.into_iter().flatten().collect(),
+            last: BTreeMap::new(),
+            identity: self.identity,
+            progress: Progress::default(),
+        })
     }
 
     fn listed(&self) -> String {

@@ -10,6 +10,9 @@ use crate::{Error, Result};
 /// More steps than any loop takes that ends.
 const STEPS: usize = 1 << 24;
 
+/// More values than anybody asks for of the loops of one run. They are all in memory until it ends.
+const KEPT: usize = 1 << 21;
+
 impl Execution<'_> {
     /// What a branch or a loop gives, of that which somebody takes. `None` if the run is over.
     pub(super) fn control(&self, index: u32, inputs: Given, pass: &mut Pass<'_>) -> Result<Option<Given>> {
@@ -66,6 +69,18 @@ impl Execution<'_> {
         let Some(frame) = self.sites.frame(body) else {
             return Err(Error::Msg(format!("`{}` can't be computed", self.model.graph.bodies[body as usize].name)));
         };
+        let asked = self.plan.inspected[body as usize];
+        if asked > 0 {
+            // What is not asked for has its place in the frame all the same.
+            let places = self.model.graph.bodies[body as usize].nodes.len() / 8;
+            self.kept.set(self.kept.get() + asked + places);
+            if self.kept.get() > KEPT {
+                return Err(Error::Msg(
+                    "its steps have more values than a run keeps; ask for fewer tensors, or for steps by number"
+                        .to_owned(),
+                ));
+            }
+        }
         pass.enter(frame);
         let outputs = self.body(body, &given, pass);
         let goes_on = pass.leave();

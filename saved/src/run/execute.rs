@@ -1,5 +1,6 @@
 //! One run: the nodes that are needed, one after the other, every tensor handed to the pass.
 
+use std::cell::Cell;
 use std::ops::Range;
 
 use candle_core::Tensor;
@@ -25,6 +26,8 @@ pub(super) struct Execution<'x> {
     pub(super) inputs: &'x Inputs,
     pub(super) sites: &'x Sites,
     pub(super) plan: &'x Plan,
+    /// How many values of loops were handed over that somebody asked for.
+    pub(super) kept: Cell<usize>,
 }
 
 /// The values of the nodes of the graph, or of one call of a function.
@@ -68,7 +71,7 @@ impl SavedModel {
         }
         inputs.check(self)?;
         let plan = self.plan(sites, pass)?;
-        let execution = Execution { model: self, inputs, sites, plan: &plan };
+        let execution = Execution { model: self, inputs, sites, plan: &plan, kept: Cell::new(0) };
         let Some(mut values) = execution.region(None, &Vec::new(), pass)? else { return pass.halt() };
         if !plan.to_the_end {
             return Err(Error::Msg("the run has ended, and not all that was asked for was computed".to_owned()));
@@ -93,10 +96,15 @@ impl Execution<'_> {
             None => &self.plan.needs[range.start as usize..range.end as usize],
         };
         let mut values = Values::new(&range, &self.plan.uses);
-        for &index in nodes {
-            let computed = match (needs[(index - range.start) as usize], &model.graph.nodes[index as usize].what) {
-                (Need::None, _) => continue,
-                (Need::Known, _) => self.known(index, pass)?,
+        let need = |index: u32| needs[(index - range.start) as usize];
+        let needed = || nodes.iter().copied().filter(|index| need(*index) != Need::None);
+        let all = if body.is_none() { needed().count() } else { 0 };
+        for (done, index) in needed().enumerate() {
+            if body.is_none() {
+                self.inputs.progress(done, all);
+            }
+            let computed = match (need(index), &model.graph.nodes[index as usize].what) {
+                (Need::None | Need::Known, _) => self.known(index, pass)?,
                 (Need::Compute, What::Input(at)) if body.is_some() => {
                     let value = given.get(*at).and_then(Clone::clone);
                     let value = value.ok_or_else(|| Error::Msg("an argument is missing".to_owned()))?;
@@ -108,6 +116,9 @@ impl Execution<'_> {
                 Some(computed) => values.put(index, computed),
                 None => return Ok(None),
             }
+        }
+        if body.is_none() {
+            self.inputs.progress(all, all);
         }
         Ok(Some(values))
     }

@@ -31,8 +31,8 @@ pub(super) struct Plan {
     pub(super) taken: Vec<bool>,
     /// Of every function of a branch or a loop, which of its outputs are taken.
     pub(super) live: Vec<Vec<bool>>,
-    /// Of every function, whether something in it is asked for.
-    pub(super) inspected: Vec<bool>,
+    /// Of every function, how many of its tensors are asked for, those in functions inside included.
+    pub(super) inspected: Vec<usize>,
     /// Whether something in a branch or a loop is changed.
     pub(super) changed: bool,
 }
@@ -58,7 +58,7 @@ impl SavedModel {
             to_the_end,
             taken: vec![false; self.tensors.all.len()],
             live: bodies.iter().map(|body| vec![false; body.outputs.len()]).collect(),
-            inspected: vec![false; bodies.len()],
+            inspected: vec![0; bodies.len()],
             changed: to_the_end,
         };
         let mut walk = Walk { model: self, sites, pass, plan, entered: vec![false; bodies.len()], left: Vec::new() };
@@ -106,7 +106,7 @@ impl SavedModel {
         if plan.changed || taken {
             return None;
         }
-        let inspected = self.graph.bodies_of(control).iter().filter(|body| plan.inspected[**body as usize]);
+        let inspected = self.graph.bodies_of(control).iter().filter(|body| plan.inspected[**body as usize] > 0);
         inspected.map(|body| inputs.last.get(body).copied()).reduce(|a, b| Some(a?.max(b?))).flatten()
     }
 
@@ -138,7 +138,7 @@ impl Walk<'_, '_> {
             if !tensor.site.is_some_and(|site| self.pass.wants(&self.sites.all[site])) {
                 continue;
             }
-            tensor.within.iter().for_each(|within| self.plan.inspected[within.body as usize] = true);
+            tensor.within.iter().for_each(|within| self.plan.inspected[within.body as usize] += 1);
             // A recording may have all that is inside.
             let outermost = tensor.within.first().map(|within| self.body(within.body).control);
             match outermost.filter(|control| self.is_recorded(*control)) {

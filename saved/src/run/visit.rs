@@ -24,7 +24,7 @@ impl SavedModel {
                 .iter()
                 .filter(|tensor| tensor.site.is_some_and(|site| pass.wants(&sites.all[site])));
             left.extend(wanted.map(|tensor| tensor.value));
-            if graph.bodies_of(*node).iter().any(|inside| plan.inspected[*inside as usize]) {
+            if graph.bodies_of(*node).iter().any(|inside| plan.inspected[*inside as usize] > 0) {
                 needs[(node - first) as usize] = Need::Compute;
                 left.extend(self.inputs_taken(plan, *node).map(|(_, input)| input));
             }

@@ -14,6 +14,7 @@ pub mod operations;
 mod outline;
 pub mod proto;
 mod record;
+pub mod signatures;
 pub mod slices;
 mod table;
 pub mod tensors;

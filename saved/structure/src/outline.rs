@@ -5,6 +5,7 @@ use crate::dtype::Type;
 use crate::graph::Engine;
 use crate::operations::is_supported;
 use crate::proto::{Attrs, TensorProto};
+use crate::slices::Slice;
 use crate::{Error, Result};
 
 /// Knows which operations could be computed, and reads no weights and no constants.
@@ -17,6 +18,10 @@ impl Engine for Outline {
     const WEIGHTS: bool = false;
 
     fn weight(&self, _: Option<(&Checkpoint, &str)>) -> Result<()> {
+        Ok(())
+    }
+
+    fn part(&self, _: &Checkpoint, _: &str, _: &Slice) -> Result<()> {
         Ok(())
     }
 

@@ -98,6 +98,11 @@ impl TensorInfo {
         format!("{} ({}): {} {}", self.name, self.op, self.ty, self.shape)
     }
 
+    /// Whether a run can capture it. The handle of a weight is no tensor, and text has none of candle's.
+    pub fn is_capturable(&self) -> bool {
+        self.site.is_some()
+    }
+
     /// Why it can't be computed, with the node that is to blame; `None` if it can.
     pub fn unsupported(&self) -> Option<&str> {
         self.blocked.as_deref()

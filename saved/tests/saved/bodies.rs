@@ -185,6 +185,8 @@ fn steps_after_the_last_that_is_asked_for_are_not_made() {
     for ((name, a), (other, b)) in few.iter().zip(many.iter()) {
         assert_eq!((name, difference(a, b)), (other, 0.));
     }
+    let all = model.capture(fed(&inputs), &["StatefulPartitionedCall/while/**"]).unwrap_err().to_string();
+    assert!(all.contains("more values than a run keeps"), "{all}");
     let counted = model.capture(fed(&inputs), &["while/body.99/add"]).unwrap();
     assert_eq!(number(counted.single().unwrap()), 100.);
     let cond = model.capture(fed(&inputs), &["while/cond.7/Less"]).unwrap();

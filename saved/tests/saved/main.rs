@@ -2,6 +2,7 @@
 
 mod bodies;
 mod common;
+mod contents;
 mod crafted;
 mod damaged;
 mod goldens;

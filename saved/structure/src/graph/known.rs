@@ -1,5 +1,6 @@
 //! What operations give, for files that do not say. A file describes the operations of its graph and of the functions that
-//! it calls, and none of those that stand only in functions of branches and loops.
+//! it calls, and none of those that stand only in functions of branches and loops; TensorFlow 1 leaves out those of all
+//! functions.
 
 use std::sync::LazyLock;
 
@@ -51,6 +52,14 @@ const KNOWN: &[(&[&str], Outputs)] = &[
     (&["Gather", "GatherV2", "GatherNd"], &[("output", Attr("Tparams", FLOAT_OR_OTHER))]),
     (&["Split", "SplitV"], &[("output", Several("T", "num_split"))]),
     (&["Unpack"], &[("output", Several("T", "num"))]),
+    (&["DynamicPartition"], &[("outputs", Several("T", "num_partitions"))]),
+    (&["ShapeN"], &[("output", Several("out_type", "N"))]),
+    (&["Switch"], &[("output_false", T), ("output_true", T)]),
+    (&["Merge"], &[("output", T), ("value_index", Is(INT32))]),
+    (&["UniqueWithCounts"], &[("y", T), ("idx", Attr("out_idx", INT32)), ("count", Attr("out_idx", INT32))]),
+    (&["ListDiff"], &[("out", T), ("idx", Attr("out_idx", INT32))]),
+    (&["SoftmaxCrossEntropyWithLogits", "SparseSoftmaxCrossEntropyWithLogits"], &[("loss", T), ("backprop", T)]),
+    (&["BroadcastGradientArgs"], &[("r0", T), ("r1", T)]),
     (&["IdentityN"], &[("output", List("T"))]),
     (&["TopK"], &[("values", T), ("indices", Is(INT32))]),
     (&["TopKV2"], &[("values", T), ("indices", Attr("index_type", INT32))]),
@@ -80,7 +89,10 @@ const KNOWN: &[(&[&str], Outputs)] = &[
     (&["TensorListPopBack"], &[("output_handle", Is(VARIANT)), ("tensor", Attr("element_dtype", FLOAT_OR_OTHER))]),
     (&["TensorListGetItem"], &[("item", Attr("element_dtype", FLOAT_OR_OTHER))]),
     (&["TensorListStack"], &[("tensor", Attr("element_dtype", FLOAT_OR_OTHER))]),
-    (&["TensorListConcatV2"], &[("tensor", Attr("element_dtype", FLOAT_OR_OTHER)), ("lengths", Is(INT64))]),
+    (
+        &["TensorListConcat", "TensorListConcatV2"],
+        &[("tensor", Attr("element_dtype", FLOAT_OR_OTHER)), ("lengths", Is(INT64))],
+    ),
     (&["TensorListLength"], &[("length", Is(INT32))]),
     (&["While", "StatelessWhile"], &[("output", List("T"))]),
     (&["If", "StatelessIf", "Case", "StatelessCase"], CALLED),

@@ -5,6 +5,7 @@ mod flat;
 mod inline;
 mod known;
 mod local;
+mod restore;
 mod variables;
 
 use std::collections::HashMap;
@@ -17,6 +18,7 @@ use crate::Result;
 use crate::checkpoint::Checkpoint;
 use crate::dtype::Type;
 use crate::proto::{Attrs, Shape, TensorProto};
+use crate::slices::Slice;
 
 /// What weights, constants and operations become for whoever computes.
 pub trait Engine {
@@ -33,6 +35,12 @@ pub trait Engine {
     /// # Errors
     /// A tensor that can't be read.
     fn weight(&self, from: Option<(&Checkpoint, &str)>) -> Result<Self::Tensor>;
+
+    /// One of the parts that a weight of a checkpoint is saved in.
+    ///
+    /// # Errors
+    /// There is none, or it can't be read.
+    fn part(&self, checkpoint: &Checkpoint, key: &str, part: &Slice) -> Result<Self::Tensor>;
 
     /// A constant of the graph.
     ///

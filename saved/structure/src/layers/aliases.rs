@@ -1,6 +1,6 @@
 //! What the owners of the scopes of a graph are called.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::graph::{Engine, Graph, What};
 
@@ -91,9 +91,16 @@ fn find(scopes: &[&str], owner: &[&str]) -> Option<usize> {
 /// Of models in which nothing is known, whether the model and all that stands in it directly has a number.
 fn all_numbered<E: Engine>(graph: &Graph<E>) -> HashMap<String, bool> {
     let mut numbered: HashMap<String, bool> = HashMap::new();
-    for node in 0..graph.nodes.len() {
-        let parts: Vec<&str> = path(graph, node as u32).iter().filter(|s| !s.is_control).map(|s| s.part).collect();
-        if let [root, scope, _, ..] = parts[..] {
+    // An operation has constants of its own in what looks like a scope.
+    let own = |node: u32| -> Vec<&str> {
+        path(graph, node).iter().filter(|scope| !scope.is_control).map(|scope| scope.part).collect()
+    };
+    let nodes = 0..graph.nodes.len() as u32;
+    let operations: HashSet<String> = nodes.clone().map(|node| own(node).join("/")).collect();
+    for node in nodes {
+        if let [root, scope, _, ..] = own(node)[..]
+            && !operations.contains(&format!("{root}/{scope}"))
+        {
             let all = numbered.entry(root.to_owned()).or_insert(without_number(root) != root);
             *all &= without_number(scope) != scope;
         }

@@ -18,6 +18,6 @@ pub(crate) use function::Parameter;
 pub use function::{FunctionDef, OpDef};
 pub use graph::NodeDef;
 pub use objects::{ObjectGraph, ObjectKind};
-pub use saved_model::{MetaGraph, SavedModel, Signature};
+pub use saved_model::{Info, MetaGraph, SavedModel, Signature};
 pub use tensor::{Shape, TensorProto};
 pub(crate) use wire::varint;
