@@ -3,10 +3,10 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use super::described;
 use super::local::{Named, Names, order};
 use super::variables::Variables;
 use super::{Engine, Node, Port, Value, What};
+use super::{described, lower};
 use crate::dtype::Type;
 use crate::proto::{Attrs, FunctionDef, MetaGraph, NodeDef, OpDef, Shape, TensorProto};
 use crate::{Error, Result};
@@ -77,6 +77,11 @@ impl<'a, E: Engine> Inliner<'a, E> {
             left: size.saturating_mul(64).saturating_add(1 << 24),
             size,
         }
+    }
+
+    /// Adds functions that are not in the file's library.
+    pub(super) fn extend(&mut self, functions: &'a [FunctionDef<'a>]) {
+        self.functions.extend(functions.iter().map(|function| (function.signature.name, function)));
     }
 
     /// Begins nodes that stand alone.
@@ -307,6 +312,10 @@ impl<'a, E: Engine> Inliner<'a, E> {
             None => {
                 types.push(node.attrs.ty("T").ok().flatten().or(node.attrs.ty("dtype").ok().flatten()).unwrap_or(0))
             }
+        }
+        // What is a list is no float, which its flow is called.
+        if lower::flows(node.op) {
+            types.iter_mut().for_each(|ty| *ty = lower::VARIANT);
         }
         let mut shapes = node.attrs.output_shapes()?.into_iter();
         Ok(types.into_iter().map(|ty| Port { ty: Type::of(ty), shape: shapes.next().unwrap_or_default() }).collect())

@@ -5,6 +5,7 @@ mod described;
 mod flat;
 mod inline;
 mod local;
+mod lower;
 mod restore;
 mod variables;
 
