@@ -3,7 +3,7 @@
 usage: python tools/count_tokens.py PATH_TO_candle-transformers   (the crate's folder, as cargo unpacks it)
 
 Comments, docs, white space and what stands under `#[cfg(test)]` do not count. `shared` is what several architectures
-use of models/src/shared and past.rs, each file whole if anything is imported from it; in the line `all` it is counted once.
+use of models/src/shared and past.rs, each file whole if anything is imported from it, by others of them too; in the line `all` it is counted once.
 """
 import pathlib
 import re
@@ -59,11 +59,18 @@ def shared_by(root, names):
     text = "".join(f.read_text() for n in names for f in ([root / n] if (root / n).is_file() else (root / n).rglob("*.rs")))
     text = without_tests(text)
     used = {"past.rs"} if "past::" in text else set()
-    for file in sorted((root / "shared").glob("*.rs")):
-        defined = re.findall(r"pub(?:\(\w+\))? (?:fn|struct|enum|trait|type) (\w+)", file.read_text())
-        imported = " ".join(re.findall(r"use crate::shared(?:::\w+)?::(\{[^}]*\}|\w+)", text))
-        if file.name != "mod.rs" and any(re.search(rf"\b{name}\b", imported) for name in defined):
-            used.add(f"shared/{file.name}")
+    files = [file for file in sorted((root / "shared").glob("*.rs")) if file.name != "mod.rs"]
+    left = [(text, r"use crate::shared::")]
+    while left:
+        text, within = left.pop()
+        imported = " ".join(re.findall(within + r"((?:\w+::)*(?:\{[^}]*\}|\w+))", text))
+        for file in files:
+            name, body = f"shared/{file.name}", without_tests(file.read_text())
+            names = [file.stem, *re.findall(r"pub(?:\(\w+\))? (?:fn|struct|enum|trait|type) (\w+)", body)]
+            if name not in used and any(re.search(rf"\b{name}\b", imported) for name in names):
+                used.add(name)
+                # What it uses of the others is used too.
+                left.append((body, r"use super::"))
     return used
 
 

@@ -6,14 +6,16 @@ use anyhow::{Context, Result, bail};
 use taper_models::Pooling;
 
 pub(crate) const USAGE: &str = "\
-usage: embed [--model DIR] [--pooling mean|cls] [--batch N] [--save OUT.safetensors] [FILE]
+usage: embed [--model DIR] [--pooling mean|cls] [--batch N] [--save OUT.safetensors] [--json]
+             [FILE]
 
   FILE             a sentence a line; without one, ten sentences that come with the program
   --model DIR      a model of the BERT family as Hugging Face has it: config.json, tokenizer.json, and the weights as
                    model.safetensors or pytorch_model.bin; without one, a small model is trained on the spot
   --pooling mean   the mean over the tokens; `cls`: the first token's vector. As the folder says by default, else `mean`
   --batch N        so many sentences at once, 32 by default
-  --save OUT       the vectors as the tensor `embeddings`, [sentence, channel]";
+  --save OUT       the vectors as the tensor `embeddings`, [sentence, channel]
+  --json           the sentences, their vectors and the similarities as JSON, and nothing else on the standard output";
 
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct Arguments {
@@ -22,6 +24,7 @@ pub(crate) struct Arguments {
     pub(crate) pooling: Option<Pooling>,
     pub(crate) batch: Option<usize>,
     pub(crate) save: Option<PathBuf>,
+    pub(crate) json: bool,
     pub(crate) file: Option<PathBuf>,
 }
 
@@ -34,6 +37,7 @@ impl Arguments {
                 "--help" | "-h" => parsed.help = true,
                 "--model" => parsed.model = Some(value()?.into()),
                 "--pooling" => parsed.pooling = Some(value()?.parse()?),
+                "--json" => parsed.json = true,
                 "--save" => parsed.save = Some(value()?.into()),
                 "--batch" => {
                     let number = value()?;
@@ -64,6 +68,7 @@ mod tests {
         let arguments = parse("--model m lines.txt --pooling cls --batch 4").unwrap();
         assert_eq!((arguments.model, arguments.file), (Some("m".into()), Some("lines.txt".into())));
         assert_eq!((arguments.pooling, arguments.batch), (Some(Pooling::Cls), Some(4)));
+        assert!(!arguments.json && parse("a --json").unwrap().json);
         assert_eq!(parse("").unwrap(), Arguments::default());
     }
 

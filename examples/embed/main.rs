@@ -16,7 +16,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
-use candle_core::safetensors;
+use candle_core::{Tensor, safetensors};
+use serde::Serialize;
 
 use arguments::{Arguments, USAGE};
 use encoder::Encoder;
@@ -36,7 +37,7 @@ fn main() -> Result<()> {
     let folder = match arguments.model {
         Some(folder) => folder,
         None => {
-            println!("no --model: training a small one, which knows a few hundred words, into {TRAINED}");
+            eprintln!("no --model: training a small one, which knows a few hundred words, into {TRAINED}");
             train::train(Path::new(TRAINED))?;
             PathBuf::from(TRAINED)
         }
@@ -47,15 +48,31 @@ fn main() -> Result<()> {
     if unknown > 0 {
         eprintln!("note: {unknown} words are not in the vocabulary of {}", folder.display());
     }
-    let (sentences, width) = vectors.dims2()?;
-    println!("{sentences} sentences as vectors of {width} numbers; cosine similarity:\n");
-    print!("{}", table::similarities(&texts, &vectors.matmul(&vectors.t()?)?.to_vec2()?));
+    let similarities = vectors.matmul(&vectors.t()?)?.to_vec2()?;
+    if arguments.json {
+        println!("{}", json(&texts, &vectors, &similarities)?);
+    } else {
+        let (sentences, width) = vectors.dims2()?;
+        println!("{sentences} sentences as vectors of {width} numbers; cosine similarity:\n");
+        print!("{}", table::similarities(&texts, &similarities));
+    }
     if let Some(path) = arguments.save {
         safetensors::save(&HashMap::from([("embeddings", vectors)]), &path)
             .with_context(|| format!("cannot write {}", path.display()))?;
-        println!("\nwrote {}", path.display());
+        eprintln!("\nwrote {}", path.display());
     }
     Ok(())
+}
+
+/// `sentences`, their `embeddings`, [sentence][channel], and their cosine `similarities`, [sentence][sentence].
+fn json(texts: &[String], vectors: &Tensor, similarities: &[Vec<f32>]) -> Result<String> {
+    #[derive(Serialize)]
+    struct Output<'a> {
+        sentences: &'a [String],
+        embeddings: Vec<Vec<f32>>,
+        similarities: &'a [Vec<f32>],
+    }
+    Ok(serde_json::to_string(&Output { sentences: texts, embeddings: vectors.to_vec2()?, similarities })?)
 }
 
 /// The lines of a file that are not empty.

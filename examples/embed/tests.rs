@@ -1,7 +1,6 @@
 use std::process;
 use std::sync::OnceLock;
 
-use candle_core::Tensor;
 use taper_models::Pooling;
 
 use super::*;
@@ -191,4 +190,14 @@ fn many_texts_are_listed_with_their_nearest() {
     assert!(listed.starts_with("text 0\n   0.95  text 1\n   0.90  text 2\n   0.85  text 3\ntext 1\n"), "{listed}");
     let table = table::similarities(&texts[..3], &similar[..3]);
     assert_eq!(table.lines().count(), 4, "{table}");
+}
+
+#[test]
+fn json_has_the_sentences_the_vectors_and_the_similarities() {
+    let texts = ["a".to_owned(), "say \"b\"".to_owned()];
+    let vectors = Tensor::new(&[[1f32, 0.], [0.1, 0.2]], &candle_core::Device::Cpu).unwrap();
+    let text = json(&texts, &vectors, &[vec![1.0, 0.1], vec![0.1, 0.05]]).unwrap();
+    let expected =
+        r#"{"sentences":["a","say \"b\""],"embeddings":[[1.0,0.0],[0.1,0.2]],"similarities":[[1.0,0.1],[0.1,0.05]]}"#;
+    assert_eq!(text, expected);
 }

@@ -96,7 +96,7 @@ pub(crate) fn train(folder: &Path) -> Result<()> {
     }
     variables.save(&weights)?;
     let after = accuracy(&Encoder::open(folder)?, &topics)?;
-    println!(
+    eprintln!(
         "nearest sentence is of the same topic, of sentences not trained on: {before:.2} before, {after:.2} after"
     );
     ensure!(after > 0.95, "the training did not go well");

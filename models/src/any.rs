@@ -4,6 +4,7 @@ use std::path::Path;
 
 use candle_core::{DType, Device, Error, Result};
 use serde_json::{Map, Value};
+use taper::__private::{did_you_mean, near};
 use taper::Weights;
 
 use crate::config::Json;
@@ -13,7 +14,7 @@ use crate::pretrained::{Pretrained, from_parts};
 use crate::resnet::{BasicBlock, Bottleneck, ResNet};
 
 /// The model of a folder as Hugging Face has it, of the architecture that its `config.json` says: by `model_type`, or
-/// where there is none by `architectures`. The weights are read by [`Weights::folder`], as `dtype`, onto `device`. In place
+/// where there is none by `architectures`, or by timm's `architecture` of a ResNet. The weights are read by [`Weights::folder`], as `dtype`, onto `device`. In place
 /// of a folder there may be a GGUF file of the Llama family, which [`Llama::from_gguf`] reads.
 ///
 /// ```no_run
@@ -148,6 +149,8 @@ architectures! {
     Vit(crate::vit::Vit) other;
     /// CLIP, both towers.
     Clip(crate::clip::Clip) other;
+    /// MobileNetV2.
+    MobileNetV2(crate::mobilenet_v2::MobileNetV2) other;
     /// ResNet-50 and larger.
     ResNetOfBottlenecks(ResNet<Bottleneck>) other;
     /// ResNet-18 and 34.
@@ -170,9 +173,11 @@ impl Architecture {
                 let begins = |name: &str| class.starts_with(&name.replace(['-', '_'], ""));
                 supported().filter(|name| begins(name)).max_by_key(|name| name.len())
             }
+            // Of timm's, ResNets are the ones that are read.
+            (None, None) if config.timm().is_some_and(|name| name.starts_with("resnet")) => Some("resnet"),
             (None, None) => {
                 return Err(config.fault(
-                    "has neither a field `model_type` nor a field `architectures`, so that nothing says of which \
+                    "has neither a field `model_type` nor a field `architectures`, nor timm's `architecture` of a ResNet, so that nothing says of which \
                      architecture it is",
                 ));
             }
@@ -213,11 +218,10 @@ fn unknown(config: &Json, supported: &[&str]) -> Result<Error> {
     // Several models may be of one name.
     let mut supported = supported.to_vec();
     supported.dedup();
-    let near = supported.iter().map(|other| (strsim::osa_distance(name, other), other));
-    let near = near.filter(|(distance, _)| *distance <= 2).min().map(|(_, name)| format!("; did you mean `{name}`?"));
+    let near = near(name, supported.iter().map(|name| (name, name)));
     Ok(config.fault(&format!(
         "field `{field}` is `{name}`, which is not supported; what is: `{}`{}",
         supported.join("`, `"),
-        near.unwrap_or_default()
+        did_you_mean(&near)
     )))
 }

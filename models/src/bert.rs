@@ -21,14 +21,15 @@
 //! ```
 
 use candle_core::{DType, Module, Result, Tensor, bail};
-use candle_nn::{Embedding, Linear, embedding, linear};
+use candle_nn::{Embedding, embedding};
 use serde::Deserialize;
-use taper::layers::{LayerNorm, layer_norm};
+use taper::layers::{LayerNorm, Linear, layer_norm, linear};
 use taper::{Model, Weights, forward};
 
 use crate::pretrained::{Pretrained, checkpoint_names};
 use crate::shared::attention::{Attention, AttentionConfig};
-use crate::shared::{Activation, padding_mask};
+use crate::shared::mlp::{Mlp, MlpConfig};
+use crate::shared::{Activation, batch_and_len, check_length, check_types, padding_mask, positions};
 
 /// The part of Hugging Face's `config.json` that the forward pass depends on.
 #[derive(Clone, Debug, Deserialize)]
@@ -77,6 +78,11 @@ impl Config {
     fn attention(&self) -> Result<AttentionConfig> {
         let names = ["self.query", "self.key", "self.value", "output.dense"];
         AttentionConfig::new(self.hidden_size, self.num_attention_heads, [true; 4], names)
+    }
+
+    fn mlp(&self) -> MlpConfig {
+        let (width, inner, activation) = (self.hidden_size, self.intermediate_size, self.hidden_act);
+        MlpConfig { width, inner, activation, names: ["intermediate.dense", "output.dense"] }
     }
 
     /// The most tokens that a text may have.
@@ -142,9 +148,13 @@ pub struct Embeddings {
 impl Embeddings {
     /// `ids`, `token_types`: [batch, token], to [batch, token, channel].
     pub fn forward(&self, ids: &Tensor, token_types: Option<&Tensor>) -> Result<Tensor> {
+        batch_and_len(ids, self.word_embeddings.embeddings())?;
         let zeros;
         let token_types = match token_types {
-            Some(token_types) => token_types,
+            Some(token_types) => {
+                check_types(token_types, ids, self.token_type_embeddings.embeddings())?;
+                token_types
+            }
             None => {
                 zeros = ids.zeros_like()?;
                 &zeros
@@ -159,54 +169,15 @@ impl Embeddings {
 impl Embeddings {
     /// [1, token] or [batch, token].
     fn positions(&self, ids: &Tensor) -> Result<Tensor> {
-        let ((_, len), most) = (ids.dims2()?, self.position_embeddings.embeddings().dim(0)?);
-        let too_long = |len: usize, most: usize| {
-            bail!("a text of {len} tokens is longer than the {most} positions that the model has; cut it")
-        };
-        let Some(padding) = self.padding else {
-            if len > most {
-                return too_long(len, most);
-            }
-            return Tensor::arange(0, len as u32, ids.device())?.unsqueeze(0);
-        };
+        let ((_, len), table) = (ids.dims2()?, self.position_embeddings.embeddings());
+        let Some(padding) = self.padding else { return positions(0, len, table) };
         let words = ids.ne(padding)?.to_dtype(DType::F32)?;
-        let most = most.saturating_sub(padding as usize + 1);
+        let most = table.dim(0)?.saturating_sub(padding as usize + 1);
         if len > most {
             // Padding needs no position of its own.
-            let longest = words.sum(1)?.max(0)?.to_scalar::<f32>()? as usize;
-            if longest > most {
-                return too_long(longest, most);
-            }
+            check_length(words.sum(1)?.max(0)?.to_scalar::<f32>()? as usize, most)?;
         }
         ((words.cumsum(1)? * words)? + f64::from(padding))?.to_dtype(DType::U32)
-    }
-}
-
-/// Two layers with an activation between them, for each token by itself.
-#[derive(Clone, Debug, Model)]
-#[model(config = Config)]
-pub struct Mlp {
-    /// Before the activation: [batch, token, inner].
-    #[load(linear(cfg.hidden_size, cfg.intermediate_size))]
-    #[prefix("intermediate.dense")]
-    pub up: Linear,
-    /// Back to the stream: [batch, token, channel].
-    #[load(linear(cfg.intermediate_size, cfg.hidden_size))]
-    #[prefix("output.dense")]
-    pub down: Linear,
-    /// What `act` is by.
-    #[load(value = cfg.hidden_act)]
-    pub activation: Activation,
-}
-
-#[forward]
-impl Mlp {
-    /// `x`: [batch, token, channel] to the same.
-    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        /// After the activation: [batch, token, inner].
-        #[tap]
-        let act = self.activation.of(&self.up.forward(x)?)?;
-        self.down.forward(&act)
     }
 }
 
@@ -223,6 +194,7 @@ pub struct Block {
     #[prefix("attention.output.LayerNorm")]
     pub ln_1: LayerNorm,
     /// Reads the token itself.
+    #[load(config = &cfg.mlp())]
     #[prefix("")]
     pub mlp: Mlp,
     /// The stream after the MLP, normalized, which the next block reads: [batch, token, channel].

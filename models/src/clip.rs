@@ -20,14 +20,16 @@
 //! ```
 
 use candle_core::{DType, Module, Result, Tensor, bail};
-use candle_nn::{Embedding, Linear, embedding, linear_no_bias};
+use candle_nn::{Embedding, embedding};
 use serde::Deserialize;
-use taper::layers::{Conv2d, LayerNorm, conv2d_no_bias, layer_norm};
+use taper::layers::{Conv2d, LayerNorm, Linear, conv2d_no_bias, layer_norm, linear_no_bias};
 use taper::{Model, Weights, forward};
 
 use crate::pretrained::Pretrained;
-use crate::shared::encoder::{Block, BlockConfig};
-use crate::shared::{Activation, Patches, as_tokens, causal_mask, with_class};
+use crate::shared::vision::{Block, BlockConfig, block};
+use crate::shared::{
+    Activation, Patches, as_tokens, batch_and_len, causal_mask, height_and_width, positions, with_class,
+};
 
 /// The part of Hugging Face's `config.json` that the forward pass depends on.
 #[derive(Clone, Debug, Deserialize)]
@@ -71,7 +73,8 @@ pub struct TextConfig {
 #[serde(default)]
 pub struct VisionConfig {
     /// Height and width of the images, in pixels.
-    pub image_size: usize,
+    #[serde(deserialize_with = "height_and_width")]
+    pub image_size: [usize; 2],
     /// The side of a patch, in pixels.
     pub patch_size: usize,
     /// The channels of the images.
@@ -113,7 +116,7 @@ impl Default for TextConfig {
 impl Default for VisionConfig {
     fn default() -> Self {
         Self {
-            image_size: 224,
+            image_size: [224, 224],
             patch_size: 32,
             num_channels: 3,
             hidden_size: 768,
@@ -165,7 +168,7 @@ impl VisionConfig {
     }
 
     fn patches(&self) -> Patches {
-        Patches { image: [self.image_size, self.image_size], side: self.patch_size }
+        Patches { image: self.image_size, side: self.patch_size }
     }
 }
 
@@ -190,7 +193,7 @@ pub struct VisionTower {
     #[prefix("pre_layrnorm")]
     pub ln_pre: LayerNorm,
     /// The blocks, in order.
-    #[load(each(cfg.num_hidden_layers, |_| config = &cfg.block()))]
+    #[load(each(cfg.num_hidden_layers, |_| block(&cfg.block())))]
     #[prefix("encoder.layers")]
     pub blocks: Vec<Block>,
     /// The normalized class token after the last block: [batch, channel].
@@ -224,6 +227,20 @@ impl VisionTower {
     }
 }
 
+impl VisionTower {
+    /// The same model for images of another height and width, in pixels: the positions are interpolated, as the original does
+    /// with `interpolate_pos_encoding=True`. Everything else is shared with this.
+    ///
+    /// # Errors
+    /// Images that are smaller than a patch.
+    pub fn for_images(&self, size: [usize; 2]) -> Result<Self> {
+        let positions = self.config.patches().positions_for(self.position_embedding.embeddings(), size)?;
+        let position_embedding = Embedding::new(positions, self.config.hidden_size);
+        let config = VisionConfig { image_size: size, ..self.config.clone() };
+        Ok(Self { position_embedding, config, ..self.clone() })
+    }
+}
+
 /// Reads texts: each token what is earlier.
 #[derive(Clone, Debug, Model)]
 #[model(config = TextConfig)]
@@ -237,7 +254,7 @@ pub struct TextTower {
     #[prefix("embeddings.position_embedding")]
     pub position_embedding: Embedding,
     /// The blocks, in order.
-    #[load(each(cfg.num_hidden_layers, |_| config = &cfg.block()))]
+    #[load(each(cfg.num_hidden_layers, |_| block(&cfg.block())))]
     #[prefix("encoder.layers")]
     pub blocks: Vec<Block>,
     /// The normalized stream after the last block: [batch, token, channel].
@@ -254,11 +271,8 @@ impl TextTower {
     /// `ids`: [batch, token], texts with the token that ends them, and anything behind it, which nobody reads; to what
     /// stands at that token: [batch, channel].
     pub fn forward(&self, ids: &Tensor) -> Result<Tensor> {
-        let ((batch, len), most) = (ids.dims2()?, self.config.max_position_embeddings);
-        if len > most {
-            bail!("a text of {len} tokens is longer than the {most} positions that the model has");
-        }
-        let positions = Tensor::arange(0, len as u32, ids.device())?.unsqueeze(0)?;
+        let (batch, len) = batch_and_len(ids, self.token_embedding.embeddings())?;
+        let positions = positions(0, len, self.position_embedding.embeddings())?;
         /// The stream before the first block: [batch, token, channel].
         #[tap]
         let embed = self.token_embedding.forward(ids)?.broadcast_add(&self.position_embedding.forward(&positions)?)?;

@@ -63,6 +63,11 @@ impl Json {
         self.fields.get("architectures")?.get(0)?.as_str()
     }
 
+    /// timm's name of the sizes, which its files have in place of `model_type`.
+    pub(crate) fn timm(&self) -> Option<&str> {
+        self.fields.get("architecture")?.as_str()
+    }
+
     /// The configuration of an architecture.
     pub(crate) fn parse<C: DeserializeOwned>(&self) -> Result<C> {
         serde_path_to_error::deserialize(&self.fields).map_err(|error| {

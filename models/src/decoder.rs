@@ -99,9 +99,20 @@ macro_rules! language_model {
     };
 }
 
-/// [`decoder!`] of one that reads what an encoder made.
+/// [`decoder!`] of one that reads what an encoder made, and what prepares that for it.
 macro_rules! reading_decoder {
     ($model:ident, $sites:ident) => {
+        impl $model {
+            /// With the keys and values of every cross-attention, so that they are made once and not again for every token.
+            /// The taps `cross_attn.k_proj` and `v_proj` are not reached then; `k` and `v` are.
+            ///
+            /// # Errors
+            /// What the encoder made having another width.
+            pub fn prepare(&self, source: &$crate::Source) -> Result<$crate::Source> {
+                source.prepared(self.blocks.iter().map(|block| block.cross_attn.prepare(source.encoded())))
+            }
+        }
+
         $crate::decoder::decoder! {
             $model, $sites, $crate::Source, |ids, source, past| (ids, source, past), $crate::Source
         }

@@ -15,16 +15,17 @@
 //! ```
 
 use candle_core::{Module, Result, Tensor, bail};
-use candle_nn::{Embedding, Linear, VarBuilder, embedding};
+use candle_nn::{Embedding, VarBuilder, embedding};
 use serde::Deserialize;
-use taper::layers::{LayerNorm, layer_norm};
+use taper::layers::{LayerNorm, Linear, layer_norm};
 use taper::ops::{Mask, attention_output, attention_scores, softmax_last_dim};
 use taper::{Model, Weights, forward};
 
 use crate::decoder::language_model;
 use crate::past::{self, KeysValues, Past};
 use crate::pretrained::{Pretrained, checkpoint_names};
-use crate::shared::{Activation, causal_mask, merge_heads, split_heads, unembedding};
+use crate::shared::mlp::Mlp;
+use crate::shared::{Activation, batch_and_len, causal_mask, merge_heads, positions, split_heads, unembedding};
 
 /// The part of Hugging Face's `config.json` that the forward pass depends on.
 #[derive(Clone, Debug, Deserialize)]
@@ -143,34 +144,6 @@ impl Attention {
     }
 }
 
-/// Two layers with an activation between them, for each token by itself.
-#[derive(Model)]
-#[model(config = Config)]
-pub struct Mlp {
-    /// Before the activation: [batch, token, inner].
-    #[load(conv1d_linear(cfg.n_embd, cfg.inner()))]
-    #[prefix("c_fc")]
-    pub up: Linear,
-    /// Back to the stream: [batch, token, channel].
-    #[load(conv1d_linear(cfg.inner(), cfg.n_embd))]
-    #[prefix("c_proj")]
-    pub down: Linear,
-    /// What `act` is by.
-    #[load(value = cfg.activation_function)]
-    pub activation: Activation,
-}
-
-#[forward]
-impl Mlp {
-    /// `x`: [batch, token, channel] to the same.
-    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        /// After the activation: [batch, token, inner].
-        #[tap]
-        let act = self.activation.of(&self.up.forward(x)?)?;
-        self.down.forward(&act)
-    }
-}
-
 /// Attention and an MLP, each reading the normalized stream and adding to it. Its output is the stream after the MLP.
 #[derive(Model)]
 #[model(config = Config)]
@@ -184,6 +157,7 @@ pub struct Block {
     #[load(layer_norm(cfg.n_embd, cfg.layer_norm_epsilon))]
     pub ln_2: LayerNorm,
     /// Reads the token itself.
+    #[load(mlp(cfg))]
     pub mlp: Mlp,
 }
 
@@ -229,11 +203,8 @@ impl Gpt2 {
     /// vocabulary].
     pub fn forward(&self, ids: &Tensor, past: Option<&Past>) -> Result<Tensor> {
         Past::check(past, self.blocks.len())?;
-        let ((_, len), start, most) = (ids.dims2()?, Past::tokens(past), self.wpe.embeddings().dim(0)?);
-        if start + len > most {
-            bail!("a text of {} tokens is longer than the {most} positions that the model has", start + len);
-        }
-        let positions = Tensor::arange(start as u32, (start + len) as u32, ids.device())?.unsqueeze(0)?;
+        let ((_, len), start) = (batch_and_len(ids, self.wte.embeddings())?, Past::tokens(past));
+        let positions = positions(start, len, self.wpe.embeddings())?;
         /// The stream before the first block: [batch, token, channel].
         #[tap]
         let embed = self.wte.forward(ids)?.broadcast_add(&self.wpe.forward(&positions)?)?;
@@ -278,6 +249,16 @@ fn block(i: usize, cfg: &Config, vb: VarBuilder) -> Result<Block> {
         block.attn.scale /= (i + 1) as f64;
     }
     Ok(block)
+}
+
+/// Its layers are stored as those of the attention are.
+fn mlp(cfg: &Config, vb: VarBuilder) -> Result<Mlp> {
+    let (width, inner) = (cfg.n_embd, cfg.inner());
+    Ok(Mlp {
+        up: conv1d_linear(width, inner, vb.pp("c_fc"))?,
+        down: conv1d_linear(inner, width, vb.pp("c_proj"))?,
+        activation: cfg.activation_function,
+    })
 }
 
 /// A layer whose weight is stored as [in, out], transposed against that of `Linear`.

@@ -28,12 +28,12 @@
 //! | [`neox`] | GPT-NeoX, Pythia | `GPTNeoXForCausalLM` |
 //! | [`llama`] | Llama 2 and 3, Mistral, Qwen2, Qwen3, Gemma, Gemma 2; as GGUF too | `LlamaForCausalLM` and the like |
 //! | [`bert`] | BERT, RoBERTa; sentence embeddings by [`Pooling`] | `BertModel`, `RobertaModel` |
-//! | [`t5`] | T5, T5 v1.1, Flan-T5 | `T5ForConditionalGeneration` |
+//! | [`t5`] | T5, T5 v1.1, Flan-T5, mT5 | `T5ForConditionalGeneration`, `MT5ForConditionalGeneration` |
 //! | [`whisper`] | Whisper | `WhisperForConditionalGeneration` |
 //! | [`vit`] | ViT | `ViTForImageClassification`, `ViTModel` |
 //! | [`clip`] | CLIP, both towers | `CLIPModel` |
 //! | [`resnet`] | ResNet 18, 34, 50, 101, 152 | torchvision's `resnet18` …, Hugging Face's, timm's |
-//! | [`mobilenet_v2`] | MobileNetV2 | torchvision's `mobilenet_v2` |
+//! | [`mobilenet_v2`] | MobileNetV2 | torchvision's `mobilenet_v2`, `MobileNetV2ForImageClassification` |
 //!
 //! Fields have the same names in every architecture where they are the same thing, and [`names`] maps them to those of
 //! TransformerLens and of Hugging Face. What decoders share is [`Decoder`].

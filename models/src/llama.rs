@@ -27,7 +27,7 @@ use taper::{Model, Weights, forward};
 use crate::decoder::language_model;
 use crate::past::{self, KeysValues, Past};
 use crate::pretrained::{Pretrained, checkpoint_names};
-use crate::shared::{Activation, Rotary, causal_mask, merge_heads, rotate, unembedding};
+use crate::shared::{Activation, Rotary, batch_and_len, causal_mask, merge_heads, rotate, unembedding};
 
 pub use config::Config;
 
@@ -245,7 +245,7 @@ impl Llama {
     /// vocabulary].
     pub fn forward(&self, ids: &Tensor, past: Option<&Past>) -> Result<Tensor> {
         Past::check(past, self.blocks.len())?;
-        let ((_, len), start) = (ids.dims2()?, Past::tokens(past));
+        let ((_, len), start) = (batch_and_len(ids, self.wte.embeddings())?, Past::tokens(past));
         let tokens = self.wte.forward(ids)?;
         /// The stream before the first block: [batch, token, channel].
         #[tap]

@@ -1,4 +1,4 @@
-//! MobileNetV2 for images, numerically torchvision's in evaluation. After Sandler et al., [MobileNetV2: Inverted Residuals
+//! MobileNetV2 for images, numerically torchvision's and Hugging Face's `MobileNetV2ForImageClassification` in evaluation. After Sandler et al., [MobileNetV2: Inverted Residuals
 //! and Linear Bottlenecks](https://arxiv.org/abs/1801.04381).
 //!
 //! ```no_run
@@ -20,151 +20,17 @@
 //! The batch norms use the running statistics, never those of the batch: the model is for looking inside and for training
 //! with the norms fixed.
 
-use candle_core::{Module, ModuleT, Result, Tensor, bail};
-use candle_nn::{Conv2dConfig, Linear, VarBuilder, linear};
-use serde::Deserialize;
-use taper::layers::{BatchNorm, Conv2d, batch_norm, conv2d_no_bias};
+mod config;
+
+use candle_core::{Module, ModuleT, Result, Tensor};
+use candle_nn::{Conv2dConfig, VarBuilder};
+use taper::layers::{BatchNorm, Conv2d, Linear, batch_norm, conv2d_no_bias, linear};
 use taper::{Model, Weights, forward};
 
 use crate::pretrained::Pretrained;
+use crate::shared::replaced;
 
-/// The sizes of a MobileNetV2: the arguments of torchvision's constructor, and its values where one is absent.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(default)]
-pub struct Config {
-    /// What numbers of channels are multiplied by.
-    pub width_mult: f64,
-    /// What numbers of channels are rounded to a multiple of.
-    pub round_nearest: usize,
-    /// Of each stage: by what its blocks widen, the channels that they give, how many they are, and the stride of the first.
-    pub inverted_residual_setting: Vec<[usize; 4]>,
-    /// The channels of the last convolution; 1280, and more if `width_mult` is above 1, if absent.
-    pub last_channel: Option<usize>,
-    /// The number of logits.
-    pub num_classes: usize,
-    /// Added to the variance in every batch norm.
-    pub bn_eps: f64,
-}
-
-impl Default for Config {
-    /// torchvision's `mobilenet_v2`.
-    fn default() -> Self {
-        Self {
-            width_mult: 1.0,
-            round_nearest: 8,
-            inverted_residual_setting: vec![
-                [1, 16, 1, 1],
-                [6, 24, 2, 2],
-                [6, 32, 3, 2],
-                [6, 64, 4, 2],
-                [6, 96, 3, 1],
-                [6, 160, 3, 2],
-                [6, 320, 1, 1],
-            ],
-            last_channel: None,
-            num_classes: 1000,
-            bn_eps: 1e-5,
-        }
-    }
-}
-
-impl Config {
-    /// `channels` multiplied by `width`, rounded to a multiple of `round_nearest`, but never down by more than a tenth.
-    fn channels(&self, channels: usize, width: f64) -> Result<usize> {
-        let (exact, step) = (channels as f64 * width, self.round_nearest);
-        if step == 0 || exact.is_nan() || exact <= 0.0 {
-            bail!("{channels} channels times {width}, in steps of {step}, are none; give numbers above 0");
-        }
-        let rounded = ((exact + step as f64 / 2.0) as usize / step * step).max(step);
-        Ok(if (rounded as f64) < 0.9 * exact { rounded + step } else { rounded })
-    }
-
-    fn stem(&self) -> Result<ConvConfig> {
-        let output = self.channels(32, self.width_mult)?;
-        Ok(ConvConfig { input: 3, output, kernel: 3, stride: 2, groups: 1, bn_eps: self.bn_eps })
-    }
-
-    /// The blocks, in order.
-    fn blocks(&self) -> Result<Vec<BlockConfig>> {
-        let (mut input, bn_eps) = (self.stem()?.output, self.bn_eps);
-        let mut blocks = Vec::new();
-        for &[expansion, channels, len, first] in &self.inverted_residual_setting {
-            if expansion == 0 || !(1..=2).contains(&first) {
-                bail!("a block widens at least by 1, and its stride is 1 or 2; these are {expansion} and {first}");
-            }
-            let output = self.channels(channels, self.width_mult)?;
-            for i in 0..len {
-                let stride = if i == 0 { first } else { 1 };
-                blocks.push(BlockConfig { input, inner: input * expansion, output, stride, bn_eps });
-                input = output;
-            }
-        }
-        Ok(blocks)
-    }
-
-    fn last(&self) -> Result<ConvConfig> {
-        let input = self.blocks()?.last().map_or(self.stem()?.output, |block| block.output);
-        let output = match self.last_channel {
-            Some(channels) => channels,
-            None => self.channels(1280, self.width_mult.max(1.0))?,
-        };
-        Ok(ConvConfig { input, output, kernel: 1, stride: 1, groups: 1, bn_eps: self.bn_eps })
-    }
-}
-
-/// The sizes of a [`ConvBnRelu6`].
-#[derive(Clone, Copy, Debug)]
-pub struct ConvConfig {
-    /// Channels that it takes.
-    pub input: usize,
-    /// Channels that it gives.
-    pub output: usize,
-    /// The side of the kernel.
-    pub kernel: usize,
-    /// By what it divides height and width, which it rounds up.
-    pub stride: usize,
-    /// Into how many groups of channels, that do not read each other, the channels are divided.
-    pub groups: usize,
-    /// Added to the variance in the batch norm.
-    pub bn_eps: f64,
-}
-
-/// The sizes of an [`InvertedResidual`].
-#[derive(Clone, Copy, Debug)]
-pub struct BlockConfig {
-    /// Channels that it takes.
-    pub input: usize,
-    /// Channels inside.
-    pub inner: usize,
-    /// Channels that it gives.
-    pub output: usize,
-    /// By what it divides height and width, which it rounds up.
-    pub stride: usize,
-    /// Added to the variance in every batch norm.
-    pub bn_eps: f64,
-}
-
-impl BlockConfig {
-    /// Whether the block has a first convolution, which widens.
-    fn expands(&self) -> bool {
-        self.inner != self.input
-    }
-
-    fn expand(&self) -> ConvConfig {
-        let Self { input, inner: output, bn_eps, .. } = *self;
-        ConvConfig { input, output, kernel: 1, stride: 1, groups: 1, bn_eps }
-    }
-
-    /// The name in the file of what comes so many steps after the widening.
-    fn step(&self, after: usize) -> usize {
-        after + usize::from(self.expands())
-    }
-
-    fn depthwise(&self) -> ConvConfig {
-        let Self { inner, stride, bn_eps, .. } = *self;
-        ConvConfig { input: inner, output: inner, kernel: 3, stride, groups: inner, bn_eps }
-    }
-}
+pub use config::{BlockConfig, Config, ConvConfig};
 
 /// A convolution, a batch norm and the ReLU that ends at 6.
 #[derive(Clone, Debug, Model)]
@@ -178,13 +44,17 @@ pub struct ConvBnRelu6 {
     #[load(batch_norm(cfg.output, cfg.bn_eps))]
     #[prefix("1")]
     pub bn: BatchNorm,
+    /// Whether an image is padded as TensorFlow does, more at its end, and not alike at both sides.
+    #[load(value = cfg.pads_end())]
+    pub pads_end: bool,
 }
 
 #[forward]
 impl ConvBnRelu6 {
     /// `x`: [batch, channel, height, width], to [batch, output channel, height / stride, width / stride].
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        self.bn.forward_t(&self.conv.forward(x)?, false)?.clamp(0f64, 6f64)
+        let padded = if self.pads_end { padded_as_in_tensorflow(x)? } else { x.clone() };
+        self.bn.forward_t(&self.conv.forward(&padded)?, false)?.clamp(0f64, 6f64)
     }
 }
 
@@ -207,7 +77,7 @@ pub struct InvertedResidual {
     #[load(expr = batch_norm(cfg.output, cfg.bn_eps, vb.pp(cfg.step(2)))?)]
     pub bn: BatchNorm,
     /// Whether the input is added.
-    #[load(value = cfg.stride == 1 && cfg.input == cfg.output)]
+    #[load(value = cfg.residual)]
     pub residual: bool,
 }
 
@@ -262,10 +132,43 @@ impl MobileNetV2 {
 
 impl Pretrained for MobileNetV2 {
     type Config = Config;
-    const MODEL_TYPES: &'static [&'static str] = &[];
+    const MODEL_TYPES: &'static [&'static str] = &["mobilenet_v2"];
 
+    /// Names may be torchvision's or those of Hugging Face's MobileNetV2.
     fn from_weights(weights: Weights, config: &Config) -> Result<Self> {
-        weights.load(|vb| Self::load(vb, config))
+        let last = 1 + config.blocks()?.len();
+        weights.renamed(|name| torchvision_name(name, last))?.load(|vb| Self::load(vb, config))
+    }
+}
+
+/// A name in a file of Hugging Face's, as torchvision has it, where the last convolution is number `last`.
+fn torchvision_name(name: &str, last: usize) -> String {
+    const NAMES: &[(&str, &str)] = &[
+        ("mobilenet_v2.", ""),
+        ("conv_stem.first_conv.", "features.0."),
+        // The first block, which has no `expand_1x1`.
+        ("conv_stem.conv_3x3.", "features.1.conv.0."),
+        ("conv_stem.reduce_1x1.convolution.", "features.1.conv.1."),
+        ("conv_stem.reduce_1x1.normalization.", "features.1.conv.2."),
+        (".expand_1x1.", ".conv.0."),
+        (".conv_3x3.", ".conv.1."),
+        (".reduce_1x1.convolution.", ".conv.2."),
+        (".reduce_1x1.normalization.", ".conv.3."),
+        (".convolution.", ".0."),
+        (".normalization.", ".1."),
+    ];
+    let name = replaced(&name.replace("conv_1x1.", &format!("features.{last}.")), NAMES);
+    match name.split_once('.') {
+        Some(("classifier", part @ ("weight" | "bias"))) => format!("classifier.1.{part}"),
+        Some(("layer", rest)) => match rest.split_once('.') {
+            // Theirs are counted without the stem and the first block.
+            Some((block, rest)) => {
+                let block = block.parse::<usize>().map_or(block.to_owned(), |block| (block + 2).to_string());
+                format!("features.{block}.{rest}")
+            }
+            None => name,
+        },
+        _ => name,
     }
 }
 
@@ -278,6 +181,13 @@ fn blocks(configs: &[BlockConfig], vb: VarBuilder) -> Result<Vec<InvertedResidua
 /// A square convolution, padded so that only its stride makes the image smaller. A batch norm has the bias.
 fn conv(config: &ConvConfig, vb: VarBuilder) -> Result<Conv2d> {
     let ConvConfig { input, output, kernel, stride, groups, .. } = *config;
-    let config = Conv2dConfig { padding: kernel / 2, stride, groups, ..Conv2dConfig::default() };
+    let padding = if config.pads_end() { 0 } else { kernel / 2 };
+    let config = Conv2dConfig { padding, stride, groups, ..Conv2dConfig::default() };
     conv2d_no_bias(input, output, kernel, config, vb)
+}
+
+/// As TensorFlow pads for a kernel of 3 × 3 with stride 2, `SAME`: an even side only at its end, an odd one at both.
+fn padded_as_in_tensorflow(x: &Tensor) -> Result<Tensor> {
+    let before = |dim| Ok::<_, candle_core::Error>(x.dim(dim)? % 2);
+    x.pad_with_zeros(2, before(2)?, 1)?.pad_with_zeros(3, before(3)?, 1)
 }

@@ -14,16 +14,17 @@
 //! ```
 
 use candle_core::{Result, Tensor};
-use candle_nn::{Embedding, Linear, Module, embedding, linear, linear_b};
+use candle_nn::{Embedding, Module, embedding};
 use serde::Deserialize;
-use taper::layers::{LayerNorm, layer_norm};
+use taper::layers::{LayerNorm, Linear, layer_norm, linear_b};
 use taper::ops::{Mask, attention_output, attention_scores, softmax_last_dim};
 use taper::{Model, Weights, forward};
 
 use crate::decoder::language_model;
 use crate::past::{self, KeysValues, Past};
 use crate::pretrained::{Pretrained, checkpoint_names};
-use crate::shared::{Activation, Rotary, RotaryFields, causal_mask, merge_heads, rotate, unembedding};
+use crate::shared::mlp::{Mlp, MlpConfig};
+use crate::shared::{Activation, Rotary, RotaryFields, batch_and_len, causal_mask, merge_heads, rotate, unembedding};
 
 /// The part of Hugging Face's `config.json` that the forward pass depends on.
 #[derive(Clone, Debug, Deserialize)]
@@ -53,6 +54,13 @@ pub struct Config {
     pub tie_word_embeddings: bool,
     /// The positions, of a part of each head's channels.
     pub rotary: Rotary,
+}
+
+impl Config {
+    fn mlp(&self) -> MlpConfig {
+        let (width, inner, activation) = (self.hidden_size, self.intermediate_size, self.hidden_act);
+        MlpConfig { width, inner, activation, names: ["dense_h_to_4h", "dense_4h_to_h"] }
+    }
 }
 
 /// The fields of `config.json`.
@@ -167,34 +175,6 @@ impl Attention {
     }
 }
 
-/// Two layers with an activation between them, for each token by itself.
-#[derive(Model)]
-#[model(config = Config)]
-pub struct Mlp {
-    /// Before the activation: [batch, token, inner].
-    #[load(linear(cfg.hidden_size, cfg.intermediate_size))]
-    #[prefix("dense_h_to_4h")]
-    pub up: Linear,
-    /// Back to the stream: [batch, token, channel].
-    #[load(linear(cfg.intermediate_size, cfg.hidden_size))]
-    #[prefix("dense_4h_to_h")]
-    pub down: Linear,
-    /// What `act` is by.
-    #[load(value = cfg.hidden_act)]
-    pub activation: Activation,
-}
-
-#[forward]
-impl Mlp {
-    /// `x`: [batch, token, channel] to the same.
-    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        /// After the activation: [batch, token, inner].
-        #[tap]
-        let act = self.activation.of(&self.up.forward(x)?)?;
-        self.down.forward(&act)
-    }
-}
-
 /// Attention and an MLP, each reading the normalized stream and adding to it: side by side, or one after the other. Its
 /// output is the stream after both.
 #[derive(Model)]
@@ -212,6 +192,7 @@ pub struct Block {
     #[prefix("post_attention_layernorm")]
     pub ln_2: LayerNorm,
     /// Reads the token itself.
+    #[load(config = &cfg.mlp())]
     pub mlp: Mlp,
     /// Whether they are side by side.
     #[load(value = cfg.use_parallel_residual)]
@@ -267,7 +248,7 @@ impl NeoX {
     /// vocabulary].
     pub fn forward(&self, ids: &Tensor, past: Option<&Past>) -> Result<Tensor> {
         Past::check(past, self.blocks.len())?;
-        let ((_, len), start) = (ids.dims2()?, Past::tokens(past));
+        let ((_, len), start) = (batch_and_len(ids, self.wte.embeddings())?, Past::tokens(past));
         /// The stream before the first block: [batch, token, channel].
         #[tap]
         let embed = self.wte.forward(ids)?;

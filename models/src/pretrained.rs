@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use candle_core::{DType, Device, Result};
+use candle_core::{DType, Device, Result, bail};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use taper::Weights;
@@ -62,8 +62,17 @@ pub trait Pretrained: Sized {
 
 /// The model of a configuration and weights. An error names the configuration's file, whose value it may be about.
 pub(crate) fn from_parts<M: Pretrained>(config: &Json, weights: Weights) -> Result<M> {
+    check_dtype(weights.dtype())?;
     let model = M::from_weights(weights, &config.parse()?);
     model.map_err(|error| error.context(format!("the model of `{}` cannot be loaded", config.path().display())))
+}
+
+/// An error if weights would not be floats: told once, and not of every tensor.
+pub(crate) fn check_dtype(dtype: DType) -> Result<()> {
+    match dtype {
+        DType::F32 | DType::F64 | DType::F16 | DType::BF16 => Ok(()),
+        other => bail!("the weights of a model cannot be {other:?}: open it as F32, F64, F16 or BF16"),
+    }
 }
 
 /// The weights of a checkpoint under every name that its kind has had: with `prefix.` before the body's names, as in

@@ -29,12 +29,13 @@ mod config;
 use std::marker::PhantomData;
 
 use candle_core::{Module, ModuleT, Result, Tensor, bail};
-use candle_nn::{Conv2dConfig, Linear, VarBuilder, linear};
+use candle_nn::{Conv2dConfig, VarBuilder};
 use serde_json::{Map, Value};
-use taper::layers::{BatchNorm, Conv2d, batch_norm, conv2d_no_bias};
+use taper::layers::{BatchNorm, Conv2d, Linear, batch_norm, conv2d_no_bias, linear};
 use taper::{Layer, Load, Model, Weights, forward};
 
 use crate::pretrained::Pretrained;
+use crate::shared::{max_pool, replaced};
 
 /// The sizes of a ResNet of blocks `B`.
 ///
@@ -52,6 +53,10 @@ pub struct Config<B> {
     pub widths: [usize; 4],
     /// The number of blocks in each stage, at least one.
     pub blocks: [usize; 4],
+    /// By what the first block of each stage divides height and width.
+    pub strides: [usize; 4],
+    /// Whether that is done by the first convolution of a bottleneck, as in the paper, and not by the second.
+    pub stride_first: bool,
     /// The number of logits.
     pub num_classes: usize,
     /// Added to the variance in every batch norm.
@@ -91,30 +96,25 @@ impl Config<Bottleneck> {
 
 impl<B> Config<B> {
     fn imagenet(blocks: [usize; 4]) -> Self {
-        let widths = [64, 128, 256, 512];
-        Self { stem: 64, widths, blocks, num_classes: 1000, bn_eps: 1e-5, block: PhantomData }
+        let (widths, strides) = ([64, 128, 256, 512], [1, 2, 2, 2]);
+        let (stride_first, num_classes, bn_eps) = (false, 1000, 1e-5);
+        Self { stem: 64, widths, blocks, strides, stride_first, num_classes, bn_eps, block: PhantomData }
     }
 }
 
 impl<B: Block> Config<B> {
-    /// The number of blocks in the stage `layer1` (0) to `layer4` (3).
-    fn len(&self, stage: usize) -> Result<usize> {
-        match self.blocks[stage] {
-            0 => bail!("`layer{}` has no blocks; give it at least one", stage + 1),
-            len => Ok(len),
+    /// The blocks of the stage `layer1` (0) to `layer4` (3). The first takes what the stage before gives.
+    fn stage(&self, stage: usize, vb: VarBuilder) -> Result<Vec<B>> {
+        let (len, width, stride) = (self.blocks[stage], self.widths[stage], self.strides[stage]);
+        if len == 0 {
+            bail!("`layer{}` has no blocks; give it at least one", stage + 1);
         }
-    }
-
-    /// Block `index` of a stage: the first takes what the stage before gives, and halves the image but in `layer1`.
-    fn block(&self, stage: usize, index: usize) -> BlockConfig {
-        let width = self.widths[stage];
         let output = width * B::EXPANSION;
-        let (input, stride) = match (stage, index) {
-            (0, 0) => (self.stem, 1),
-            (_, 0) => (self.widths[stage - 1] * B::EXPANSION, 2),
-            _ => (output, 1),
-        };
-        BlockConfig { input, width, output, stride, bn_eps: self.bn_eps }
+        let before = if stage == 0 { self.stem } else { self.widths[stage - 1] * B::EXPANSION };
+        let first =
+            BlockConfig { input: before, width, output, stride, stride_first: self.stride_first, bn_eps: self.bn_eps };
+        let others = BlockConfig { input: output, stride: 1, ..first };
+        (0..len).map(|i| B::load(vb.pp(i), if i == 0 { &first } else { &others })).collect()
     }
 }
 
@@ -129,6 +129,8 @@ pub struct BlockConfig {
     pub output: usize,
     /// By what it divides height and width.
     pub stride: usize,
+    /// Whether a bottleneck does so by its first convolution, and not by the second.
+    pub stride_first: bool,
     /// Added to the variance in every batch norm.
     pub bn_eps: f64,
 }
@@ -137,6 +139,11 @@ impl BlockConfig {
     /// Whether what the block gives has another shape than what it takes, so that the two cannot be added.
     fn reshapes(&self) -> bool {
         self.stride != 1 || self.input != self.output
+    }
+
+    /// The strides of the first two convolutions of a bottleneck.
+    fn strides(&self) -> [usize; 2] {
+        if self.stride_first { [self.stride, 1] } else { [1, self.stride] }
     }
 }
 
@@ -226,13 +233,13 @@ impl BasicBlock {
 #[model(config = BlockConfig)]
 pub struct Bottleneck {
     /// 1 × 1, to the block's width: [batch, width, height, width].
-    #[load(conv(cfg.input, cfg.width, 1, 1))]
+    #[load(conv(cfg.input, cfg.width, 1, cfg.strides()[0]))]
     pub conv1: Conv2d,
     /// The same, normalized.
     #[load(batch_norm(cfg.width, cfg.bn_eps))]
     pub bn1: BatchNorm,
     /// 3 × 3, with the block's stride.
-    #[load(conv(cfg.width, cfg.width, 3, cfg.stride))]
+    #[load(conv(cfg.width, cfg.width, 3, cfg.strides()[1]))]
     pub conv2: Conv2d,
     /// The same, normalized.
     #[load(batch_norm(cfg.width, cfg.bn_eps))]
@@ -281,16 +288,16 @@ pub struct ResNet<B: Block> {
     #[load(batch_norm(cfg.stem, cfg.bn_eps))]
     pub bn1: BatchNorm,
     /// The first stage. The last block's output is [batch, channel, height / 4, width / 4].
-    #[load(each(cfg.len(0)?, |i| block(cfg.block(0, i))))]
+    #[load(Config::stage(cfg, 0))]
     pub layer1: Vec<B>,
     /// The second stage, to [batch, channel, height / 8, width / 8].
-    #[load(each(cfg.len(1)?, |i| block(cfg.block(1, i))))]
+    #[load(Config::stage(cfg, 1))]
     pub layer2: Vec<B>,
     /// The third stage, to [batch, channel, height / 16, width / 16].
-    #[load(each(cfg.len(2)?, |i| block(cfg.block(2, i))))]
+    #[load(Config::stage(cfg, 2))]
     pub layer3: Vec<B>,
     /// The fourth stage, to [batch, channel, height / 32, width / 32].
-    #[load(each(cfg.len(3)?, |i| block(cfg.block(3, i))))]
+    #[load(Config::stage(cfg, 3))]
     pub layer4: Vec<B>,
     /// The logits: [batch, class].
     #[load(linear(cfg.widths[3] * B::EXPANSION, cfg.num_classes))]
@@ -333,7 +340,7 @@ impl<B: Block> Pretrained for ResNet<B> {
     const MODEL_TYPES: &'static [&'static str] = &["resnet"];
 
     fn accepts(config: &Map<String, Value>, _: &Weights) -> bool {
-        config.get("layer_type").and_then(Value::as_str) == Some(B::LAYER_TYPE)
+        config::layer_type(config) == Some(B::LAYER_TYPE)
     }
 
     /// Names may be torchvision's or those of Hugging Face's ResNet.
@@ -344,56 +351,30 @@ impl<B: Block> Pretrained for ResNet<B> {
 
 /// A name in a file of Hugging Face's, as torchvision has it.
 fn torchvision_name(name: &str) -> String {
-    // Theirs are counted from 0.
-    let next = |text: &str| text.parse::<usize>().map_or(text.to_owned(), |i| (i + 1).to_string());
-    let parts: Vec<&str> = name.strip_prefix("resnet.").unwrap_or(name).split('.').collect();
-    match parts[..] {
-        ["embedder", "embedder", "convolution", last] => format!("conv1.{last}"),
-        ["embedder", "embedder", "normalization", last] => format!("bn1.{last}"),
-        ["encoder", "stages", stage, "layers", block, ref rest @ ..] => {
-            let at = format!("layer{}.{block}", next(stage));
-            match rest {
-                ["shortcut", "convolution", last] => format!("{at}.downsample.0.{last}"),
-                ["shortcut", "normalization", last] => format!("{at}.downsample.1.{last}"),
-                ["layer", i, "convolution", last] => format!("{at}.conv{}.{last}", next(i)),
-                ["layer", i, "normalization", last] => format!("{at}.bn{}.{last}", next(i)),
-                _ => name.to_owned(),
-            }
-        }
-        ["classifier", "1", last] => format!("fc.{last}"),
-        _ => name.to_owned(),
-    }
-}
-
-/// A block of a stage.
-fn block<B: Block>(config: BlockConfig, vb: VarBuilder) -> Result<B> {
-    B::load(vb, &config)
+    const NAMES: &[(&str, &str)] = &[
+        ("resnet.", ""),
+        ("embedder.embedder.convolution.", "conv1."),
+        ("embedder.embedder.normalization.", "bn1."),
+        ("encoder.stages.0.layers.", "layer1."),
+        ("encoder.stages.1.layers.", "layer2."),
+        ("encoder.stages.2.layers.", "layer3."),
+        ("encoder.stages.3.layers.", "layer4."),
+        (".layer.0.convolution.", ".conv1."),
+        (".layer.0.normalization.", ".bn1."),
+        (".layer.1.convolution.", ".conv2."),
+        (".layer.1.normalization.", ".bn2."),
+        (".layer.2.convolution.", ".conv3."),
+        (".layer.2.normalization.", ".bn3."),
+        (".shortcut.convolution.", ".downsample.0."),
+        (".shortcut.normalization.", ".downsample.1."),
+        ("classifier.1.", "fc."),
+    ];
+    replaced(name, NAMES)
 }
 
 /// A square convolution, padded so that only its stride makes the image smaller. A batch norm has the bias.
 fn conv(input: usize, output: usize, kernel: usize, stride: usize, vb: VarBuilder) -> Result<Conv2d> {
     conv2d_no_bias(input, output, kernel, Conv2dConfig { padding: kernel / 2, stride, ..Conv2dConfig::default() }, vb)
-}
-
-/// PyTorch's `MaxPool2d(3, stride=2, padding=1)` of [batch, channel, height, width].
-///
-/// candle's own has no gradient where windows overlap, and no padding but zeros, which would win over the negative
-/// values that an edit may bring. Equal maxima share their gradient; PyTorch gives all of it to the first.
-fn max_pool(x: &Tensor) -> Result<Tensor> {
-    max_of_three(&max_of_three(x, 2)?, 3)
-}
-
-/// Every second element along `dim` or one of its two neighbours, whichever is largest.
-fn max_of_three(x: &Tensor, dim: usize) -> Result<Tensor> {
-    let len = x.dim(dim)?.div_ceil(2);
-    // A neighbour beyond the edge is one that the maximum is taken of anyway.
-    let x = if x.dim(dim)?.is_multiple_of(2) { x.clone() } else { x.pad_with_same(dim, 0, 1)? };
-    let mut pairs = x.dims().to_vec();
-    pairs.splice(dim..=dim, [len, 2]);
-    let pairs = x.reshape(pairs)?;
-    let (even, odd) = (pairs.get_on_dim(dim + 1, 0)?, pairs.get_on_dim(dim + 1, 1)?);
-    let before = odd.pad_with_same(dim, 1, 0)?.narrow(dim, 0, len)?;
-    even.maximum(&odd)?.maximum(&before)
 }
 
 #[cfg(test)]

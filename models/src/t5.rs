@@ -1,5 +1,5 @@
 //! T5, an encoder and a decoder that reads it, numerically Hugging Face's `T5ForConditionalGeneration` in evaluation: the
-//! first T5, version 1.1 and Flan-T5. After Raffel et al., [Exploring the Limits of Transfer Learning with a Unified
+//! first T5, version 1.1, Flan-T5, and mT5 as `MT5ForConditionalGeneration`. After Raffel et al., [Exploring the Limits of Transfer Learning with a Unified
 //! Text-to-Text Transformer](https://arxiv.org/abs/1910.10683).
 //!
 //! ```no_run
@@ -20,112 +20,22 @@
 //! # Ok::<(), candle_core::Error>(())
 //! ```
 
+mod config;
+
 use candle_core::{Device, Module, Result, Tensor, bail};
-use candle_nn::{Embedding, Linear, VarBuilder, embedding, linear_no_bias};
-use serde::Deserialize;
-use taper::layers::{RmsNorm, rms_norm};
+use candle_nn::{Embedding, VarBuilder, embedding};
+use taper::layers::{Linear, RmsNorm, linear_no_bias, rms_norm};
 use taper::{Model, Weights, forward};
 
 use crate::decoder::reading_decoder;
-use crate::past::{KeysValues, Past};
+use crate::past::Past;
 use crate::pretrained::Pretrained;
-use crate::shared::attention::{Attention, AttentionConfig, CausalAttention, CrossAttention};
-use crate::shared::{Activation, causal_mask, padding_mask, unembedding};
-use crate::source::{Reads, Source};
+use crate::shared::attention::{Attention, CausalAttention, CrossAttention};
+use crate::shared::blocks;
+use crate::shared::{Activation, batch_and_len, causal_mask, padding_mask, unembedding};
+use crate::source::Source;
 
-/// The part of Hugging Face's `config.json` that the forward pass depends on.
-#[derive(Clone, Debug, Deserialize)]
-pub struct Config {
-    /// The number of tokens that there are.
-    pub vocab_size: usize,
-    /// The width of the stream.
-    pub d_model: usize,
-    /// The width of a head.
-    pub d_kv: usize,
-    /// The width inside the MLP.
-    pub d_ff: usize,
-    /// The number of blocks of the encoder.
-    pub num_layers: usize,
-    /// The number of blocks of the decoder; that of the encoder if absent.
-    pub num_decoder_layers: Option<usize>,
-    /// The number of attention heads.
-    pub num_heads: usize,
-    /// The number of distances that heads tell apart, both directions together.
-    #[serde(default = "buckets")]
-    pub relative_attention_num_buckets: usize,
-    /// The distance from which on all are one.
-    #[serde(default = "max_distance")]
-    pub relative_attention_max_distance: usize,
-    /// Added to the mean of the squares in every norm.
-    #[serde(default = "epsilon")]
-    pub layer_norm_epsilon: f64,
-    /// What the MLPs are.
-    #[serde(default)]
-    pub feed_forward_proj: FeedForward,
-    /// Whether the head's weight is that of the token embedding.
-    #[serde(default = "yes")]
-    pub tie_word_embeddings: bool,
-    /// Whether the head reads the stream divided by the root of its width; as `tie_word_embeddings` says if absent, as
-    /// before version 5 of Hugging Face's library.
-    pub scale_decoder_outputs: Option<bool>,
-}
-
-/// What an MLP is: `relu` or another function, or `gated-gelu` (whose GELU is the approximation by tanh) or another gate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
-pub struct FeedForward {
-    /// Whether what the activation gives is multiplied by a second layer.
-    pub gated: bool,
-    /// The function.
-    pub activation: Activation,
-}
-
-impl Default for FeedForward {
-    fn default() -> Self {
-        Self { gated: false, activation: Activation::Relu }
-    }
-}
-
-impl TryFrom<String> for FeedForward {
-    type Error = serde_json::Error;
-
-    fn try_from(name: String) -> serde_json::Result<Self> {
-        let gate = name.strip_prefix("gated-");
-        let activation = match gate {
-            Some("gelu") => Activation::GeluTanh,
-            gate => serde_json::from_value(gate.unwrap_or(&name).into())?,
-        };
-        Ok(Self { gated: gate.is_some(), activation })
-    }
-}
-
-// Older files lack what had only one value then.
-fn buckets() -> usize {
-    32
-}
-fn max_distance() -> usize {
-    128
-}
-fn epsilon() -> f64 {
-    1e-6
-}
-fn yes() -> bool {
-    true
-}
-
-impl Config {
-    /// Scores are not scaled.
-    fn attention(&self) -> AttentionConfig {
-        let (width, heads, inner) = (self.d_model, self.num_heads, self.num_heads * self.d_kv);
-        AttentionConfig { width, inner, heads, scale: 1.0, biases: [false; 4], names: ["q", "k", "v", "o"] }
-    }
-
-    /// What the head reads is the stream times this.
-    fn head_scale(&self) -> Option<f64> {
-        let scaled = self.scale_decoder_outputs.unwrap_or(self.tie_word_embeddings);
-        scaled.then(|| (self.d_model as f64).powf(-0.5))
-    }
-}
+pub use config::{Config, FeedForward, ModelType};
 
 /// A configuration, and what encoder and decoder have together.
 #[derive(Clone, Debug)]
@@ -144,8 +54,12 @@ impl Shared {
         let embed = embedding(cfg.vocab_size, cfg.d_model, vb.pp("shared"))?;
         // Since its version 5 Hugging Face's library says of all models that they are tied; a head of its own is there then
         // if the stream is not scaled before it.
-        let own = cfg.scale_decoder_outputs == Some(false) && vb.contains_tensor("lm_head.weight");
-        let lm_head = unembedding(&embed, cfg.tie_word_embeddings && !own, vb.pp("lm_head"))?;
+        let there = vb.contains_tensor("lm_head.weight");
+        let tied = match cfg.model_type {
+            ModelType::T5 => cfg.tie_word_embeddings && !(cfg.scale_decoder_outputs == Some(false) && there),
+            ModelType::Mt5 => !there,
+        };
+        let lm_head = unembedding(&embed, tied, vb.pp("lm_head"))?;
         Ok(Self { config: cfg.clone(), embed, lm_head })
     }
 }
@@ -237,89 +151,33 @@ impl Mlp {
     }
 }
 
-/// Attention and an MLP, each reading the normalized stream and adding to it. Its output is the stream after the MLP.
-#[derive(Clone, Debug, Model)]
-#[model(config = Config)]
-pub struct EncoderBlock {
-    /// What the attention reads: [batch, token, channel].
-    #[load(rms_norm(cfg.d_model, cfg.layer_norm_epsilon))]
-    #[prefix("layer.0.layer_norm")]
-    pub ln_1: RmsNorm,
-    /// Reads other tokens.
-    #[load(config = &cfg.attention())]
-    #[prefix("layer.0.SelfAttention")]
-    pub attn: Attention,
-    /// What the MLP reads: [batch, token, channel].
-    #[load(rms_norm(cfg.d_model, cfg.layer_norm_epsilon))]
-    #[prefix("layer.1.layer_norm")]
-    pub ln_2: RmsNorm,
-    /// Reads the token itself.
-    #[prefix("layer.1.DenseReluDense")]
-    pub mlp: Mlp,
+/// The block of the encoder.
+pub type EncoderBlock = blocks::EncoderBlock<RmsNorm, Mlp>;
+/// The block of the decoder.
+pub type DecoderBlock = blocks::DecoderBlock<RmsNorm, Mlp>;
+
+/// A block of the encoder.
+fn encoder_block(cfg: &Config, vb: VarBuilder) -> Result<EncoderBlock> {
+    let norm = |name| rms_norm(cfg.d_model, cfg.layer_norm_epsilon, vb.pp(name));
+    Ok(EncoderBlock {
+        ln_1: norm("layer.0.layer_norm")?,
+        attn: Attention::load(vb.pp("layer.0.SelfAttention"), &cfg.attention())?,
+        ln_2: norm("layer.1.layer_norm")?,
+        mlp: Mlp::load(vb.pp("layer.1.DenseReluDense"), cfg)?,
+    })
 }
 
-#[forward]
-impl EncoderBlock {
-    /// `x`: the stream, [batch, token, channel], to the same. `bias`: [batch or 1, head, query, key], added to the scores.
-    pub fn forward(&self, x: &Tensor, bias: &Tensor) -> Result<Tensor> {
-        /// The stream after the attention: [batch, token, channel].
-        #[tap]
-        let after_attn = (x + self.attn.forward(&self.ln_1.forward(x)?, Some(bias))?)?;
-        &after_attn + self.mlp.forward(&self.ln_2.forward(&after_attn)?)?
-    }
-}
-
-/// Attention, attention to what the encoder made, and an MLP, each reading the normalized stream and adding to it. Its
-/// output is the stream after the MLP.
-#[derive(Clone, Debug, Model)]
-#[model(config = Config)]
-pub struct DecoderBlock {
-    /// What the attention reads: [batch, token, channel].
-    #[load(rms_norm(cfg.d_model, cfg.layer_norm_epsilon))]
-    #[prefix("layer.0.layer_norm")]
-    pub ln_1: RmsNorm,
-    /// Reads other tokens.
-    #[load(config = &cfg.attention())]
-    #[prefix("layer.0.SelfAttention")]
-    pub attn: CausalAttention,
-    /// What the queries of the cross-attention are made of: [batch, token, channel].
-    #[load(rms_norm(cfg.d_model, cfg.layer_norm_epsilon))]
-    #[prefix("layer.1.layer_norm")]
-    pub ln_cross: RmsNorm,
-    /// Reads what the encoder made.
-    #[load(config = &cfg.attention())]
-    #[prefix("layer.1.EncDecAttention")]
-    pub cross_attn: CrossAttention,
-    /// What the MLP reads: [batch, token, channel].
-    #[load(rms_norm(cfg.d_model, cfg.layer_norm_epsilon))]
-    #[prefix("layer.2.layer_norm")]
-    pub ln_2: RmsNorm,
-    /// Reads the token itself.
-    #[prefix("layer.2.DenseReluDense")]
-    pub mlp: Mlp,
-}
-
-#[forward]
-impl DecoderBlock {
-    /// `x`: the stream, [batch, token, channel], to the same. `bias`: [1, head, query, key], added to the scores of the
-    /// self-attention; `mask`: [batch, 1, 1, key], added to those of the cross-attention.
-    pub fn forward(
-        &self,
-        x: &Tensor,
-        bias: &Tensor,
-        past: Option<&KeysValues>,
-        source: Reads<'_>,
-        mask: Option<&Tensor>,
-    ) -> Result<Tensor> {
-        /// The stream after the self-attention: [batch, token, channel].
-        #[tap]
-        let after_attn = (x + self.attn.forward(&self.ln_1.forward(x)?, bias, past)?)?;
-        /// The stream after the cross-attention: [batch, token, channel].
-        #[tap]
-        let after_cross =
-            (&after_attn + self.cross_attn.forward(&self.ln_cross.forward(&after_attn)?, source, mask)?)?;
-        &after_cross + self.mlp.forward(&self.ln_2.forward(&after_cross)?)?
-    }
+/// A block of the decoder.
+fn decoder_block(cfg: &Config, vb: VarBuilder) -> Result<DecoderBlock> {
+    let norm = |name| rms_norm(cfg.d_model, cfg.layer_norm_epsilon, vb.pp(name));
+    Ok(DecoderBlock {
+        ln_1: norm("layer.0.layer_norm")?,
+        attn: CausalAttention::load(vb.pp("layer.0.SelfAttention"), &cfg.attention())?,
+        ln_cross: norm("layer.1.layer_norm")?,
+        cross_attn: CrossAttention::load(vb.pp("layer.1.EncDecAttention"), &cfg.attention())?,
+        ln_2: norm("layer.2.layer_norm")?,
+        mlp: Mlp::load(vb.pp("layer.2.DenseReluDense"), cfg)?,
+    })
 }
 
 /// Reads a text. Its output is the normalized stream after the last block.
@@ -334,7 +192,7 @@ pub struct T5Encoder {
     #[prefix("block.0.layer.0.SelfAttention.relative_attention_bias")]
     pub relative_bias: RelativeBias,
     /// The blocks, in order.
-    #[load(each(cfg.config.num_layers, |_| config = &cfg.config))]
+    #[load(each(cfg.config.num_layers, |_| encoder_block(&cfg.config)))]
     #[prefix("block")]
     pub blocks: Vec<EncoderBlock>,
     /// The normalized stream after the last block: [batch, token, channel].
@@ -348,14 +206,14 @@ impl T5Encoder {
     /// `ids`: [batch, token]. `mask`: integers of the same shape, 0 where a token is padding, which no token reads; all are
     /// read without. To [batch, token, channel], which at padding means nothing.
     pub fn forward(&self, ids: &Tensor, mask: Option<&Tensor>) -> Result<Tensor> {
-        let (batch, len) = ids.dims2()?;
+        let (batch, len) = batch_and_len(ids, self.embed.embeddings())?;
         let mut x = self.embed.forward(ids)?;
         let mut bias = self.relative_bias.forward(len, 0, ids.device())?;
         if let Some(mask) = mask {
             bias = bias.broadcast_add(&padding_mask(mask, (batch, len), x.dtype())?)?;
         }
         for block in &self.blocks {
-            x = block.forward(&x, &bias)?;
+            x = block.forward(&x, Some(&bias))?;
         }
         self.ln_f.forward(&x)
     }
@@ -372,7 +230,7 @@ pub struct T5Decoder {
     #[load(expr = one_way(cfg, vb.pp("block.0.layer.0.SelfAttention.relative_attention_bias"))?)]
     pub relative_bias: RelativeBias,
     /// The blocks, in order.
-    #[load(each(cfg.config.num_decoder_layers.unwrap_or(cfg.config.num_layers), |_| config = &cfg.config))]
+    #[load(each(cfg.config.num_decoder_layers.unwrap_or(cfg.config.num_layers), |_| decoder_block(&cfg.config)))]
     #[prefix("block")]
     pub blocks: Vec<DecoderBlock>,
     /// The normalized stream after the last block: [batch, token, channel].
@@ -393,7 +251,7 @@ impl T5Decoder {
     /// token after each: [batch, token, vocabulary]. `source`: what the encoder made of as many texts.
     pub fn forward(&self, ids: &Tensor, source: &Source, past: Option<&Past>) -> Result<Tensor> {
         Past::check(past, self.blocks.len())?;
-        let ((_, len), start) = (ids.dims2()?, Past::tokens(past));
+        let ((_, len), start) = (batch_and_len(ids, self.embed.embeddings())?, Past::tokens(past));
         let mut x = self.embed.forward(ids)?;
         let bias = self.relative_bias.forward(len, start, ids.device())?;
         let bias = bias.broadcast_add(&causal_mask(len, start, None, x.dtype(), x.device())?)?;
@@ -410,22 +268,11 @@ impl T5Decoder {
     /// # Errors
     /// A stream of another width.
     pub fn unembed(&self, stream: &Tensor) -> Result<Tensor> {
-        let stream = self.ln_f.forward(stream)?;
-        match self.head_scale {
-            Some(scale) => self.lm_head.forward(&(stream * scale)?),
-            None => self.lm_head.forward(&stream),
+        let mut stream = self.ln_f.forward(stream)?;
+        if let Some(scale) = self.head_scale {
+            stream = (stream * scale)?;
         }
-    }
-}
-
-impl T5Decoder {
-    /// With the keys and values of every cross-attention, so that they are made once and not again for every token. The taps
-    /// `cross_attn.k_proj` and `v_proj` are not reached then; `k` and `v` are.
-    ///
-    /// # Errors
-    /// What the encoder made having another width.
-    pub fn prepare(&self, source: &Source) -> Result<Source> {
-        source.prepared(self.blocks.iter().map(|block| block.cross_attn.prepare(source.encoded())))
+        self.lm_head.forward(&stream)
     }
 }
 
@@ -470,7 +317,7 @@ impl T5 {
 
 impl Pretrained for T5 {
     type Config = Config;
-    const MODEL_TYPES: &'static [&'static str] = &["t5"];
+    const MODEL_TYPES: &'static [&'static str] = &["t5", "mt5"];
 
     /// Beside what [`load`](Self::load) asks for there may be copies of the token embedding, and a bias of the first
     /// cross-attention, which the first files have and nobody reads.

@@ -17,15 +17,14 @@
 use std::collections::BTreeMap;
 
 use candle_core::{Module, Result, Tensor};
-use candle_nn::{Linear, linear};
 use serde::Deserialize;
 use serde_json::{Map, Value};
-use taper::layers::{Conv2d, LayerNorm, conv2d, layer_norm};
+use taper::layers::{Conv2d, LayerNorm, Linear, conv2d, layer_norm, linear};
 use taper::{Model, Weights, forward};
 
 use crate::pretrained::Pretrained;
-use crate::shared::encoder::{Block, BlockConfig};
-use crate::shared::{Activation, Patches, as_tokens, height_and_width, two_labels, with_class};
+use crate::shared::vision::{Block, BlockConfig, block};
+use crate::shared::{Activation, Patches, as_tokens, height_and_width, replaced, two_labels, with_class};
 
 /// The part of Hugging Face's `config.json` that the forward pass depends on.
 #[derive(Clone, Debug, Deserialize)]
@@ -124,7 +123,7 @@ pub struct Vit {
     #[prefix("embeddings.position_embeddings")]
     pub position_embedding: Tensor,
     /// The blocks, in order.
-    #[load(each(cfg.num_hidden_layers, |_| config = &cfg.block()))]
+    #[load(each(cfg.num_hidden_layers, |_| block(&cfg.block())))]
     #[prefix("layers")]
     pub blocks: Vec<Block>,
     /// The normalized stream after the last block: [batch, token, channel].
@@ -162,6 +161,27 @@ impl Vit {
             pooler.forward(&x)?;
         }
         Ok(x)
+    }
+}
+
+impl Vit {
+    /// The same model for images of another height and width, in pixels: the positions are interpolated, as the original does
+    /// with `interpolate_pos_encoding=True`. Everything else is shared with this.
+    ///
+    /// # Errors
+    /// Images that are smaller than a patch.
+    ///
+    /// ```no_run
+    /// # use candle_core::{DType, Device};
+    /// # use taper_models::{Pretrained, vit::VitClassifier};
+    /// let mut model = VitClassifier::from_folder("vit-base-patch16-224", DType::F32, &Device::Cpu)?;
+    /// model.vit = model.vit.for_images([384, 512])?;
+    /// # Ok::<(), candle_core::Error>(())
+    /// ```
+    pub fn for_images(&self, size: [usize; 2]) -> Result<Self> {
+        let positions = self.config.patches().positions_for(&self.position_embedding.squeeze(0)?, size)?;
+        let config = Config { image_size: size, ..self.config.clone() };
+        Ok(Self { position_embedding: positions.unsqueeze(0)?, config, ..self.clone() })
     }
 }
 
@@ -227,5 +247,5 @@ fn block_names(name: &str) -> String {
         (".attention.o_proj.", ".self_attn.out_proj."),
         (".attention.", ".self_attn."),
     ];
-    NAMES.iter().fold(name.to_owned(), |name, (theirs, ours)| name.replace(theirs, ours))
+    replaced(name, NAMES)
 }

@@ -23,19 +23,20 @@
 //! ```
 
 use candle_core::{Module, Result, Tensor, bail};
-use candle_nn::{Conv1d, Conv1dConfig, Embedding, Linear, conv1d, embedding};
+use candle_nn::{Conv1d, Conv1dConfig, Embedding, VarBuilder, conv1d, embedding};
 use serde::Deserialize;
-use taper::layers::{LayerNorm, layer_norm};
+use taper::layers::{LayerNorm, Linear, layer_norm};
 use taper::ops::gelu;
 use taper::{Model, Weights, forward};
 
 use crate::decoder::reading_decoder;
-use crate::past::{KeysValues, Past};
+use crate::past::Past;
 use crate::pretrained::{Pretrained, checkpoint_names};
 use crate::shared::attention::{Attention, AttentionConfig, CausalAttention, CrossAttention};
-use crate::shared::encoder::{BlockConfig, Mlp};
-use crate::shared::{Activation, causal_mask, unembedding};
-use crate::source::{Reads, Source};
+use crate::shared::blocks;
+use crate::shared::mlp::{Mlp, MlpConfig};
+use crate::shared::{Activation, batch_and_len, causal_mask, positions, unembedding};
+use crate::source::Source;
 
 /// Added to the variance in every layer norm.
 const EPSILON: f64 = 1e-5;
@@ -82,108 +83,44 @@ fn yes() -> bool {
 }
 
 impl Config {
-    fn encoder_block(&self) -> BlockConfig {
-        self.block(self.encoder_attention_heads, self.encoder_ffn_dim)
+    /// The keys alone have no bias.
+    fn attention(&self, heads: usize) -> Result<AttentionConfig> {
+        AttentionConfig::new(self.d_model, heads, [true, false, true, true], ["q_proj", "k_proj", "v_proj", "out_proj"])
     }
 
-    fn decoder_block(&self) -> BlockConfig {
-        self.block(self.decoder_attention_heads, self.decoder_ffn_dim)
-    }
-
-    fn block(&self, heads: usize, inner: usize) -> BlockConfig {
-        let (width, activation) = (self.d_model, self.activation_function);
-        BlockConfig { width, inner, heads, qkv_bias: true, epsilon: EPSILON, activation }
+    fn mlp(&self, inner: usize) -> MlpConfig {
+        MlpConfig { width: self.d_model, inner, activation: self.activation_function, names: ["fc1", "fc2"] }
     }
 }
 
-/// The keys alone have no bias.
-fn attention(cfg: &BlockConfig) -> Result<AttentionConfig> {
-    Ok(AttentionConfig { biases: [true, false, true, true], ..cfg.attention()? })
+/// The block of the encoder.
+pub type EncoderBlock = blocks::EncoderBlock<LayerNorm, Mlp>;
+/// The block of the decoder.
+pub type DecoderBlock = blocks::DecoderBlock<LayerNorm, Mlp>;
+
+/// A block of the encoder.
+fn encoder_block(cfg: &Config, vb: VarBuilder) -> Result<EncoderBlock> {
+    let norm = |name| layer_norm(cfg.d_model, EPSILON, vb.pp(name));
+    Ok(EncoderBlock {
+        ln_1: norm("self_attn_layer_norm")?,
+        attn: Attention::load(vb.pp("self_attn"), &cfg.attention(cfg.encoder_attention_heads)?)?,
+        ln_2: norm("final_layer_norm")?,
+        mlp: Mlp::load(vb.clone(), &cfg.mlp(cfg.encoder_ffn_dim))?,
+    })
 }
 
-/// Attention and an MLP, each reading the normalized stream and adding to it. Its output is the stream after the MLP.
-#[derive(Clone, Debug, Model)]
-#[model(config = BlockConfig)]
-pub struct EncoderBlock {
-    /// What the attention reads: [batch, token, channel].
-    #[load(layer_norm(cfg.width, cfg.epsilon))]
-    #[prefix("self_attn_layer_norm")]
-    pub ln_1: LayerNorm,
-    /// Reads other tokens.
-    #[load(config = &attention(cfg)?)]
-    #[prefix("self_attn")]
-    pub attn: Attention,
-    /// What the MLP reads: [batch, token, channel].
-    #[load(layer_norm(cfg.width, cfg.epsilon))]
-    #[prefix("final_layer_norm")]
-    pub ln_2: LayerNorm,
-    /// Reads the token itself.
-    #[prefix("")]
-    pub mlp: Mlp,
-}
-
-#[forward]
-impl EncoderBlock {
-    /// `x`: the stream, [batch, token, channel], to the same.
-    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        /// The stream after the attention: [batch, token, channel].
-        #[tap]
-        let after_attn = (x + self.attn.forward(&self.ln_1.forward(x)?, None)?)?;
-        &after_attn + self.mlp.forward(&self.ln_2.forward(&after_attn)?)?
-    }
-}
-
-/// Attention, attention to the sound, and an MLP, each reading the normalized stream and adding to it. Its output is the
-/// stream after the MLP.
-#[derive(Clone, Debug, Model)]
-#[model(config = BlockConfig)]
-pub struct DecoderBlock {
-    /// What the attention reads: [batch, token, channel].
-    #[load(layer_norm(cfg.width, cfg.epsilon))]
-    #[prefix("self_attn_layer_norm")]
-    pub ln_1: LayerNorm,
-    /// Reads other tokens.
-    #[load(config = &attention(cfg)?)]
-    #[prefix("self_attn")]
-    pub attn: CausalAttention,
-    /// What the queries of the cross-attention are made of: [batch, token, channel].
-    #[load(layer_norm(cfg.width, cfg.epsilon))]
-    #[prefix("encoder_attn_layer_norm")]
-    pub ln_cross: LayerNorm,
-    /// Reads the sound.
-    #[load(config = &attention(cfg)?)]
-    #[prefix("encoder_attn")]
-    pub cross_attn: CrossAttention,
-    /// What the MLP reads: [batch, token, channel].
-    #[load(layer_norm(cfg.width, cfg.epsilon))]
-    #[prefix("final_layer_norm")]
-    pub ln_2: LayerNorm,
-    /// Reads the token itself.
-    #[prefix("")]
-    pub mlp: Mlp,
-}
-
-#[forward]
-impl DecoderBlock {
-    /// `x`: the stream, [batch, token, channel], to the same. `causal`: [query, key], added to the scores of the
-    /// self-attention; `mask`: [batch, 1, 1, key], added to those of the cross-attention.
-    pub fn forward(
-        &self,
-        x: &Tensor,
-        causal: &Tensor,
-        past: Option<&KeysValues>,
-        source: Reads<'_>,
-        mask: Option<&Tensor>,
-    ) -> Result<Tensor> {
-        /// The stream after the self-attention: [batch, token, channel].
-        #[tap]
-        let after_attn = (x + self.attn.forward(&self.ln_1.forward(x)?, causal, past)?)?;
-        /// The stream after the cross-attention: [batch, token, channel].
-        #[tap]
-        let after_cross =
-            (&after_attn + self.cross_attn.forward(&self.ln_cross.forward(&after_attn)?, source, mask)?)?;
-        &after_cross + self.mlp.forward(&self.ln_2.forward(&after_cross)?)?
-    }
+/// A block of the decoder.
+fn decoder_block(cfg: &Config, vb: VarBuilder) -> Result<DecoderBlock> {
+    let norm = |name| layer_norm(cfg.d_model, EPSILON, vb.pp(name));
+    let attention = cfg.attention(cfg.decoder_attention_heads)?;
+    Ok(DecoderBlock {
+        ln_1: norm("self_attn_layer_norm")?,
+        attn: CausalAttention::load(vb.pp("self_attn"), &attention)?,
+        ln_cross: norm("encoder_attn_layer_norm")?,
+        cross_attn: CrossAttention::load(vb.pp("encoder_attn"), &attention)?,
+        ln_2: norm("final_layer_norm")?,
+        mlp: Mlp::load(vb.clone(), &cfg.mlp(cfg.decoder_ffn_dim))?,
+    })
 }
 
 /// Listens. Its output is the normalized stream after the last block, with a token for every two frames.
@@ -201,7 +138,7 @@ pub struct WhisperEncoder {
     #[prefix("embed_positions")]
     pub wpe: Embedding,
     /// The blocks, in order.
-    #[load(each(cfg.encoder_layers, |_| config = &cfg.encoder_block()))]
+    #[load(each(cfg.encoder_layers, |_| encoder_block(cfg)))]
     #[prefix("layers")]
     pub blocks: Vec<EncoderBlock>,
     /// The normalized stream after the last block: [batch, token, channel].
@@ -236,7 +173,7 @@ impl WhisperEncoder {
         let embed = act2.transpose(1, 2)?.broadcast_add(&positions)?.contiguous()?;
         let mut x = embed;
         for block in &self.blocks {
-            x = block.forward(&x)?;
+            x = block.forward(&x, None)?;
         }
         self.ln_f.forward(&x)
     }
@@ -255,7 +192,7 @@ pub struct WhisperDecoder {
     #[prefix("embed_positions")]
     pub wpe: Embedding,
     /// The blocks, in order.
-    #[load(each(cfg.decoder_layers, |_| config = &cfg.decoder_block()))]
+    #[load(each(cfg.decoder_layers, |_| decoder_block(cfg)))]
     #[prefix("layers")]
     pub blocks: Vec<DecoderBlock>,
     /// The normalized stream after the last block: [batch, token, channel].
@@ -273,11 +210,8 @@ impl WhisperDecoder {
     /// vocabulary]. `source`: what the encoder made of as many sounds.
     pub fn forward(&self, ids: &Tensor, source: &Source, past: Option<&Past>) -> Result<Tensor> {
         Past::check(past, self.blocks.len())?;
-        let ((_, len), start, most) = (ids.dims2()?, Past::tokens(past), self.wpe.embeddings().dim(0)?);
-        if start + len > most {
-            bail!("a text of {} tokens is longer than the {most} positions that the model has", start + len);
-        }
-        let positions = Tensor::arange(start as u32, (start + len) as u32, ids.device())?.unsqueeze(0)?;
+        let ((_, len), start) = (batch_and_len(ids, self.wte.embeddings())?, Past::tokens(past));
+        let positions = positions(start, len, self.wpe.embeddings())?;
         /// The stream before the first block: [batch, token, channel].
         #[tap]
         let embed = self.wte.forward(ids)?.broadcast_add(&self.wpe.forward(&positions)?)?;
@@ -297,17 +231,6 @@ impl WhisperDecoder {
     /// A stream of another width.
     pub fn unembed(&self, stream: &Tensor) -> Result<Tensor> {
         self.lm_head.forward(&self.ln_f.forward(stream)?)
-    }
-}
-
-impl WhisperDecoder {
-    /// With the keys and values of every cross-attention, so that they are made once and not again for every token. The taps
-    /// `cross_attn.k_proj` and `v_proj` are not reached then; `k` and `v` are.
-    ///
-    /// # Errors
-    /// What the encoder made having another width.
-    pub fn prepare(&self, source: &Source) -> Result<Source> {
-        source.prepared(self.blocks.iter().map(|block| block.cross_attn.prepare(source.encoded())))
     }
 }
 

@@ -3,6 +3,7 @@
 //!
 //! | here | faster on the CPU | and |
 //! |---|---|---|
+//! | [`Linear`] | by [`ops::linear`] | |
 //! | [`Conv2d`] | by [`ops::conv2d`] | |
 //! | [`BatchNorm`] | in evaluation, by [`ops::batch_norm`] | |
 //! | [`LayerNorm`] | with a bias, by [`ops::layer_norm`] | has gradients in a plain `forward` too |
@@ -67,6 +68,8 @@ macro_rules! layers {
 }
 
 layers! {
+    /// [`candle_nn::Linear`], computed by [`ops::linear`].
+    Linear
     /// [`candle_nn::Conv2d`], computed by [`ops::conv2d`]. The choice of an algorithm of cuDNN is not passed on.
     Conv2d
     /// [`candle_nn::BatchNorm`], computed by [`ops::batch_norm`] in evaluation. Training is candle's.
@@ -75,6 +78,19 @@ layers! {
     LayerNorm
     /// [`candle_nn::RmsNorm`], computed by [`ops::rms_norm`].
     RmsNorm
+}
+
+impl Linear {
+    /// A layer of a weight, `[out, in]` in any layout, and a bias, `[out]`, if there is one.
+    pub fn new(weight: Tensor, bias: Option<Tensor>) -> Self {
+        Linear(candle_nn::Linear::new(weight, bias))
+    }
+}
+
+impl Module for Linear {
+    fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        ops::linear(x, self.weight(), self.bias())
+    }
 }
 
 impl Module for Conv2d {
@@ -111,6 +127,30 @@ impl Module for RmsNorm {
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
         ops::rms_norm(&x.contiguous()?, self.weight(), self.eps() as f32)
     }
+}
+
+/// A linear layer, loaded as [`candle_nn::linear`] does.
+///
+/// # Errors
+/// Weights that are missing or of another shape.
+pub fn linear(input: usize, output: usize, vb: VarBuilder) -> Result<Linear> {
+    candle_nn::linear(input, output, vb).map(Linear)
+}
+
+/// A linear layer without a bias, loaded as [`candle_nn::linear_no_bias`] does.
+///
+/// # Errors
+/// A weight that is missing or of another shape.
+pub fn linear_no_bias(input: usize, output: usize, vb: VarBuilder) -> Result<Linear> {
+    candle_nn::linear_no_bias(input, output, vb).map(Linear)
+}
+
+/// A linear layer that has a bias if `bias`, loaded as [`candle_nn::linear_b`] does.
+///
+/// # Errors
+/// Weights that are missing or of another shape.
+pub fn linear_b(input: usize, output: usize, bias: bool, vb: VarBuilder) -> Result<Linear> {
+    candle_nn::linear_b(input, output, bias, vb).map(Linear)
 }
 
 /// A convolution with a square kernel, loaded as [`candle_nn::conv2d`] does.
@@ -158,3 +198,6 @@ pub fn layer_norm(width: usize, config: impl Into<LayerNormConfig>, vb: VarBuild
 pub fn rms_norm(width: usize, eps: f64, vb: VarBuilder) -> Result<RmsNorm> {
     candle_nn::rms_norm(width, eps, vb).map(RmsNorm)
 }
+
+#[cfg(test)]
+mod tests;

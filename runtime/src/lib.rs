@@ -52,6 +52,7 @@ mod leaf;
 mod load;
 mod model;
 mod names;
+mod near;
 mod numeric;
 pub mod ops;
 pub mod parity;
@@ -75,7 +76,7 @@ pub use taper_macros::forward;
 
 pub use check::{Check, check};
 pub use leaf::{SeqSites, SeqTaps, StepSites, StepTaps};
-pub use load::{Gguf, Load, Weights};
+pub use load::{Gguf, Load, Stored, Weights};
 pub use model::Model;
 pub use names::{NamedSite, SiteTable};
 pub use run::{

@@ -11,6 +11,7 @@ use candle_core::Tensor;
 pub use named::NamedSite;
 
 use crate::glob;
+use crate::near::{did_you_mean, near};
 use crate::select::short;
 use crate::site::{Builder, Site};
 use crate::tapped::Tapped;
@@ -268,20 +269,9 @@ impl<S> SiteTable<S> {
     }
 
     fn near(&self, name: &str) -> String {
-        let mut near: Vec<(usize, &str)> = Vec::new();
-        for entry in &self.entries {
-            let distance = strsim::damerau_levenshtein(name, &entry.name);
-            if distance <= 2 + name.len() / 4 {
-                near.push((distance, &entry.name));
-            }
-        }
-        near.sort_by_key(|(distance, _)| *distance);
-        near.truncate(3);
-        match near.as_slice() {
+        match &near(name, self.entries.iter().map(|entry| (&entry.name, &entry.name)))[..] {
             [] => format!("; it has {}", self.some()),
-            near => {
-                format!("; did you mean {}?", near.iter().map(|(_, n)| format!("`{n}`")).collect::<Vec<_>>().join(", "))
-            }
+            near => did_you_mean(near),
         }
     }
 

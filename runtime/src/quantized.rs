@@ -11,6 +11,7 @@ use candle_core::quantized::QTensor;
 use candle_core::{Module, Result, Tensor};
 use candle_nn::VarBuilder;
 
+use crate::layers;
 use crate::leaf::{IsLeaf, LeafInfo, call, tapped_leaf};
 use crate::load::quantized_tensor;
 use crate::ops::quantized_matmul;
@@ -18,12 +19,11 @@ use crate::pass::At;
 use crate::site::{Builder, Site};
 use crate::tapped::{Layer, Tapped};
 
-/// `x` times the transposed weight, plus the bias: candle-nn's [`Linear`](candle_nn::Linear), or one whose weight is
-/// quantized.
+/// `x` times the transposed weight, plus the bias: [`layers::Linear`], or one whose weight is quantized.
 #[derive(Clone)]
 pub enum Linear {
     /// With a weight of floats.
-    Float(candle_nn::Linear),
+    Float(layers::Linear),
     /// With a quantized weight, `[out, in]`.
     Quantized {
         /// The weight.
@@ -40,7 +40,7 @@ pub enum Linear {
 /// Those of the builder.
 pub fn linear_b(in_dim: usize, out_dim: usize, bias: bool, vb: VarBuilder) -> Result<Linear> {
     match quantized_tensor(&vb, (out_dim, in_dim), "weight")? {
-        None => candle_nn::linear_b(in_dim, out_dim, bias, vb).map(Linear::Float),
+        None => layers::linear_b(in_dim, out_dim, bias, vb).map(Linear::Float),
         Some(weight) => {
             let bias = if bias { Some(vb.get(out_dim, "bias")?) } else { None };
             Ok(Linear::Quantized { weight: Arc::new(weight), bias })
@@ -85,9 +85,15 @@ impl Linear {
     }
 }
 
+impl From<layers::Linear> for Linear {
+    fn from(linear: layers::Linear) -> Self {
+        Self::Float(linear)
+    }
+}
+
 impl From<candle_nn::Linear> for Linear {
     fn from(linear: candle_nn::Linear) -> Self {
-        Self::Float(linear)
+        Self::Float(linear.into())
     }
 }
 

@@ -8,6 +8,7 @@ use crate::Result;
 use crate::inputs::Inputs;
 use crate::model::SavedModel;
 use crate::outputs::{Captured, Outputs};
+use crate::progress::Progress;
 
 type Feed<'a> = (&'a str, &'a Tensor);
 
@@ -22,6 +23,7 @@ type Feed<'a> = (&'a str, &'a Tensor);
 pub struct Run<'m, 'e> {
     model: &'m SavedModel,
     run: taper::Run<'m, 'e, SavedModel>,
+    progress: Progress,
 }
 
 impl fmt::Debug for Run<'_, '_> {
@@ -41,7 +43,7 @@ fn places(model: &SavedModel, names: &[&str]) -> Result<Vec<usize>> {
 
 impl<'m> Run<'m, 'm> {
     pub(crate) fn of(model: &'m SavedModel) -> Self {
-        Run { model, run: taper::Model::run(model) }
+        Run { model, run: taper::Model::run(model), progress: Progress::default() }
     }
 }
 
@@ -67,12 +69,22 @@ impl<'m, 'e> Run<'m, 'e> {
         Ok(Run { run: self.run.replace(|sites| sites.at(&places), &values), ..self })
     }
 
+    /// Calls `report` while a run goes on: with the nodes that are done, and those that are needed for what was asked.
+    /// A run that has what it is to give before all of them are done ends without a last call.
+    pub fn on_progress(self, report: impl Fn(usize, usize) + Send + Sync + 'static) -> Self {
+        Run { progress: Progress::of(report), ..self }
+    }
+
+    fn inputs<'a>(&self, given: impl IntoIterator<Item = Feed<'a>>) -> Result<Inputs> {
+        Ok(self.model.inputs(given)?.on_progress(self.progress.clone()))
+    }
+
     /// What the model gives, with the changes.
     ///
     /// # Errors
     /// As [`SavedModel::forward`], and those of the changes.
     pub fn forward<'a>(&self, inputs: impl IntoIterator<Item = Feed<'a>>) -> Result<Outputs> {
-        let inputs = self.model.inputs(inputs)?;
+        let inputs = self.inputs(inputs)?;
         Ok(Outputs::of(self.model, self.run.on((&inputs,)).forward()?))
     }
 
@@ -81,11 +93,34 @@ impl<'m, 'e> Run<'m, 'e> {
     /// # Errors
     /// As [`SavedModel::capture`], and those of the changes.
     pub fn capture<'a>(&self, inputs: impl IntoIterator<Item = Feed<'a>>, names: &[&str]) -> Result<Captured> {
-        let inputs = self.model.inputs(inputs)?;
+        let inputs = self.inputs(inputs)?;
         let places = places(self.model, names)?;
         let values = self.run.on((&inputs,)).capture(|sites| sites.at(&places))?;
         let names = places.iter().map(|place| self.model.names[*place].clone());
         Ok(Captured { all: names.zip(values).collect() })
+    }
+
+    /// What the model gives and the tensors of some names, of one run, with the changes.
+    ///
+    /// ```no_run
+    /// # let (model, x) = (taper_saved::open("model")?, candle_core::Tensor::new(&[[1f32]], &candle_core::Device::Cpu)?);
+    /// let (outputs, captured) = model.run().forward_and_capture([("x", &x)], &["two/Tanh", "two/d1/*"])?;
+    /// println!("{:?}, {:?}", outputs["output_0"].dims(), captured[0].dims());
+    /// # Ok::<(), candle_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`forward`](Self::forward) and [`capture`](Self::capture).
+    pub fn forward_and_capture<'a>(
+        &self,
+        inputs: impl IntoIterator<Item = Feed<'a>>,
+        names: &[&str],
+    ) -> Result<(Outputs, Captured)> {
+        let inputs = self.inputs(inputs)?;
+        let places = places(self.model, names)?;
+        let (output, values) = self.run.on((&inputs,)).capture(|sites| (sites.output, sites.at(&places)))?;
+        let names = places.iter().map(|place| self.model.names[*place].clone());
+        Ok((Outputs::of(self.model, output), Captured { all: names.zip(values).collect() }))
     }
 
     /// Runs the model and keeps every tensor, so that later runs can start from them.
@@ -93,7 +128,7 @@ impl<'m, 'e> Run<'m, 'e> {
     /// # Errors
     /// As [`forward`](Self::forward).
     pub fn record<'a>(&self, inputs: impl IntoIterator<Item = Feed<'a>>) -> Result<Recording<'m, 'e>> {
-        let inputs = self.model.inputs(inputs)?;
+        let inputs = self.inputs(inputs)?;
         Ok(Recording { model: self.model, recording: self.run.on((&inputs,)).record()?, inputs })
     }
 
@@ -132,7 +167,10 @@ impl<'m, 'e> Recording<'m, 'e> {
     where
         'e: 'x,
     {
-        Replay { run: Run { model: self.model, run: self.recording.replay() }, inputs: &self.inputs }
+        Replay {
+            run: Run { model: self.model, run: self.recording.replay(), progress: Progress::default() },
+            inputs: &self.inputs,
+        }
     }
 
     /// The recorded tensors of some names.

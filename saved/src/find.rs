@@ -1,6 +1,6 @@
 //! Tensors by what people call them.
 
-use taper::__private::matches_parts;
+use taper::__private::{did_you_mean, matches_parts, near};
 
 use crate::graph::Value;
 use crate::model::SavedModel;
@@ -30,6 +30,18 @@ impl SavedModel {
         match found.iter().find_map(|tensor| Some((tensor, tensor.blocked.as_ref()?))) {
             Some((tensor, why)) => Err(Error::Msg(format!("`{}` can't be computed: {why}", tensor.name))),
             None => Ok(found),
+        }
+    }
+
+    /// As [`find`](Self::find), those that can't be computed included: [`TensorInfo::unsupported`] says why. A pattern means
+    /// every tensor that it matches, weights too.
+    ///
+    /// # Errors
+    /// A name that means nothing, with near ones, or several things, with their whole names.
+    pub fn find_any(&self, name: &str) -> Result<Vec<&TensorInfo>> {
+        match name.contains(['*', '?']) {
+            true => self.matching_any(name),
+            false => self.look_up(name),
         }
     }
 
@@ -150,19 +162,25 @@ impl SavedModel {
 
     /// What a pattern means: of tensors that can't be computed and of weights, nothing, unless there is nothing else.
     fn matching(&self, pattern: &str) -> Result<Vec<&TensorInfo>> {
-        let of = |pattern: &str| -> Vec<&TensorInfo> {
-            let fits = |name: &str| matches_parts(pattern, name, '/');
+        let found = self.matching_any(pattern)?;
+        let usable: Vec<_> = found.iter().copied().filter(|tensor| tensor.site.is_some()).collect();
+        Ok(if usable.is_empty() { found } else { usable })
+    }
+
+    /// Every tensor that a pattern matches.
+    fn matching_any(&self, pattern: &str) -> Result<Vec<&TensorInfo>> {
+        let of = |patterns: &[&str]| -> Vec<&TensorInfo> {
+            let fits = |name: &str| patterns.iter().any(|pattern| matches_parts(pattern, name, '/'));
             self.tensors.all.iter().filter(|tensor| fits(&tensor.name) || fits(&tensor.short)).collect()
         };
-        let mut found = of(pattern);
-        if found.is_empty() {
-            found = of(&format!("**/{pattern}"));
+        let mut found = of(&[pattern]);
+        // The names of weights leave out the model, `dense/kernel`, and are not what is meant by `dense/*`.
+        if found.iter().all(|tensor| tensor.op == "VarHandleOp") {
+            found = of(&[pattern, &format!("**/{pattern}")]);
         }
-        let usable: Vec<_> = found.iter().copied().filter(|tensor| tensor.site.is_some()).collect();
-        match (usable.is_empty(), found.is_empty()) {
-            (false, _) => Ok(usable),
-            (true, false) => Ok(found),
-            (true, true) => Err(Error::Msg(format!(
+        match found.is_empty() {
+            false => Ok(found),
+            true => Err(Error::Msg(format!(
                 "no tensor matches `{pattern}`; `*` stands for one part between slashes, `**` for several"
             ))),
         }
@@ -177,21 +195,12 @@ impl SavedModel {
         };
         let all =
             self.tensors.all.iter().map(|tensor| &tensor.short).chain(self.layers.iter().map(|layer| &layer.name));
-        let mut near: Vec<(usize, String, &str)> = Vec::new();
-        for whole in all.filter(|short| short.len() < 1 << 12) {
-            let end = end(whole);
-            let distance = strsim::damerau_levenshtein(name, &end);
-            if distance <= 2 + name.len() / 4 && !near.iter().any(|(_, other, _)| *other == end) {
-                near.push((distance, end, whole));
-            }
+        let ends = all.filter(|whole| whole.len() < 1 << 12).map(|whole| (end(whole), whole));
+        let near = near(name, ends.map(|(end, whole)| (end.clone(), format!("{end}` (`{whole}"))));
+        match near.is_empty() {
+            true => format!("; the layers are {}", listed(self.layers().map(|layer| layer.name()))),
+            false => did_you_mean(&near),
         }
-        near.sort_by_key(|(distance, ..)| *distance);
-        near.truncate(3);
-        if near.is_empty() {
-            return format!("; the layers are {}", listed(self.layers().map(|layer| layer.name())));
-        }
-        let near: Vec<_> = near.iter().map(|(_, end, whole)| format!("`{end}` (`{whole}`)")).collect();
-        format!("; did you mean {}?", near.join(", "))
     }
 }
 

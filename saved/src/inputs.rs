@@ -5,6 +5,7 @@ use candle_core::{DType, Tensor};
 use crate::dtype::Type;
 use crate::graph::Input;
 use crate::model::SavedModel;
+use crate::progress::Progress;
 use crate::proto::Shape;
 use crate::{Error, Result};
 
@@ -14,9 +15,19 @@ pub struct Inputs {
     /// In the order of the signature.
     pub(crate) values: Vec<Tensor>,
     identity: u64,
+    progress: Progress,
 }
 
 impl Inputs {
+    pub(crate) fn on_progress(self, progress: Progress) -> Self {
+        Inputs { progress, ..self }
+    }
+
+    /// Tells that so many of so many nodes are done.
+    pub(crate) fn progress(&self, done: usize, all: usize) {
+        self.progress.report(done, all);
+    }
+
     /// That these are arguments of this model.
     pub(crate) fn check(&self, model: &SavedModel) -> Result<()> {
         match self.identity == model.identity {
@@ -55,7 +66,11 @@ impl SavedModel {
         if let Some((input, _)) = missing {
             return Err(Error::Msg(format!("the input `{}` is missing; the inputs are {}", input.name, self.listed())));
         }
-        Ok(Inputs { values: values.into_iter().flatten().collect(), identity: self.identity })
+        Ok(Inputs {
+            values: values.into_iter().flatten().collect(),
+            identity: self.identity,
+            progress: Progress::default(),
+        })
     }
 
     fn listed(&self) -> String {

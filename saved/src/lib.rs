@@ -27,6 +27,7 @@ mod inputs;
 mod model;
 mod ops;
 mod outputs;
+mod progress;
 mod run;
 mod summary;
 mod values;
@@ -34,13 +35,14 @@ mod weights;
 
 pub use changed::{Loss, Recording, Replay, Run};
 pub use inputs::Inputs;
-pub use model::{SavedModel, open, open_signature};
+pub use model::{SavedModel, open, open_signature, signatures};
 pub use ops::supported;
 pub use outputs::{Captured, Outputs};
 pub use run::{Runner, Sites, Taps};
 pub use summary::Summary;
 pub use taper_saved_structure::dtype::Type;
 pub use taper_saved_structure::layers::Layer;
+pub use taper_saved_structure::signatures::{Argument, Signature};
 pub use taper_saved_structure::tensors::TensorInfo;
 
 pub(crate) use candle_core::{Error, Result};

@@ -10,10 +10,10 @@ use taper_saved_structure::open::open as open_structure;
 use taper_saved_structure::tensors::Tensors;
 
 use crate::changed::Run;
-use crate::graph::{Candle, Graph};
+use crate::graph::{Candle, Graph, What};
 use crate::outputs::{Captured, Outputs};
 use crate::run::Taps;
-use crate::{Layer, Result, TensorInfo};
+use crate::{Layer, Result, Signature, TensorInfo};
 
 /// One signature of a TensorFlow SavedModel, with its weights: what [`open`] gives.
 ///
@@ -60,6 +60,22 @@ pub fn open_signature(path: impl AsRef<Path>, signature: &str) -> Result<SavedMo
     open_at(path.as_ref(), Some(signature))
 }
 
+/// The signatures of a SavedModel directory, in the order of their names. Weights are not read.
+///
+/// ```no_run
+/// for signature in taper_saved::signatures("path/to/saved_model")? {
+///     let inputs: Vec<_> = signature.inputs().iter().map(|input| (input.name(), input.ty().name())).collect();
+///     println!("{} of {inputs:?}", signature.name());
+/// }
+/// # Ok::<(), candle_core::Error>(())
+/// ```
+///
+/// # Errors
+/// A file that is missing, cut off or damaged.
+pub fn signatures(path: impl AsRef<Path>) -> Result<Vec<Signature>> {
+    Ok(taper_saved_structure::signatures::signatures(path.as_ref())?)
+}
+
 fn open_at(path: &Path, signature: Option<&str>) -> Result<SavedModel> {
     let found = open_structure(path, signature, &Candle)?;
     let sited = found.tensors.all.iter().filter(|tensor| tensor.site.is_some());
@@ -84,6 +100,20 @@ impl SavedModel {
     /// The signature that was opened.
     pub fn signature(&self) -> &str {
         &self.signature
+    }
+
+    /// The version of TensorFlow that wrote the file, if it says so.
+    pub fn tensorflow(&self) -> Option<&str> {
+        (!self.version.is_empty()).then_some(&*self.version)
+    }
+
+    /// The nodes that are not supported: their names, their operations, and why. What depends on none of them can be
+    /// computed.
+    pub fn unsupported(&self) -> impl Iterator<Item = (&str, &str, &str)> {
+        self.graph.nodes.iter().filter_map(|node| match &node.what {
+            What::Unsupported(why) => Some((node.name.as_str(), &*node.op, why.as_str())),
+            _ => None,
+        })
     }
 
     /// The names of the inputs and the tensors that they are, in the order of the names.

@@ -73,12 +73,8 @@ impl fmt::Display for Summary<'_> {
         let parameters: usize = model.graph.variables.iter().map(|variable| variable.value.elem_count()).sum();
         let sites = model.names.len();
         writeln!(f, "{} weights, {} nodes, {sites} tensors to capture", grouped(parameters), model.graph.nodes.len())?;
-        let unsupported = model.graph.nodes.iter().filter_map(|node| match &node.what {
-            crate::graph::What::Unsupported(why) => Some((node, why)),
-            _ => None,
-        });
-        for (node, why) in unsupported {
-            writeln!(f, "not supported: {} ({}): {why}", node.name, node.op)?;
+        for (node, op, why) in model.unsupported() {
+            writeln!(f, "not supported: {node} ({op}): {why}")?;
         }
         Ok(())
     }

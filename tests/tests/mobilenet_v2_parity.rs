@@ -2,14 +2,16 @@
 
 use candle_core::{DType, Device, Result, Tensor};
 use candle_nn::{BatchNorm, VarBuilder};
+use serde_json::json;
+use taper_models::Pretrained;
 use taper_models::mobilenet_v2::{Config, MobileNetV2};
 use taper_tests::fixtures::assert_error;
-use taper_tests::named::{Named, compare_all, first_to_diverge, row};
 use taper_tests::originals::pretrained;
-use taper_tests::parity::{Golden, Row};
+use taper_tests::parity::Golden;
+use taper_tests::rows::{Row, compare_all, first_to_diverge, left_over, report, row};
 
 /// A convolution, its norm and its ReLU6 by the place of the three in the original.
-fn conv(tap: &str, module: &str) -> Vec<Row<Named>> {
+fn conv(tap: &str, module: &str) -> Vec<Row> {
     let at = |part: &str, golden: &str| row(format!("{tap}.{part}"), format!("module.{module}{golden}"));
     vec![at("conv", ".0"), at("bn", ".1"), at("output", ".2"), at("output", "")]
 }
@@ -18,7 +20,7 @@ fn conv(tap: &str, module: &str) -> Vec<Row<Named>> {
 ///
 /// The original has the parts of a block in a chain, `conv`, whose output is that of its last part; dropout does nothing in
 /// evaluation, so its output is what is pooled.
-fn rows(model: &MobileNetV2) -> Vec<Row<Named>> {
+fn rows(model: &MobileNetV2) -> Vec<Row> {
     let mut rows = conv("stem", "features.0");
     for (i, block) in model.blocks.iter().enumerate() {
         let (tap, module) = (format!("blocks.{i}"), format!("features.{}", i + 1));
@@ -55,6 +57,95 @@ fn every_tap_is_that_of_the_original() -> Result<()> {
         compare_all(&model, &golden, &rows(&model))?;
     }
     Ok(())
+}
+
+/// A convolution, its norm and its ReLU6, if it has one, as Hugging Face has them.
+fn hugging_face_conv(taps: [&str; 3], module: &str) -> Vec<Row> {
+    let [conv, bn, output] = taps;
+    let at = |tap: &str, part: &str| row(tap, format!("module.mobilenet_v2.{module}{part}"));
+    let mut rows = vec![at(conv, ".convolution"), at(bn, ".normalization")];
+    if output != bn {
+        rows.push(at(output, ".activation"));
+    }
+    rows.push(at(output, ""));
+    rows
+}
+
+/// Every row of Hugging Face's in the order of execution: its stem has our stem and our first block.
+fn hugging_face_rows(model: &MobileNetV2) -> Vec<Row> {
+    let conv = |tap: &str, module: &str| {
+        let [conv, bn, output] = ["conv", "bn", "output"].map(|part| format!("{tap}.{part}"));
+        hugging_face_conv([&conv, &bn, &output], module)
+    };
+    let mut rows = conv("stem", "conv_stem.first_conv");
+    for i in 0..model.blocks.len() {
+        let tap = format!("blocks.{i}");
+        let module = if i == 0 { "conv_stem".to_owned() } else { format!("layer.{}", i - 1) };
+        if i > 0 {
+            rows.extend(conv(&format!("{tap}.expand"), &format!("{module}.expand_1x1")));
+        }
+        rows.extend(conv(&format!("{tap}.depthwise"), &format!("{module}.conv_3x3")));
+        let [project, bn] = ["project", "bn"].map(|part| format!("{tap}.{part}"));
+        rows.extend(hugging_face_conv([&project, &bn, &bn], &format!("{module}.reduce_1x1")));
+        rows.push(row(format!("{tap}.output"), format!("module.mobilenet_v2.{module}")));
+    }
+    rows.extend(conv("last", "conv_1x1"));
+    rows.extend([
+        row("last.output", "module.mobilenet_v2"),
+        row("pooled", "module.dropout"),
+        row("classifier", "module.classifier"),
+        row("output", "output"),
+    ]);
+    rows
+}
+
+#[test]
+fn every_tap_of_a_folder_of_hugging_faces_is_that_of_the_original() -> Result<()> {
+    for name in ["mobilenet_v2_same", "mobilenet_v2_floor"] {
+        let golden = Golden::open(name)?;
+        let model = MobileNetV2::from_folder(golden.file(""), DType::F32, &Device::Cpu)?;
+        let rows = hugging_face_rows(&model);
+        // What is pooled has two dimensions of one there.
+        let report = report(&model, &golden, &rows)?.into_result()?;
+        assert_eq!(left_over(&report), ["module.mobilenet_v2.pooler"], "{name}");
+    }
+    Ok(())
+}
+
+#[test]
+fn what_hugging_face_does_otherwise_is_seen() -> Result<()> {
+    let first = |name: &str, change: fn(&mut Config)| {
+        let golden = Golden::open(name)?;
+        let model = pretrained::<MobileNetV2>(&golden, change)?;
+        first_to_diverge(&model, &golden, &hugging_face_rows(&model))
+    };
+    assert_eq!(first("mobilenet_v2_same", |config| config.tf_padding = false)?, "stem.conv");
+    assert_eq!(first("mobilenet_v2_floor", |config| config.tf_padding = true)?, "stem.conv");
+    // Its first block adds nothing to what it gives, though the shapes are the same.
+    assert_eq!(first("mobilenet_v2_floor", |config| config.hugging_face = false)?, "blocks.0.output");
+    Ok(())
+}
+
+#[test]
+fn what_is_not_supported_of_hugging_faces_is_refused_by_name() {
+    let read = |field: &str, value: serde_json::Value| {
+        let mut config = json!({"model_type": "mobilenet_v2", "depth_multiplier": 1.0});
+        config[field] = value;
+        serde_json::from_value::<Config>(config)
+    };
+    let plain = read("depth_multiplier", json!(1.4)).unwrap();
+    assert_eq!((plain.last_channel, plain.num_classes, plain.bn_eps), (Some(1792), 2, 1e-3));
+    assert!(plain.tf_padding && plain.hugging_face);
+    assert_eq!(read("depth_multiplier", json!(0.35)).unwrap().last_channel, Some(1280));
+    for (field, value) in [
+        ("output_stride", json!(8)),
+        ("first_layer_is_expansion", json!(false)),
+        ("hidden_act", json!("silu")),
+        ("num_channels", json!(1)),
+        ("expand_ratio", json!(1.5)),
+    ] {
+        assert_error(read(field, value), &[&format!("field `{field}`"), "supported"]);
+    }
 }
 
 /// The first tap to diverge in a model that `change` got at.

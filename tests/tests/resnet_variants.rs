@@ -7,15 +7,15 @@ use taper::layers::Conv2d;
 use taper_models::Pretrained;
 use taper_models::resnet::{BasicBlock, Block, Bottleneck, Config, ResNet};
 use taper_tests::fixtures::assert_error;
-use taper_tests::named::{Named, compare_all, first_to_diverge, row};
 use taper_tests::originals::{Original, pretrained};
-use taper_tests::parity::{Golden, Row};
+use taper_tests::parity::Golden;
+use taper_tests::rows::{Row, compare_all, first_to_diverge, left_over, report, row};
 
 /// What a stage is made of: how many blocks, and whether the first has a downsampling.
 type Stage = (usize, bool);
 
 /// Every row in the order of execution. A block calls its one ReLU several times; the reference is of the first call.
-fn rows<B: Block>(stages: [Stage; 4]) -> Vec<Row<Named>> {
+fn rows<B: Block>(stages: [Stage; 4]) -> Vec<Row> {
     let mut rows: Vec<_> = ["conv1", "bn1", "relu", "maxpool"].map(|name| row(name, format!("module.{name}"))).into();
     for (i, (blocks, downsamples)) in (1..).zip(stages) {
         for block in 0..blocks {
@@ -55,35 +55,38 @@ fn every_tap_of_basic_blocks_is_that_of_the_original() -> Result<()> {
 }
 
 /// Hugging Face's modules by torchvision's names.
-fn hugging_face_rows() -> Vec<Row<Named>> {
+fn hugging_face_rows<B: Block>(stages: [Stage; 4]) -> Vec<Row> {
     let stem = [("convolution", "conv1"), ("normalization", "bn1"), ("activation", "relu")];
     let stem = stem.map(|(module, tap)| row(tap, format!("module.resnet.embedder.embedder.{module}")));
     let mut rows = Vec::from(stem);
     rows.extend([row("relu", "module.resnet.embedder.embedder"), row("maxpool", "module.resnet.embedder.pooler")]);
     rows.push(row("maxpool", "module.resnet.embedder"));
-    for (i, (blocks, _)) in BOTTLENECK.into_iter().enumerate() {
+    for (i, (blocks, downsamples)) in stages.into_iter().enumerate() {
         for block in 0..blocks {
             let (tap, module) =
                 (format!("layer{}.{block}", i + 1), format!("module.resnet.encoder.stages.{i}.layers.{block}"));
-            // A third layer has no activation of its own.
-            for (layer, [conv, bn, activation]) in
-                [["conv1", "bn1", "relu1"], ["conv2", "bn2", "relu2"], ["conv3", "bn3", "bn3"]].into_iter().enumerate()
-            {
+            // The last layer has no activation of its own.
+            let layers: &[[&str; 3]] = match B::EXPANSION {
+                4 => &[["conv1", "bn1", "relu1"], ["conv2", "bn2", "relu2"], ["conv3", "bn3", "bn3"]],
+                _ => &[["conv1", "bn1", "relu1"], ["conv2", "bn2", "bn2"]],
+            };
+            for (layer, &[conv, bn, activation]) in layers.iter().enumerate() {
                 let parts = [("convolution", conv), ("normalization", bn), ("activation", activation)];
                 rows.extend(
                     parts.map(|(part, name)| row(format!("{tap}.{name}"), format!("{module}.layer.{layer}.{part}"))),
                 );
                 rows.push(row(format!("{tap}.{activation}"), format!("{module}.layer.{layer}")));
             }
-            rows.push(row(format!("{tap}.bn3"), format!("{module}.layer")));
+            rows.push(row(format!("{tap}.bn{}", layers.len()), format!("{module}.layer")));
             match block {
-                0 => {
+                0 if downsamples => {
                     let parts = [(".convolution", "conv"), (".normalization", "bn"), ("", "output")];
                     let downsample =
                         |(part, name)| row(format!("{tap}.downsample.{name}"), format!("{module}.shortcut{part}"));
                     rows.extend(parts.map(downsample));
                 }
                 // What is added as it is.
+                0 => rows.push(row("maxpool", format!("{module}.shortcut"))),
                 _ => rows.push(row(format!("layer{}.{}.output", i + 1, block - 1), format!("{module}.shortcut"))),
             }
             rows.push(row(format!("{tap}.output"), format!("{module}.activation")));
@@ -91,7 +94,8 @@ fn hugging_face_rows() -> Vec<Row<Named>> {
         }
         rows.push(row(format!("layer{}.{}.output", i + 1, blocks - 1), format!("module.resnet.encoder.stages.{i}")));
     }
-    rows.extend(["resnet.encoder", "resnet"].map(|module| row("layer4.0.output", format!("module.{module}"))));
+    let last = format!("layer4.{}.output", stages[3].0 - 1);
+    rows.extend(["resnet.encoder", "resnet"].map(|module| row(last.clone(), format!("module.{module}"))));
     rows.extend([
         row("avgpool", "module.resnet.pooler"),
         row("fc", "module.classifier.1"),
@@ -103,15 +107,24 @@ fn hugging_face_rows() -> Vec<Row<Named>> {
 
 #[test]
 fn hugging_faces_names_and_configurations_load() -> Result<()> {
-    let golden = Golden::open("resnet_hugging_face")?;
-    let model = ResNet::<Bottleneck>::from_folder(golden.file(""), DType::F32, &Device::Cpu)?;
-    let rows = hugging_face_rows();
+    hugging_face_loads::<Bottleneck>("resnet_hugging_face", BOTTLENECK)?;
+    // The first stage halves the image too, so that all of them begin with a downsampling.
+    hugging_face_loads::<Bottleneck>("resnet_strides", [(2, true), (1, true), (1, true), (1, true)])?;
+    hugging_face_loads::<BasicBlock>("resnet_strides_basic", [(1, true), (2, true), (1, true), (1, true)])
+}
+
+fn hugging_face_loads<B: Block>(name: &str, stages: [Stage; 4]) -> Result<()>
+where
+    ResNet<B>: Original,
+{
+    let golden = Golden::open(name)?;
+    let model = ResNet::<B>::from_folder(golden.file(""), DType::F32, &Device::Cpu)?;
+    let rows = hugging_face_rows::<B>(stages);
     // The head flattens first: what it gives has no dimensions of one.
     let flat = row("avgpool", "module.classifier.0");
     assert_eq!(golden.tensor(&flat.golden).elem_count(), golden.tensor("module.resnet.pooler").elem_count());
-    assert_eq!(golden.left_over(&["module."], &rows).into_iter().collect::<Vec<_>>(), [flat.golden]);
-    taper_tests::parity::compare(&taper_tests::named::taps(&model, &golden, &rows)?, &rows, &golden)
-        .unwrap_or_else(|divergence| panic!("{divergence}"));
+    let report = report(&model, &golden, &rows)?.into_result()?;
+    assert_eq!(left_over(&report), [flat.golden]);
     Ok(())
 }
 
@@ -175,7 +188,7 @@ fn configurations_of_timm_are_read_and_those_that_do_not_fit_refused() {
     let sizes = hugging_face(false, "bottleneck", 8).unwrap();
     // Classes that are not named are two.
     assert_eq!((sizes.widths, sizes.stem, sizes.num_classes), ([2, 2, 2, 2], 4, 2));
-    assert_error(hugging_face(true, "bottleneck", 8), &["`downsample_in_first_stage`"]);
+    assert_eq!((sizes.strides, hugging_face(true, "bottleneck", 8).unwrap().strides), ([1, 2, 2, 2], [2, 2, 2, 2]));
     assert_error(hugging_face(false, "basic", 8), &["the blocks are `basic`"]);
     assert_error(hugging_face(false, "bottleneck", 6), &["`hidden_sizes`", "multiples of 4"]);
 }

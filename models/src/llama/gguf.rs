@@ -9,7 +9,7 @@ use taper::{Gguf, Weights};
 
 use super::{Config, Llama};
 use crate::config::Json;
-use crate::pretrained::Pretrained;
+use crate::pretrained::{Pretrained, check_dtype};
 use crate::shared::RotaryScaling;
 
 /// Its `general.architecture`s that are of the family. Mistral is a `llama` there.
@@ -51,6 +51,7 @@ impl Llama {
     /// A file that can't be read or is not whole, metadata that is missing or not supported, and tensors that are missing,
     /// misshapen or unused. All name the file, and the field or the tensors.
     pub fn from_gguf(path: impl AsRef<Path>, dtype: DType, device: &Device) -> Result<Self> {
+        check_dtype(dtype)?;
         let file = Gguf::open(path)?;
         let meta = Metadata::of(&file)?;
         let fields = meta.fields()?;
@@ -201,10 +202,18 @@ impl<'a> Metadata<'a> {
         if let Some(window) = window {
             fields["sliding_window"] = json!(window);
         }
-        let scaling = self.file.metadata().get(&self.key("rope.scaling.type"));
-        if let Some(Value::String(kind)) = scaling.filter(|kind| !matches!(kind, Value::String(kind) if kind == "none"))
-        {
-            fields["rope_scaling"] = json!({"rope_type": kind, "factor": self.number_if("rope.scaling.factor")?});
+        match self.file.metadata().get(&self.key("rope.scaling.type")) {
+            Some(Value::String(kind)) if kind == "linear" => {
+                fields["rope_scaling"] = json!({"rope_type": kind, "factor": self.number_if("rope.scaling.factor")?});
+            }
+            // Others are given by other fields there, which scale by rules of llama.cpp's own.
+            Some(Value::String(kind)) if kind != "none" => {
+                let field = self.key("rope.scaling.type");
+                return Err(
+                    self.fault(&format!("field `{field}`: rotary positions of the type `{kind}` are not supported"))
+                );
+            }
+            _ => (),
         }
         if self.architecture == "gemma2" {
             // What the format lacks, as llama.cpp sets it: the largest member has a scale of its own.

@@ -1,7 +1,6 @@
 //! The configurations of ResNets that people have: Hugging Face's, timm's, and plain sizes.
 
 use std::collections::BTreeMap;
-use std::marker::PhantomData;
 
 use candle_core::{Result, bail};
 use serde::de::Error;
@@ -11,13 +10,43 @@ use serde_json::{Map, Value, from_value};
 use super::{Block, Config};
 use crate::shared::{Activation, two_labels};
 
+/// The kind of the blocks, as Hugging Face calls it: what its configuration says, or timm's name of the sizes. None of plain
+/// sizes, which are of either kind.
+pub(super) fn layer_type(fields: &Map<String, Value>) -> Option<&str> {
+    let text = |field| fields.get(field).and_then(Value::as_str);
+    match text("architecture") {
+        Some("resnet18" | "resnet34") => Some("basic"),
+        Some(_) => Some("bottleneck"),
+        None => text("layer_type").or(fields.contains_key("depths").then_some("bottleneck")),
+    }
+}
+
+/// Of Hugging Face's ResNet, of timm's, or with the fields of this.
+impl<'de, B: Block> Deserialize<'de> for Config<B> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        let fields = Map::deserialize(deserializer)?;
+        let (has, own) = (|field| fields.contains_key(field), B::LAYER_TYPE);
+        let (hugging_face, timm, kind) = (has("depths"), has("architecture"), layer_type(&fields).unwrap_or(own));
+        if kind != own {
+            let types = "`ResNet<BasicBlock>` or `ResNet<Bottleneck>`";
+            return Err(D::Error::custom(format!("the blocks are `{kind}`, and those of the model `{own}`: {types}")));
+        }
+        let fields = Value::Object(fields);
+        let config = match (hugging_face, timm) {
+            (true, _) => from_value::<HuggingFace>(fields).map(HuggingFace::config),
+            (_, true) => from_value::<Timm>(fields).map(Timm::config),
+            _ => from_value::<Sizes>(fields).map(|sizes| Ok(sizes.config())),
+        };
+        config.map_err(D::Error::custom)?.map_err(D::Error::custom)
+    }
+}
+
 /// The `config.json` of Hugging Face's `ResNetConfig`.
 #[derive(Deserialize)]
 struct HuggingFace {
     embedding_size: usize,
     hidden_sizes: [usize; 4],
     depths: [usize; 4],
-    layer_type: String,
     #[serde(default = "relu")]
     hidden_act: Activation,
     #[serde(default)]
@@ -32,6 +61,25 @@ fn relu() -> Activation {
     Activation::Relu
 }
 
+impl HuggingFace {
+    fn config<B: Block>(self) -> Result<Config<B>> {
+        if self.hidden_act != Activation::Relu {
+            bail!("`hidden_act` is not `relu`, which is the only one that is supported, as torchvision has no other");
+        }
+        if self.hidden_sizes.iter().any(|width| !width.is_multiple_of(B::EXPANSION)) {
+            bail!("`hidden_sizes` are {:?}, which are no multiples of {}", self.hidden_sizes, B::EXPANSION);
+        }
+        Ok(Config {
+            stem: self.embedding_size,
+            widths: self.hidden_sizes.map(|width| width / B::EXPANSION),
+            strides: [1 + usize::from(self.downsample_in_first_stage), 2, 2, 2],
+            stride_first: self.downsample_in_bottleneck,
+            num_classes: self.id2label.len(),
+            ..Config::imagenet(self.depths)
+        })
+    }
+}
+
 /// The `config.json` of timm, which names the sizes.
 #[derive(Deserialize)]
 struct Timm {
@@ -39,7 +87,20 @@ struct Timm {
     num_classes: usize,
 }
 
-/// The fields of [`Config`] themselves.
+impl Timm {
+    fn config<B: Block>(self) -> Result<Config<B>> {
+        let blocks = match self.architecture.as_str() {
+            "resnet18" => [2, 2, 2, 2],
+            "resnet34" | "resnet50" => [3, 4, 6, 3],
+            "resnet101" => [3, 4, 23, 3],
+            "resnet152" => [3, 8, 36, 3],
+            other => bail!("`architecture` is `{other}`; supported are `resnet18`, `34`, `50`, `101` and `152`"),
+        };
+        Ok(Config { num_classes: self.num_classes, ..Config::imagenet(blocks) })
+    }
+}
+
+/// The sizes of [`Config`] themselves.
 #[derive(Deserialize)]
 struct Sizes {
     stem: usize,
@@ -54,73 +115,9 @@ fn epsilon() -> f64 {
     1e-5
 }
 
-/// Of Hugging Face's ResNet, of timm's, or with the fields of this.
-impl<'de, B: Block> Deserialize<'de> for Config<B> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
-        let fields = Map::deserialize(deserializer)?;
-        let has = |name| fields.contains_key(name);
-        let (hugging_face, timm, fields) = (has("depths"), has("architecture"), Value::Object(fields));
-        let config = match (hugging_face, timm) {
-            (true, _) => from_value::<HuggingFace>(fields).map(HuggingFace::config),
-            (_, true) => from_value::<Timm>(fields).map(Timm::config),
-            _ => from_value::<Sizes>(fields).map(|sizes| Ok(sizes.config())),
-        };
-        config.map_err(D::Error::custom)?.map_err(D::Error::custom)
-    }
-}
-
-impl HuggingFace {
-    fn config<B: Block>(self) -> Result<Config<B>> {
-        if self.downsample_in_first_stage || self.downsample_in_bottleneck {
-            bail!(
-                "`downsample_in_first_stage` and `downsample_in_bottleneck` are not supported, as torchvision has neither"
-            );
-        }
-        if self.hidden_act != Activation::Relu {
-            bail!("`hidden_act` is not `relu`, which is the only one that is supported, as torchvision has no other");
-        }
-        fits::<B>(&self.layer_type)?;
-        if self.hidden_sizes.iter().any(|width| !width.is_multiple_of(B::EXPANSION)) {
-            bail!("`hidden_sizes` are {:?}, which are no multiples of {}", self.hidden_sizes, B::EXPANSION);
-        }
-        Ok(Config {
-            stem: self.embedding_size,
-            widths: self.hidden_sizes.map(|width| width / B::EXPANSION),
-            blocks: self.depths,
-            num_classes: self.id2label.len(),
-            ..Config::imagenet([1; 4])
-        })
-    }
-}
-
-impl Timm {
-    fn config<B: Block>(self) -> Result<Config<B>> {
-        let (layer_type, blocks) = match self.architecture.as_str() {
-            "resnet18" => ("basic", [2, 2, 2, 2]),
-            "resnet34" => ("basic", [3, 4, 6, 3]),
-            "resnet50" => ("bottleneck", [3, 4, 6, 3]),
-            "resnet101" => ("bottleneck", [3, 4, 23, 3]),
-            "resnet152" => ("bottleneck", [3, 8, 36, 3]),
-            other => bail!("`architecture` is `{other}`; supported are `resnet18`, `34`, `50`, `101` and `152`"),
-        };
-        fits::<B>(layer_type)?;
-        Ok(Config { num_classes: self.num_classes, ..Config::imagenet(blocks) })
-    }
-}
-
 impl Sizes {
     fn config<B: Block>(self) -> Config<B> {
         let Self { stem, widths, blocks, num_classes, bn_eps } = self;
-        Config { stem, widths, blocks, num_classes, bn_eps, block: PhantomData }
+        Config { stem, widths, num_classes, bn_eps, ..Config::imagenet(blocks) }
     }
-}
-
-fn fits<B: Block>(layer_type: &str) -> Result<()> {
-    if layer_type != B::LAYER_TYPE {
-        bail!(
-            "the blocks are `{layer_type}`, and those of the model `{}`: `ResNet<BasicBlock>` or `ResNet<Bottleneck>`",
-            B::LAYER_TYPE
-        );
-    }
-    Ok(())
 }

@@ -1,7 +1,8 @@
 //! Attention whose queries, keys and values are each made by a layer of their own.
 
 use candle_core::{Module, Result, Tensor};
-use candle_nn::{Linear, VarBuilder, linear_b};
+use candle_nn::VarBuilder;
+use taper::layers::{Linear, linear_b};
 use taper::ops::{Mask, attention_output, attention_scores, softmax_last_dim};
 use taper::{Model, forward};
 

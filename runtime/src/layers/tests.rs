@@ -35,6 +35,8 @@ fn compute_what_candles_do_with_the_same_names_of_weights() -> Result<()> {
         batch_norm(4, 1e-3, vb.pp("batch"))?,
         layer_norm(5, 1e-3, vb.pp("layer"))?,
         rms_norm(5, 1e-3, vb.pp("rms"))?,
+        linear(5, 6, vb.pp("linear"))?,
+        linear_no_bias(5, 6, vb.pp("linear_bare"))?,
     );
     weights(&vars);
     let candles = (
@@ -43,6 +45,8 @@ fn compute_what_candles_do_with_the_same_names_of_weights() -> Result<()> {
         candle_nn::batch_norm(4, 1e-3, vb.pp("batch"))?,
         candle_nn::layer_norm(5, 1e-3, vb.pp("layer"))?,
         candle_nn::rms_norm(5, 1e-3, vb.pp("rms"))?,
+        candle_nn::linear(5, 6, vb.pp("linear"))?,
+        candle_nn::linear_no_bias(5, 6, vb.pp("linear_bare"))?,
     );
     let x = numbers(&[2, 4, 7, 5]);
     assert_alike(&ours.0.forward(&x)?, &candles.0.forward(&x)?);
@@ -53,6 +57,8 @@ fn compute_what_candles_do_with_the_same_names_of_weights() -> Result<()> {
     assert_eq!(ours.2.running_mean().dims(), [4]);
     assert_alike(&ours.3.forward(&x)?, &candles.3.forward(&x)?);
     assert_alike(&ours.4.forward(&x)?, &candles.4.forward(&x)?);
+    assert_alike(&ours.5.forward(&x)?, &candles.5.forward(&x)?);
+    assert_alike(&ours.6.forward(&x)?, &candles.6.forward(&x)?);
     let turned = x.transpose(1, 2)?;
     assert_alike(&ours.3.forward(&turned)?, &candles.3.forward(&turned)?);
     assert_alike(&ours.4.forward(&turned)?, &candles.4.forward(&turned)?);

@@ -191,6 +191,7 @@ macro_rules! of_candles {
 }
 
 of_candles! {
+    Linear
     Conv2d
     BatchNorm
     LayerNorm

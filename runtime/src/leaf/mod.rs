@@ -114,6 +114,7 @@ modules! {
     [] Sequential;
     ['a] Func<'a>;
     [] QMatMul;
+    [] layers::Linear;
     [] layers::Conv2d;
     [] layers::LayerNorm;
     [] layers::RmsNorm;

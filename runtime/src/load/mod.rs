@@ -8,8 +8,8 @@ mod weights;
 
 pub use construct::Load;
 pub use gguf::Gguf;
-pub use weights::Weights;
 pub(crate) use weights::{File, Holds, Kind};
+pub use weights::{Stored, Weights};
 
 pub(crate) use weights::quantized_tensor;
 

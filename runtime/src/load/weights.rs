@@ -9,6 +9,7 @@ mod pytorch;
 mod quantized;
 mod report;
 mod safetensors;
+mod stored;
 #[cfg(test)]
 mod tests;
 
@@ -25,6 +26,7 @@ use self::backend::{Log, Strict, locked};
 pub(crate) use self::file::{File, Holds, Kind};
 pub(crate) use self::quantized::quantized_tensor;
 use self::report::Report;
+pub use self::stored::Stored;
 use crate::{Error, Result};
 
 /// The weights of a file, loaded strictly.
@@ -121,6 +123,18 @@ impl Weights {
     /// ```
     pub fn folder(dir: impl AsRef<Path>, dtype: DType, device: &Device) -> Result<Self> {
         let (files, index) = folder::open(dir.as_ref())?;
+        Ok(Self::new(Source::Files(files), index, dtype, device))
+    }
+
+    /// The tensors of the shards that an index lists: `model.safetensors.index.json`, or one of another name such as
+    /// `diffusion_pytorch_model.safetensors.index.json`; of PyTorch's files if it ends with `.bin.index.json`.
+    ///
+    /// The rest is as with [`folder`](Self::folder).
+    ///
+    /// # Errors
+    /// Those of [`folder`](Self::folder).
+    pub fn index(list: impl AsRef<Path>, dtype: DType, device: &Device) -> Result<Self> {
+        let (files, index) = folder::open_index(list.as_ref())?;
         Ok(Self::new(Source::Files(files), index, dtype, device))
     }
 
@@ -349,6 +363,11 @@ impl Weights {
     /// The shape of the tensor of this name, if there is one.
     pub fn shape(&self, name: &str) -> Option<&Shape> {
         self.tensors.find(name).map(|(_, entry)| &entry.shape)
+    }
+
+    /// What tensors become where a loader names no dtype.
+    pub fn dtype(&self) -> DType {
+        self.dtype
     }
 
     /// What `load` makes of the tensors, if it asked for each of them by its shape and for no other.

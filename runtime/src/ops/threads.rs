@@ -1,15 +1,21 @@
-//! Work on candle's threads, which are rayon's.
+//! Work on candle's threads.
 //!
-//! The caller's thread is one of them here. rayon's parallel iterators and `join` leave it waiting while its workers do
-//! everything, which costs two switches between threads, and a core where there are as many workers as cores: on two cores
-//! that is more than the second one saves on anything below a millisecond.
+//! They wait for work without sleeping for a while, so that they are there within a microsecond, and the caller's thread is
+//! one of them. Others would have to share the processor with them: rayon's `join`, by which gemm divides a product, takes
+//! longer than one thread does on anything below a millisecond.
 
 use std::mem::MaybeUninit;
 use std::sync::{Mutex, PoisonError};
 
+use candle_core::utils::barrier_pool;
+
 /// How many threads there are, the caller's among them.
 pub(super) fn count() -> usize {
-    rayon::current_num_threads()
+    #[cfg(test)]
+    if let Some(threads) = PRETENDED.get() {
+        return threads;
+    }
+    barrier_pool().n_workers() + 1
 }
 
 /// Does `work` with each piece, on as many threads as have something to do. Which thread gets which is left to chance.
@@ -29,12 +35,8 @@ where
             work(piece);
         }
     };
-    rayon::in_place_scope(|scope| {
-        for _ in 1..threads {
-            scope.spawn(|_| work());
-        }
-        work();
-    });
+    // One call for each thread; the first ones may have done everything before the last come.
+    barrier_pool().execute_chunked(threads, |_| work());
 }
 
 /// A vector of `len` numbers, of which `fill` makes `share` at a time, from the first of them on, in the room for them: it
@@ -57,4 +59,18 @@ pub(super) fn filled<T: Copy + Send>(
     // SAFETY: the pieces of the room are all of it, and each was returned as numbers, which only what was written is.
     unsafe { made.set_len(len) };
     made
+}
+
+#[cfg(test)]
+thread_local! {
+    static PRETENDED: std::cell::Cell<Option<usize>> = const { std::cell::Cell::new(None) };
+}
+
+/// What `work` gives where the work is divided as for so many threads, whatever there are.
+#[cfg(test)]
+pub(super) fn as_on<T>(threads: usize, work: impl FnOnce() -> T) -> T {
+    PRETENDED.set(Some(threads));
+    let given = work();
+    PRETENDED.set(None);
+    given
 }

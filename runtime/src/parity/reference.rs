@@ -6,8 +6,8 @@ use std::path::Path;
 
 use candle_core::{DType, Device, Tensor, bail};
 
-use crate::Result;
 use crate::load::{File, Holds, Kind};
+use crate::{Result, near};
 
 /// The tensors that the original model computed, by name: a safetensors file such as `tools/dump_reference.py` writes.
 ///
@@ -111,16 +111,12 @@ impl Reference {
 
 /// The names most like `name`, as the end of a sentence.
 pub(super) fn near<'n>(name: &str, among: impl Iterator<Item = &'n str>) -> String {
-    let distance = |other: &&str| strsim::osa_distance(name, other);
-    let mut near: Vec<(usize, &str)> = among.map(|other| (distance(&other), other)).collect();
-    near.sort();
-    // Also where nothing is near: three names say how names are made.
-    let close = near.first().is_some_and(|(distance, _)| *distance <= 2 + name.len() / 4);
-    let names: Vec<_> = near.iter().take(3).map(|(_, name)| format!("`{name}`")).collect();
-    match (names.as_slice(), close) {
-        ([], _) => "; it has none".to_owned(),
-        (names, true) => format!("; did you mean {}?", names.join(", ")),
-        (names, false) => format!("; the nearest are {}", names.join(", ")),
+    let among: Vec<_> = among.map(|other| (other, other)).collect();
+    match (&near::near(name, among.iter().copied())[..], &among[..]) {
+        ([], []) => "; it has none".to_owned(),
+        // Also where nothing is near: three names say how names are made.
+        ([], _) => format!("; the nearest are {}", near::quoted(&near::nearest(name, among))),
+        (near, _) => near::did_you_mean(near),
     }
 }
 

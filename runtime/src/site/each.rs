@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use super::{Span, Tree};
 use crate::Result;
 use crate::pass::Reader;
-use crate::select::Aims;
+use crate::select::{Aims, short};
 use crate::tapped::Tapped;
 use crate::taps::Visitor;
 
@@ -142,7 +142,7 @@ impl<S: Clone> Each<S> {
             Some(item) => item.clone(),
             None => match &self.beyond {
                 Some(beyond) => (**beyond).clone(),
-                None => panic!("at({index}) of a field with {len} elements"),
+                None => panic!("`at({index})` is out of range: {}", self.known()),
             },
         }
     }
@@ -160,15 +160,29 @@ impl<S: Clone> Each<S> {
     }
 }
 
+impl<S> Each<S> {
+    /// What is known without a name: how many elements there are, and of which type.
+    fn known(&self) -> String {
+        let kind = short(std::any::type_name::<S>());
+        match self.items.len() {
+            0 => format!("the field has no elements of type `{kind}`"),
+            1 => format!("the field has 1 element of type `{kind}`, 0"),
+            len => format!("the field has {len} elements of type `{kind}`, 0 to {}", len - 1),
+        }
+    }
+}
+
 impl<S> Index<usize> for Each<S> {
     type Output = S;
 
     #[track_caller]
     fn index(&self, index: usize) -> &S {
-        let len = self.items.len();
         match self.items.get(index) {
             Some(item) => item,
-            None => panic!("index {index} is out of range: the field has {len} elements"),
+            None => panic!(
+                "index {index} is out of range: {}; `at({index})` in its place is an error of the run, which names the field",
+                self.known()
+            ),
         }
     }
 }
@@ -180,10 +194,9 @@ macro_rules! index_by {
 
             #[track_caller]
             fn index(&self, range: $range) -> &Each<S> {
-                let len = self.items.len();
                 match self.items.get(range.clone()) {
                     Some(items) => self.part(items),
-                    None => panic!("{range:?} is out of range: the field has {len} elements"),
+                    None => panic!("{range:?} is out of range: {}", self.known()),
                 }
             }
         }

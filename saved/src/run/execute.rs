@@ -24,10 +24,13 @@ impl SavedModel {
         inputs.check(self)?;
         let Plan { needs, mut uses, to_the_end } = self.plan(sites, pass)?;
         let mut values: Vec<Vec<Data>> = vec![Vec::new(); needs.len()];
+        let (mut done, all) = (0, needs.iter().filter(|need| **need != Need::None).count());
         for (index, need) in (0..).zip(&needs) {
             if *need == Need::None {
                 continue;
             }
+            inputs.progress(done, all);
+            done += 1;
             let Some(given) = self.node(index, *need, inputs, &values, sites, pass)? else { return pass.halt() };
             if uses[index as usize] > 0 {
                 values[index as usize] = given;
@@ -43,6 +46,7 @@ impl SavedModel {
                 }
             }
         }
+        inputs.progress(done, all);
         if !to_the_end {
             return Err(Error::Msg("the run has ended, and not all that was asked for was computed".to_owned()));
         }

@@ -11,6 +11,7 @@ pub mod graph;
 pub mod layers;
 pub mod open;
 pub mod proto;
+pub mod signatures;
 pub mod slices;
 mod table;
 pub mod tensors;

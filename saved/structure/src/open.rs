@@ -1,7 +1,7 @@
 //! From a directory to what is known of one of its signatures.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::checkpoint::Checkpoint;
 use crate::graph::{self, Engine, Graph};
@@ -42,6 +42,16 @@ impl<E: Engine> std::fmt::Debug for Structure<E> {
 /// # Errors
 /// A file that is missing, cut off or damaged, a graph that can't be read, and a signature that there is not.
 pub fn open<E: Engine>(path: &Path, signature: Option<&str>, engine: &E) -> Result<Structure<E>> {
+    let (file, bytes) = graph_file(path)?;
+    let prefix = path.join("variables").join("variables");
+    let index = path.join("variables").join("variables.index");
+    let checkpoint = if index.exists() { Some(Checkpoint::open(&prefix)?) } else { None };
+    Structure::read(&bytes, signature, checkpoint, engine)
+        .map_err(|error| Error::Msg(format!("`{}`: {error}", file.display())))
+}
+
+/// The path and the bytes of the file that has the graphs.
+pub(crate) fn graph_file(path: &Path) -> Result<(PathBuf, Vec<u8>)> {
     let file = path.join("saved_model.pb");
     let bytes = std::fs::read(&file).map_err(|error| {
         let what = match (path.is_dir(), path.join("saved_model.pbtxt").exists()) {
@@ -53,23 +63,15 @@ pub fn open<E: Engine>(path: &Path, signature: Option<&str>, engine: &E) -> Resu
         };
         Error::Msg(format!("`{}`: {error}{what}", file.display()))
     })?;
-    let prefix = path.join("variables").join("variables");
-    let index = path.join("variables").join("variables.index");
-    let checkpoint = if index.exists() { Some(Checkpoint::open(&prefix)?) } else { None };
-    Structure::read(&bytes, signature, checkpoint, engine)
-        .map_err(|error| Error::Msg(format!("`{}`: {error}", file.display())))
+    Ok((file, bytes))
 }
 
 impl<E: Engine> Structure<E> {
     /// Reads a signature of a file `saved_model.pb`.
     fn read(bytes: &[u8], signature: Option<&str>, checkpoint: Option<Checkpoint>, engine: &E) -> Result<Self> {
         let model = proto::SavedModel::parse(bytes)?;
-        // Models with a graph for training have another for serving.
-        let graphs = &model.graphs;
-        let meta = graphs.iter().find(|graph| graph.tags.contains(&"serve")).or(graphs.first());
-        let meta = meta.ok_or_else(|| Error::Msg("there is no graph in it".to_owned()))?;
-        // The function that readies tables has a signature, too, and no arguments.
-        let callable = || meta.signatures.iter().filter(|(name, _)| !name.starts_with("__saved_model"));
+        let meta = model.serving()?;
+        let callable = || meta.callable();
         let names: Vec<String> = callable().map(|(name, _)| (*name).to_owned()).collect();
         let default = || {
             let mut signatures = callable();

@@ -60,6 +60,11 @@ impl TensorInfo {
         Some(self.shape.0.as_ref()?.iter().map(|size| usize::try_from(*size).ok()).collect())
     }
 
+    /// Whether a run can capture it. The handle of a weight is no tensor, and text has none of candle's.
+    pub fn is_capturable(&self) -> bool {
+        self.site.is_some()
+    }
+
     /// Why it can't be computed, with the node that is to blame; `None` if it can.
     pub fn unsupported(&self) -> Option<&str> {
         self.blocked.as_deref()

@@ -1,6 +1,7 @@
 //! Saved models out of files, with the values that TensorFlow computes.
 
 mod common;
+mod contents;
 mod crafted;
 mod damaged;
 mod goldens;

@@ -229,6 +229,24 @@ fn each_bad_folder_is_one_clear_error() {
     }
 }
 
+/// Once, and not for every tensor.
+#[test]
+fn weights_are_floats() {
+    let folder = Folder::new("dtype");
+    let gguf = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/gguf/llama-F32.gguf");
+    for dtype in [DType::U8, DType::I64] {
+        for error in [
+            message(open(&folder.0, dtype, &Device::Cpu)),
+            message(open(&gguf, dtype, &Device::Cpu)),
+            message(Gpt2::from_folder(&folder.0, dtype, &Device::Cpu)),
+        ] {
+            contains(&error, &[&format!("cannot be {dtype:?}: open it as F32")]);
+            assert_eq!(error.lines().count(), 1, "{error}");
+        }
+    }
+    open(&folder.0, DType::F64, &Device::Cpu).unwrap();
+}
+
 #[test]
 fn a_folder_of_another_architecture_is_refused() {
     let folder = Folder::new("other");

@@ -182,7 +182,9 @@ fn an_element_beyond_the_end_is_an_error_that_names_field_and_length() -> Result
 }
 
 #[test]
-#[should_panic(expected = "index 99 is out of range: the field has 10 elements")]
+#[should_panic(
+    expected = "index 99 is out of range: the field has 10 elements of type `BlockSites`, 0 to 9; `at(99)` in its place"
+)]
 fn an_index_beyond_the_end_panics_as_a_slice_does() {
     let (net, x, _) = net().unwrap();
     let _ = net.capture(&x, |t| t.blocks[99].h);

@@ -5,6 +5,7 @@ mod folder;
 mod names;
 mod progress;
 mod safetensors;
+mod stored;
 mod torch;
 
 use std::fs;

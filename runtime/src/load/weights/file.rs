@@ -105,6 +105,11 @@ impl File {
         read().map_err(|error| self.named(name, error))
     }
 
+    /// What a safetensors file says of itself.
+    pub(super) fn metadata(&self) -> HashMap<String, String> {
+        safetensors::metadata(&self.bytes)
+    }
+
     /// The bytes of the quantized tensor called `name`.
     pub(super) fn blocks(&self, name: &str, rows: Option<&[usize]>) -> Result<Tensor> {
         let data = decode::data(&self.bytes, &self.tensors[name], rows);
@@ -123,7 +128,16 @@ impl Located {
         match self.holds {
             Holds::Known(dtype) => self.shape.elem_count() * dtype.size_in_bytes(),
             Holds::Blocks(dtype) => self.shape.elem_count() / dtype.block_size() * dtype.type_size(),
-            Holds::Unknown(_) => 0,
+            Holds::Unknown(ref name) => (self.shape.elem_count() * bits(name)).div_ceil(8),
         }
+    }
+}
+
+/// The width of a type of safetensors that candle has not, `U16` or `F8_E5M2`.
+fn bits(name: &str) -> usize {
+    let digits: String = name.chars().skip_while(|c| !c.is_ascii_digit()).take_while(char::is_ascii_digit).collect();
+    match name {
+        "BOOL" => 8,
+        _ => digits.parse().unwrap_or(0),
     }
 }

@@ -47,6 +47,13 @@ pub(super) fn open(dir: &Path) -> Result<(Vec<File>, BTreeMap<String, Entry>)> {
     )
 }
 
+/// The files that an index lists, and their tensors by name.
+pub(super) fn open_index(list: &Path) -> Result<(Vec<File>, BTreeMap<String, Entry>)> {
+    let name = list.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
+    let kind = if name.ends_with(".bin.index.json") { Kind::PyTorch } else { Kind::Safetensors };
+    sharded(list.parent().unwrap_or(Path::new("")), list, kind)
+}
+
 fn sharded(dir: &Path, list: &Path, kind: Kind) -> Result<(Vec<File>, BTreeMap<String, Entry>)> {
     let fault = |what: String| Error::Msg(format!("`{}` {what}", list.display()));
     let json = fs::read(list).map_err(|error| fault(format!("cannot be read: {error}")))?;

@@ -6,6 +6,7 @@ use candle_core::{DType, Shape};
 
 use super::backend::{Fault, Log};
 use super::{Allowed, Tensors};
+use crate::near::slips;
 
 /// How many faults of a kind are told one by one.
 const SHOWN: usize = 20;
@@ -174,8 +175,5 @@ fn distance(a: &str, b: &str) -> Option<usize> {
     }
     // Names in one file share most of their letters (`h.0.ln_1.weight`, `h.0.ln_1.bias`), so few may differ.
     let most = 2 + a.len() / 8;
-    if a.len().abs_diff(b.len()) > most {
-        return None;
-    }
-    Some(strsim::osa_distance(a, b)).filter(|distance| *distance <= most)
+    slips(a, b, most)
 }

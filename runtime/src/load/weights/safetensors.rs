@@ -1,5 +1,7 @@
 //! The header of a safetensors file.
 
+use std::collections::HashMap;
+
 use candle_core::{DType, Shape};
 use safetensors::tensor::TensorInfo;
 use safetensors::{SafeTensorError, SafeTensors};
@@ -20,6 +22,12 @@ pub(super) fn tensors(bytes: &[u8]) -> Result<Tensors, String> {
         start: data + info.data_offsets.0,
     };
     Ok(metadata.tensors().into_iter().map(|(name, info)| (name, located(info))).collect())
+}
+
+/// What the file says of itself; nothing if it is not safetensors.
+pub(super) fn metadata(bytes: &[u8]) -> HashMap<String, String> {
+    let header = SafeTensors::read_metadata(bytes).ok();
+    header.and_then(|(_, metadata)| metadata.metadata().clone()).unwrap_or_default()
 }
 
 fn holds(dtype: safetensors::Dtype) -> Holds {

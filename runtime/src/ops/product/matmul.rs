@@ -39,7 +39,8 @@ pub fn matmul(a: &Tensor, b: &Tensor) -> Result<Tensor> {
     }
     if b_outer.iter().all(|&len| len == 1) && b_outer.len() <= outer.len() {
         // The matrices of `a` one below the other.
-        let (a, b) = (a.reshape(((), *inner))?, b.reshape((*inner, *columns))?);
+        let (all, b) = (outer.iter().product::<usize>() * rows, b.reshape((*inner, *columns))?);
+        let a = a.reshape((all, *inner))?;
         return product(&a, &b, None)?.reshape([outer, &[*rows, *columns]].concat());
     }
     let both = Shape::from(outer).broadcast_shape_binary_op(&Shape::from(b_outer), OP);

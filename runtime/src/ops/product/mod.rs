@@ -17,6 +17,9 @@ use super::threads;
 /// So many multiplications are worth a thread: some five microseconds of one.
 const WORTH: usize = 256 << 10;
 
+/// Where a side of a product is made for it, so many numbers are made at a time by each thread.
+pub(super) const TILE: usize = 512 << 10;
+
 impl Shape {
     /// Blocks for every thread, of which each is worth it. The longer side is divided, since the other matrix is gone
     /// through for every block.
@@ -179,7 +182,7 @@ impl Backward<3> for Product {
 
     fn backward(&self, [a, b, bias]: [&Tensor; 3], y: &Tensor, grad: &Tensor) -> Result<[Option<Tensor>; 3]> {
         let [of_a, of_b] = self.backward([a, b], y, grad)?;
-        let rows = || grad.reshape(((), bias.elem_count()))?.sum(0);
+        let rows = || grad.sum((0..grad.rank() - 1).collect::<Vec<_>>());
         Ok([of_a, of_b, wanted(bias, rows)?])
     }
 }

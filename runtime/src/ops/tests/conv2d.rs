@@ -1,8 +1,7 @@
 //! Convolutions against candle's, and their gradients against finite differences.
 
-use rayon::ThreadPoolBuilder;
-
 use super::*;
+use crate::ops::threads::as_on;
 
 /// Batch, channels, height, width; outputs, height, width of the kernel; and how it is laid on.
 type Config = ([usize; 4], [usize; 3], Conv2dOptions);
@@ -152,8 +151,7 @@ fn take_every_layout_and_no_images() -> Result<()> {
 fn of_each_channel_do_not_depend_on_threads() -> Result<()> {
     let (inputs, options) = (inputs(([2, 8, 30, 30], [8, 3, 3], options(1, 1, 8, 1))), options(1, 1, 8, 1));
     let single = inputs.iter().map(|input| input.to_dtype(DType::F32)).collect::<Result<Vec<_>>>()?;
-    let on =
-        |threads| ThreadPoolBuilder::new().num_threads(threads).build().unwrap().install(|| ours(options)(&single));
+    let on = |threads| as_on(threads, || ours(options)(&single));
     assert_same(&on(5)?, &on(1)?, "conv2d");
     Ok(())
 }

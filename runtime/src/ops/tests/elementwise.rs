@@ -1,8 +1,7 @@
 //! What only functions of each element have: how exact they are, layouts, and numbers that are not.
 
-use rayon::ThreadPoolBuilder;
-
 use super::*;
+use crate::ops::threads::as_on;
 
 fn floats(x: &Tensor) -> Vec<f32> {
     x.flatten_all().unwrap().to_vec1().unwrap()
@@ -104,16 +103,14 @@ fn take_every_layout() -> Result<()> {
 /// One number more or less than what is computed at a time, and than what makes threads worth their while.
 #[test]
 fn do_not_depend_on_the_number_of_elements_or_threads() -> Result<()> {
-    let alone = ThreadPoolBuilder::new().num_threads(1).build().unwrap();
-    let many = ThreadPoolBuilder::new().num_threads(5).build().unwrap();
     for (name, [ours, ..]) in ELEMENTWISE {
         let x = (numbers(40_001, 1.) * 3.)?.to_dtype(DType::F32)?;
-        let y = alone.install(|| ours(std::slice::from_ref(&x)))?;
+        let y = as_on(1, || ours(std::slice::from_ref(&x)))?;
         for len in [1, 127, 128, 129, 32_767, 32_768, 32_769, 40_001] {
-            let part = many.install(|| ours(&[x.narrow(0, 0, len)?]))?;
+            let part = as_on(5, || ours(&[x.narrow(0, 0, len)?]))?;
             assert_same(&part, &y.narrow(0, 0, len)?, name);
         }
-        assert_same(&many.install(|| ours(&[x.narrow(0, 1, 40_000)?]))?, &y.narrow(0, 1, 40_000)?, name);
+        assert_same(&as_on(5, || ours(&[x.narrow(0, 1, 40_000)?]))?, &y.narrow(0, 1, 40_000)?, name);
     }
     Ok(())
 }

@@ -3,10 +3,12 @@
 
 mod attention;
 mod batch_norm;
+mod channels_last;
 mod conv2d;
 mod elementwise;
 mod errors;
 mod gradients;
+mod product;
 mod second_order;
 mod values;
 

@@ -1,6 +1,5 @@
-use rayon::ThreadPoolBuilder;
-
 use super::*;
+use crate::ops::threads::as_on;
 
 const DTYPES: [DType; 4] = [DType::F32, DType::F64, DType::F16, DType::BF16];
 
@@ -115,14 +114,12 @@ fn of_large_numbers_and_of_masked_ones_lose_nothing() -> Result<()> {
 /// Rows of every length around those that fill vectors, and so many that they are shared among threads.
 #[test]
 fn of_long_rows_and_many_are_exact_on_any_number_of_threads() -> Result<()> {
-    let alone = ThreadPoolBuilder::new().num_threads(1).build().unwrap();
-    let many = ThreadPoolBuilder::new().num_threads(5).build().unwrap();
     for shape in [(2, 63), (3, 64), (2, 65), (1, 1000), (5, 10_001), (600, 70)] {
         for case in [Case::softmax(shape), Case::layer_norm(shape), Case::rms_norm(shape)] {
             let inputs = case.inputs(DType::F32)?;
-            let y = alone.install(|| (case.ours)(&inputs))?;
+            let y = as_on(1, || (case.ours)(&inputs))?;
             assert_candles(&case, &y, &inputs, &format!("{} of {shape:?}", case.name))?;
-            assert_same(&many.install(|| (case.ours)(&inputs))?, &y, case.name);
+            assert_same(&as_on(5, || (case.ours)(&inputs))?, &y, case.name);
         }
     }
     Ok(())

@@ -17,6 +17,6 @@ pub use bundle::{BundleEntry, BundleHeader, checkpoint_objects};
 pub use function::{FunctionDef, OpDef, Parameter};
 pub use graph::{GraphDef, NodeDef};
 pub use objects::{ObjectGraph, ObjectKind};
-pub use saved_model::{MetaGraph, SavedModel, Signature};
+pub use saved_model::{Info, MetaGraph, SavedModel, Signature};
 pub use tensor::{Shape, TensorProto};
 pub(crate) use wire::varint;

@@ -7,7 +7,7 @@ use super::graph::GraphDef;
 use super::objects::ObjectGraph;
 use super::tensor::Shape;
 use super::wire::{entry, fields};
-use crate::Result;
+use crate::{Error, Result};
 
 /// A file `saved_model.pb`.
 #[derive(Debug, Default)]
@@ -25,6 +25,12 @@ impl<'a> SavedModel<'a> {
         }
         Ok(model)
     }
+
+    /// The graph to run: models with one for training have another for serving.
+    pub(crate) fn serving(&self) -> Result<&MetaGraph<'a>> {
+        let serving = self.graphs.iter().find(|graph| graph.tags.contains(&"serve"));
+        serving.or(self.graphs.first()).ok_or_else(|| Error::Msg("there is no graph in it".to_owned()))
+    }
 }
 
 /// A graph with what is said about it.
@@ -41,6 +47,11 @@ pub struct MetaGraph<'a> {
 }
 
 impl<'a> MetaGraph<'a> {
+    /// The signatures that can be called. The function that readies tables has one, too, and no arguments.
+    pub(crate) fn callable(&self) -> impl Iterator<Item = (&&'a str, &Signature<'a>)> + Clone {
+        self.signatures.iter().filter(|(name, _)| !name.starts_with("__saved_model"))
+    }
+
     fn parse(message: &'a [u8]) -> Result<Self> {
         let mut meta = MetaGraph::default();
         for field in fields(message) {

@@ -1,0 +1,8 @@
+//! The command as it is built: what it prints, saves and exits with.
+
+mod common;
+mod faults;
+mod inputs;
+mod inspect;
+mod outputs;
+mod taps;
