@@ -50,6 +50,8 @@ struct Own {
     op: String,
     inputs: Vec<String>,
     attrs: BTreeMap<String, Vec<u8>>,
+    /// The frame that an `Enter` leads into.
+    frame: Option<String>,
 }
 
 impl Own {
@@ -103,6 +105,7 @@ pub(super) fn lower(nodes: &HashMap<&str, &NodeDef<'_>>) -> Vec<u8> {
         op: node.op.to_owned(),
         inputs: node.inputs.iter().map(|input| (*input).to_owned()).collect(),
         attrs: node.attrs.raw().map(|(name, value)| (name.to_owned(), value.to_vec())).collect(),
+        frame: node.attrs.str("frame_name").ok().flatten().map(str::to_owned),
     };
     let types = nodes.values().filter_map(|node| Some((node.name.to_owned(), node.attrs.ty("T").ok()??)));
     let types = types.map(|(name, ty)| (name, if (101..200).contains(&ty) { ty - 100 } else { ty })).collect();
@@ -128,13 +131,19 @@ struct Region {
 }
 
 impl Lowering {
+    /// `None` if too much was looked at.
+    fn spend(&self, nodes: usize) -> Option<()> {
+        self.left.set(self.left.get().checked_sub(nodes)?);
+        Some(())
+    }
+
     /// What some values depend on, as far as `stop` goes; `None` if control flow stands in between that is yet to be
     /// lowered, or a variable that is written to.
     fn region(&self, from: &[&str], stop: impl Fn(&str, &Own) -> bool) -> Option<Region> {
         let mut region = Region::default();
         let mut left: Vec<String> = from.iter().map(|name| (*name).to_owned()).collect();
         while let Some(reference) = left.pop() {
-            self.left.set(self.left.get().checked_sub(1)?);
+            self.spend(1)?;
             let name = node_of(&reference);
             let node = self.nodes.get(name)?;
             if stop(name, node) {
@@ -184,7 +193,7 @@ impl Lowering {
 
     fn put(&mut self, name: &str, op: &str, inputs: Vec<String>, attrs: Vec<(&str, Vec<u8>)>) {
         let attrs = attrs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-        self.nodes.insert(name.to_owned(), Own { op: op.to_owned(), inputs, attrs });
+        self.nodes.insert(name.to_owned(), Own { op: op.to_owned(), inputs, attrs, frame: None });
         self.changed.insert(name.to_owned());
     }
 
@@ -217,15 +226,16 @@ impl Lowering {
 
     /// Lowers a `Merge` of two branches that have nothing open inside.
     fn some_condition(&mut self) -> bool {
-        let Some(left) = self.left.get().checked_sub(self.nodes.len()) else { return false };
-        self.left.set(left);
+        if self.spend(self.nodes.len()).is_none() {
+            return false;
+        }
         let merges: Vec<String> =
             self.nodes.iter().filter(|(_, node)| is(node, "Merge")).map(|(n, _)| n.clone()).collect();
         merges.iter().any(|name| self.condition(name).is_some())
     }
 
     fn condition(&mut self, name: &str) -> Option<()> {
-        self.left.set(self.left.get().checked_sub(1)?);
+        self.spend(1)?;
         let merge = self.nodes.get(name)?.clone();
         let branches: Vec<&str> = merge.data().collect();
         let [on_false, on_true] = branches[..] else { return None };
@@ -277,11 +287,18 @@ impl Lowering {
             own.extend(types.iter().enumerate().map(|(at, ty)| (String::new(), format!("argument_{at}"), *ty)));
             own.sort_by_key(|(_, inside, _)| inside["argument_".len()..].parse::<usize>().unwrap_or(0));
             let index = format!("{name}/value_index");
+            self.spend(region.nodes.len().checked_mul(own.len())?)?;
+            if self.nodes.contains_key(&index) {
+                return None;
+            }
             let which = field(8, [number(1, INT32), field(2, []), number(7, side as i64)].concat());
             let constant = [("value".to_owned(), which), ("dtype".to_owned(), number(6, INT32))];
             let mut region = Region { nodes: region.nodes.clone(), ends: BTreeSet::new() };
             region.nodes.insert(index.clone());
-            self.nodes.insert(index.clone(), Own { op: "Const".into(), inputs: Vec::new(), attrs: constant.into() });
+            self.nodes.insert(
+                index.clone(),
+                Own { op: "Const".into(), inputs: Vec::new(), attrs: constant.into(), frame: None },
+            );
             self.function(&function, &region, &own, &[(end.to_owned(), ty), (index.clone(), INT32)]);
             self.nodes.remove(&index);
             functions.push(field(10, field(1, function)));
@@ -303,10 +320,9 @@ impl Lowering {
     /// What a value is that only passes through.
     fn origin(&self, reference: &str) -> String {
         let mut reference = reference;
-        while let Some(node) = self.nodes.get(node_of(reference))
-            && node.op == "Identity"
-            && let Some(input) = node.data().next()
-        {
+        for _ in 0..64 {
+            let Some(node) = self.nodes.get(node_of(reference)).filter(|node| node.op == "Identity") else { break };
+            let Some(input) = node.data().next() else { break };
             reference = input;
         }
         reference.strip_suffix(":0").unwrap_or(reference).to_owned()
@@ -332,18 +348,18 @@ impl Lowering {
 
     /// Lowers a loop that has nothing open inside.
     fn some_loop(&mut self) -> bool {
-        let frames: BTreeSet<Vec<u8>> = self
-            .nodes
-            .values()
-            .filter(|node| is(node, "Enter"))
-            .filter_map(|n| n.attrs.get("frame_name").cloned())
-            .collect();
+        let enters = self.nodes.values().filter(|node| is(node, "Enter"));
+        let frames: BTreeSet<String> = enters.filter_map(|node| node.frame.clone()).collect();
         frames.iter().any(|frame| self.frame(frame).is_some())
     }
 
-    fn frame(&mut self, frame: &[u8]) -> Option<()> {
-        self.left.set(self.left.get().checked_sub(self.nodes.len())?);
-        let of_frame = |node: &Own| is(node, "Enter") && node.attrs.get("frame_name").is_some_and(|own| own == frame);
+    fn frame(&mut self, frame: &str) -> Option<()> {
+        self.spend(self.nodes.len())?;
+        let name = format!("{frame}/While");
+        if self.nodes.contains_key(&name) {
+            return None;
+        }
+        let of_frame = |node: &Own| is(node, "Enter") && node.frame.as_deref() == Some(frame);
         let enters: BTreeSet<String> =
             self.nodes.iter().filter(|(_, node)| of_frame(node)).map(|(name, _)| name.clone()).collect();
         let first = |node: &Own, at| node.data().nth(at).map(|input| node_of(input).to_owned());
@@ -351,6 +367,7 @@ impl Lowering {
         let mut states = Vec::new();
         for (name, node) in self.nodes.iter().filter(|(_, node)| is(node, "Merge")) {
             let Some(enter) = first(node, 0).filter(|enter| enters.contains(enter)) else { continue };
+            self.spend(self.nodes.len())?;
             let next = self.nodes.get(&first(node, 1)?).filter(|next| is(next, "NextIteration"))?;
             let takes = |other: &Own| is(other, "Switch") && first(other, 0).as_ref() == Some(name);
             let switch = self.nodes.iter().find(|(_, other)| takes(other)).map(|(name, _)| name.clone())?;
@@ -377,7 +394,6 @@ impl Lowering {
         if !regions[0].ends.iter().all(|end| known(end, false)) || !regions[1].ends.iter().all(|end| known(end, true)) {
             return None;
         }
-        let frame = String::from_utf8(frame.get(2..)?.to_vec()).ok()?;
         let mut types = Vec::new();
         let mut arguments = [Vec::new(), Vec::new()];
         for (at, (enter, merge, switch, _)) in states.iter().enumerate() {
@@ -391,13 +407,14 @@ impl Lowering {
             arguments.iter_mut().for_each(|own| own.push((enter.clone(), format!("argument_{at}"), ty)));
             types.push(ty);
         }
-        let name = format!("{frame}/While");
         let gives: Vec<(String, i64)> = next
             .iter()
             .map(|next| (*next).to_owned())
             .chain(fixed.iter().cloned())
             .zip(types.iter().copied())
             .collect();
+        let parts = regions.iter().map(|region| region.nodes.len()).sum::<usize>();
+        self.spend(parts.checked_mul(types.len())?)?;
         self.function(&format!("{name}/cond"), &regions[0], &arguments[0], &[(goes_on, BOOL)]);
         self.function(&format!("{name}/body"), &regions[1], &arguments[1], &gives);
         let come_in = states.iter().map(|(enter, ..)| enter).chain(&fixed);
