@@ -51,6 +51,9 @@ impl SavedModel {
     /// # Errors
     /// A name that means nothing, with near ones, or several things, with their whole names.
     pub fn find_any(&self, name: &str) -> Result<Vec<&TensorInfo>> {
+        if let Some(found) = self.with_steps(name)? {
+            return Ok(found.into_iter().map(|found| found.tensor).collect());
+        }
         match name.contains(['*', '?']) {
             true => self.matching_any(name),
             false => self.look_up(name),

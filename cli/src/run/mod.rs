@@ -10,7 +10,7 @@ mod source;
 mod tensors;
 mod threads;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::Write;
 
 use candle_core::Tensor;
@@ -155,19 +155,34 @@ fn compute(
     let fed = || inputs.iter().map(|(name, tensor)| (name.as_str(), tensor));
     model.inputs(fed()).map_err(Failure::usage)?;
     let bar = Bar::new();
-    let run = model.run().on_progress(bar.report());
-    let wanted: Vec<&str> = taps.iter().map(|tensor| tensor.name()).collect();
+    let run = model.run().on_progress(bar.report()).allow_absent();
+    let wanted: Vec<&str> = arguments.taps.iter().map(String::as_str).collect();
     let ran = match arguments.only_taps {
         true => run.capture(fed(), &wanted).map(|captured| (None, captured)),
         false => run.forward_and_capture(fed(), &wanted).map(|(outputs, captured)| (Some(outputs), captured)),
     };
     bar.clear();
     let (outputs, captured) = ran.map_err(Failure::run)?;
+    for why in captured.absent() {
+        // The run has the others.
+        let _ = writeln!(std::io::stderr(), "note: {why}");
+    }
     let outputs = outputs.iter().flat_map(|outputs| outputs.iter());
     let outputs: Vec<Given> =
         outputs.map(|(name, tensor)| Given { name: name.to_owned(), output: true, tensor: tensor.clone() }).collect();
-    let values = captured.iter().map(|(_, tensor)| tensor.clone());
-    let taps = names.into_iter().zip(values).map(|(name, tensor)| Given { name, output: false, tensor });
+    let paths: HashMap<&str, (&TensorInfo, String)> =
+        taps.iter().zip(names).map(|(tensor, path)| (tensor.name(), (*tensor, path))).collect();
+    // Each once, whatever names mean it; a tensor in a loop step by step.
+    let mut seen = HashSet::new();
+    let taps = captured.iter_visits().filter_map(|(name, visits, value)| {
+        let (tensor, path) = paths.get(name)?;
+        let name = match (visits, path.as_str()) {
+            ([], path) => path.to_owned(),
+            (_, path) if path == tensor.name() => tensor.name_at(visits),
+            _ => tensor.short_name_at(visits),
+        };
+        seen.insert(name.clone()).then(|| Given { name, output: false, tensor: value.clone() })
+    });
     let new: Vec<_> = taps.filter(|tap| !outputs.iter().any(|output| output.name == tap.name)).collect();
     Ok(outputs.into_iter().chain(new).collect())
 }
