@@ -7,6 +7,9 @@ use taper_saved::{open, signatures};
 
 use crate::common::{difference, folder};
 
+/// Name, type and sizes of an input or an output.
+type Slot = (String, &'static str, Option<Vec<Option<usize>>>);
+
 #[test]
 fn signatures_are_listed_without_weights() {
     let path = folder().join("signatures/tfsave");
@@ -14,7 +17,7 @@ fn signatures_are_listed_without_weights() {
     let names: Vec<_> = all.iter().map(|signature| signature.name().to_owned()).collect();
     assert_eq!(names, open(&path).unwrap().signatures());
     let classify = all.iter().find(|signature| signature.name() == "classify").unwrap();
-    let slots = |slots: &[taper_saved::Argument]| -> Vec<(String, &str, Option<Vec<Option<usize>>>)> {
+    let slots = |slots: &[taper_saved::Argument]| -> Vec<Slot> {
         let slot = |slot: &taper_saved::Argument| {
             (slot.name().to_owned(), slot.ty().name(), slot.shape().map(<[Option<usize>]>::to_vec))
         };
