@@ -27,7 +27,9 @@ use taper::{Model, Weights, forward};
 
 use crate::pretrained::Pretrained;
 use crate::shared::vision::{Block, BlockConfig, block};
-use crate::shared::{Activation, Patches, as_tokens, batch_and_len, causal_mask, positions, with_class};
+use crate::shared::{
+    Activation, Patches, as_tokens, batch_and_len, causal_mask, height_and_width, positions, with_class,
+};
 
 /// The part of Hugging Face's `config.json` that the forward pass depends on.
 #[derive(Clone, Debug, Deserialize)]
@@ -71,7 +73,8 @@ pub struct TextConfig {
 #[serde(default)]
 pub struct VisionConfig {
     /// Height and width of the images, in pixels.
-    pub image_size: usize,
+    #[serde(deserialize_with = "height_and_width")]
+    pub image_size: [usize; 2],
     /// The side of a patch, in pixels.
     pub patch_size: usize,
     /// The channels of the images.
@@ -113,7 +116,7 @@ impl Default for TextConfig {
 impl Default for VisionConfig {
     fn default() -> Self {
         Self {
-            image_size: 224,
+            image_size: [224, 224],
             patch_size: 32,
             num_channels: 3,
             hidden_size: 768,
@@ -165,7 +168,7 @@ impl VisionConfig {
     }
 
     fn patches(&self) -> Patches {
-        Patches { image: [self.image_size, self.image_size], side: self.patch_size }
+        Patches { image: self.image_size, side: self.patch_size }
     }
 }
 
@@ -221,6 +224,20 @@ impl VisionTower {
             x = block.forward(&x, None)?;
         }
         self.ln_post.forward(&x.get_on_dim(1, 0)?)
+    }
+}
+
+impl VisionTower {
+    /// The same model for images of another height and width, in pixels: the positions are interpolated, as the original does
+    /// with `interpolate_pos_encoding=True`. Everything else is shared with this.
+    ///
+    /// # Errors
+    /// Images that are smaller than a patch.
+    pub fn for_images(&self, size: [usize; 2]) -> Result<Self> {
+        let positions = self.config.patches().positions_for(self.position_embedding.embeddings(), size)?;
+        let position_embedding = Embedding::new(positions, self.config.hidden_size);
+        let config = VisionConfig { image_size: size, ..self.config.clone() };
+        Ok(Self { position_embedding, config, ..self.clone() })
     }
 }
 

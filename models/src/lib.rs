@@ -28,7 +28,7 @@
 //! | [`neox`] | GPT-NeoX, Pythia | `GPTNeoXForCausalLM` |
 //! | [`llama`] | Llama 2 and 3, Mistral, Qwen2, Qwen3, Gemma, Gemma 2; as GGUF too | `LlamaForCausalLM` and the like |
 //! | [`bert`] | BERT, RoBERTa; sentence embeddings by [`Pooling`] | `BertModel`, `RobertaModel` |
-//! | [`t5`] | T5, T5 v1.1, Flan-T5 | `T5ForConditionalGeneration` |
+//! | [`t5`] | T5, T5 v1.1, Flan-T5, mT5 | `T5ForConditionalGeneration`, `MT5ForConditionalGeneration` |
 //! | [`whisper`] | Whisper | `WhisperForConditionalGeneration` |
 //! | [`vit`] | ViT | `ViTForImageClassification`, `ViTModel` |
 //! | [`clip`] | CLIP, both towers | `CLIPModel` |

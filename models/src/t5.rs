@@ -1,5 +1,5 @@
 //! T5, an encoder and a decoder that reads it, numerically Hugging Face's `T5ForConditionalGeneration` in evaluation: the
-//! first T5, version 1.1 and Flan-T5. After Raffel et al., [Exploring the Limits of Transfer Learning with a Unified
+//! first T5, version 1.1, Flan-T5, and mT5 as `MT5ForConditionalGeneration`. After Raffel et al., [Exploring the Limits of Transfer Learning with a Unified
 //! Text-to-Text Transformer](https://arxiv.org/abs/1910.10683).
 //!
 //! ```no_run
@@ -35,7 +35,7 @@ use crate::shared::blocks;
 use crate::shared::{Activation, batch_and_len, causal_mask, padding_mask, unembedding};
 use crate::source::Source;
 
-pub use config::{Config, FeedForward};
+pub use config::{Config, FeedForward, ModelType};
 
 /// A configuration, and what encoder and decoder have together.
 #[derive(Clone, Debug)]
@@ -54,8 +54,12 @@ impl Shared {
         let embed = embedding(cfg.vocab_size, cfg.d_model, vb.pp("shared"))?;
         // Since its version 5 Hugging Face's library says of all models that they are tied; a head of its own is there then
         // if the stream is not scaled before it.
-        let own = cfg.scale_decoder_outputs == Some(false) && vb.contains_tensor("lm_head.weight");
-        let lm_head = unembedding(&embed, cfg.tie_word_embeddings && !own, vb.pp("lm_head"))?;
+        let there = vb.contains_tensor("lm_head.weight");
+        let tied = match cfg.model_type {
+            ModelType::T5 => cfg.tie_word_embeddings && !(cfg.scale_decoder_outputs == Some(false) && there),
+            ModelType::Mt5 => !there,
+        };
+        let lm_head = unembedding(&embed, tied, vb.pp("lm_head"))?;
         Ok(Self { config: cfg.clone(), embed, lm_head })
     }
 }
@@ -264,11 +268,11 @@ impl T5Decoder {
     /// # Errors
     /// A stream of another width.
     pub fn unembed(&self, stream: &Tensor) -> Result<Tensor> {
-        let stream = self.ln_f.forward(stream)?;
-        match self.head_scale {
-            Some(scale) => self.lm_head.forward(&(stream * scale)?),
-            None => self.lm_head.forward(&stream),
+        let mut stream = self.ln_f.forward(stream)?;
+        if let Some(scale) = self.head_scale {
+            stream = (stream * scale)?;
         }
+        self.lm_head.forward(&stream)
     }
 }
 
@@ -313,7 +317,7 @@ impl T5 {
 
 impl Pretrained for T5 {
     type Config = Config;
-    const MODEL_TYPES: &'static [&'static str] = &["t5"];
+    const MODEL_TYPES: &'static [&'static str] = &["t5", "mt5"];
 
     /// Beside what [`load`](Self::load) asks for there may be copies of the token embedding, and a bias of the first
     /// cross-attention, which the first files have and nobody reads.

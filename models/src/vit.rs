@@ -164,6 +164,27 @@ impl Vit {
     }
 }
 
+impl Vit {
+    /// The same model for images of another height and width, in pixels: the positions are interpolated, as the original does
+    /// with `interpolate_pos_encoding=True`. Everything else is shared with this.
+    ///
+    /// # Errors
+    /// Images that are smaller than a patch.
+    ///
+    /// ```no_run
+    /// # use candle_core::{DType, Device};
+    /// # use taper_models::{Pretrained, vit::VitClassifier};
+    /// let mut model = VitClassifier::from_folder("vit-base-patch16-224", DType::F32, &Device::Cpu)?;
+    /// model.vit = model.vit.for_images([384, 512])?;
+    /// # Ok::<(), candle_core::Error>(())
+    /// ```
+    pub fn for_images(&self, size: [usize; 2]) -> Result<Self> {
+        let positions = self.config.patches().positions_for(&self.position_embedding.squeeze(0)?, size)?;
+        let config = Config { image_size: size, ..self.config.clone() };
+        Ok(Self { position_embedding: positions.unsqueeze(0)?, config, ..self.clone() })
+    }
+}
+
 /// ViT with a classifier of the class token.
 #[derive(Clone, Debug, Model)]
 #[model(config = Config)]

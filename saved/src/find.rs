@@ -19,8 +19,8 @@ impl SavedModel {
     ///   `**` for anything, `?` for one character, `two/*`;
     /// - a place in [`tensors`](Self::tensors), from the end if negative: `#12`, `#-1`;
     /// - a name by layers, or the end of one, if it is that of one tensor: `two/Tanh`;
-    /// - a layer, or the end of its name, if it is that of one layer: `two`, `two/d1`. It means what others take of its
-    ///   values; those of every call, if it is called several times.
+    /// - a layer, or the end of its name, if it is that of one layer, or of one that stands in the model itself: `two`,
+    ///   `two/d1`. It means what others take of its values; those of every call, if it is called several times.
     ///
     /// # Errors
     /// A name that means nothing, with near ones, or several things, with their whole names; a tensor that can't be
@@ -84,10 +84,12 @@ impl SavedModel {
         }
         let short: Vec<&TensorInfo> =
             all.iter().filter(|tensor| is_end(&tensor.short, plain) || is_end(&tensor.name, plain)).collect();
-        // A name from the first layer on means that one, whatever else ends so.
-        let whole: Vec<&TensorInfo> = short.iter().copied().filter(|tensor| tensor.short == plain).collect();
-        if let [tensor] = whole[..] {
-            return Ok(vec![tensor]);
+        // A name from the first layer on means that one, whatever else ends so; then one from the layers in the model on.
+        for begins in [|short: &str, name: &str| short == name, in_model] {
+            let whole: Vec<&TensorInfo> = short.iter().copied().filter(|tensor| begins(&tensor.short, plain)).collect();
+            if let [tensor] = whole[..] {
+                return Ok(vec![tensor]);
+            }
         }
         match (&short[..], self.layer(name)) {
             ([tensor], _) => Ok(vec![*tensor]),
@@ -116,11 +118,20 @@ impl SavedModel {
         if let Some(layer) = self.layers.iter().find(|layer| layer.name == name) {
             return Ok(layer);
         }
+        // What stands in the model itself is what Keras's `get_layer` finds, whatever a model inside has of that name.
+        let own: Vec<_> = self.layers.iter().filter(|layer| layer.shown && in_model(&layer.name, name)).collect();
+        if let [layer] = own[..] {
+            return Ok(layer);
+        }
         let found: Vec<_> = self.layers.iter().filter(|layer| is_end(&layer.name, name)).collect();
         let shown: Vec<_> = found.iter().copied().filter(|layer| layer.shown).collect();
         match (&shown[..], &found[..]) {
             ([layer], _) | ([], [layer]) => Ok(layer),
-            ([], []) => Err(Error::Msg(format!("there is no tensor and no layer `{name}`{}", self.near(name)))),
+            ([], []) => Err(Error::Msg(format!(
+                "there is no tensor and no layer `{name}`{} (A layer that does nothing when a model is used, \
+                 such as Dropout, leaves nothing in the file.)",
+                self.near(name)
+            ))),
             _ => Err(Error::Msg(format!(
                 "`{name}` is the name of {} layers: {}; give the whole name of one",
                 found.len(),
@@ -196,6 +207,11 @@ impl SavedModel {
 /// Whether a name is another, or its last parts.
 fn is_end(name: &str, end: &str) -> bool {
     name.strip_suffix(end).is_some_and(|before| before.is_empty() || before.ends_with('/'))
+}
+
+/// Whether a name is another without the model's own.
+fn in_model(name: &str, own: &str) -> bool {
+    name.split_once('/').is_some_and(|(_, rest)| rest == own)
 }
 
 fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {

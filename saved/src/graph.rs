@@ -3,6 +3,7 @@
 use candle_core::Tensor;
 use taper_saved_structure::checkpoint::Checkpoint;
 use taper_saved_structure::graph::{self, Engine};
+use taper_saved_structure::slices::Slice;
 use taper_saved_structure::{Error, Result};
 
 pub(crate) use graph::{Input, Value};
@@ -28,12 +29,16 @@ impl Engine for Candle {
         weights::tensor(checkpoint, key).map_err(Error::wrap)
     }
 
+    fn part(&self, checkpoint: &Checkpoint, key: &str, part: &Slice) -> Result<Tensor> {
+        weights::part(checkpoint, key, part).map_err(Error::wrap)
+    }
+
     fn constant(&self, proto: &TensorProto<'_>) -> Result<Tensor> {
         values::constant(proto).map_err(Error::wrap)
     }
 
     fn operation(&self, op: &str, attrs: &Attrs<'_>) -> Result<Compute> {
-        let build = ops::find(op).ok_or_else(|| Error::Msg("the operation is not supported".to_owned()))?;
-        build(attrs).map_err(Error::wrap)
+        let made = ops::make(op, attrs).ok_or_else(|| Error::Msg("the operation is not supported".to_owned()))?;
+        made.map_err(Error::wrap)
     }
 }

@@ -17,6 +17,11 @@ pub(crate) fn tensor(checkpoint: &Checkpoint, key: &str) -> Result<Tensor> {
     whole(checkpoint, key, &entry).map_err(|error| Error::Msg(format!("the tensor `{key}`: {error}")))
 }
 
+/// One of the parts that a tensor is saved in.
+pub(crate) fn part(checkpoint: &Checkpoint, key: &str, part: &Slice) -> Result<Tensor> {
+    read(checkpoint, &checkpoint.part(key, part)?)
+}
+
 /// A tensor that is saved as one or in parts.
 fn whole(checkpoint: &Checkpoint, key: &str, entry: &BundleEntry) -> Result<Tensor> {
     if entry.slices.is_empty() {

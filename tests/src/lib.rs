@@ -3,7 +3,7 @@
 pub mod fixtures;
 pub mod gradients;
 pub mod interpreter;
-pub mod named;
 pub mod originals;
 pub mod parity;
 pub mod programs;
+pub mod rows;

@@ -109,13 +109,15 @@ pub fn gpt2(golden: &Golden) -> Result<Gpt2> {
 }
 
 /// The references of the Llama family.
-pub const LLAMAS: [&str; 12] = [
+pub const LLAMAS: [&str; 14] = [
     "llama",
     "llama_tied",
     "llama_heads",
     "llama_multi_query",
     "llama_rope_linear",
     "llama_rope_llama3",
+    "llama_rope_yarn",
+    "qwen2_rope_yarn",
     "mistral",
     "qwen2",
     "qwen2_window",

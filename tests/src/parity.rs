@@ -1,7 +1,6 @@
-//! Comparing a model's taps with what the original computed, in the order in which the model computes them.
+//! Reference data of the originals, and how far a tensor is from one of them.
 
 use std::collections::{BTreeSet, HashMap};
-use std::fmt;
 use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Device, Result, Tensor, safetensors};
@@ -50,79 +49,6 @@ impl Golden {
         assert!(!names.is_empty(), "nothing begins with `{prefix}` in {}", self.folder.display());
         names
     }
-
-    /// The names that begin with one of `prefixes` and that no row compares.
-    pub fn left_over<T>(&self, prefixes: &[&str], rows: &[Row<T>]) -> BTreeSet<&str> {
-        let compared: BTreeSet<&str> = rows.iter().map(|row| row.golden.as_str()).collect();
-        let names = self.tensors.keys().map(String::as_str);
-        names
-            .filter(|name| prefixes.iter().any(|prefix| name.starts_with(prefix)))
-            .filter(|name| !compared.contains(name))
-            .collect()
-    }
-}
-
-/// A tap, its place in the taps `T`, and the name of its reference.
-pub struct Row<T> {
-    /// The tap's name.
-    pub tap: String,
-    /// The reference's name.
-    pub golden: String,
-    /// The tap's value.
-    pub get: Box<dyn Fn(&T) -> Tensor>,
-}
-
-impl<T> Row<T> {
-    /// Compares the tap named `tap`, which `get` reads, with the reference named `golden`.
-    pub fn new(tap: impl Into<String>, golden: impl Into<String>, get: impl Fn(&T) -> Tensor + 'static) -> Self {
-        Self { tap: tap.into(), golden: golden.into(), get: Box::new(get) }
-    }
-}
-
-/// The first tap that is not what the original computed.
-#[derive(Debug)]
-pub struct Divergence {
-    /// The tap's name.
-    pub tap: String,
-    /// The reference's name.
-    pub golden: String,
-    /// The tap's shape.
-    pub shape: Vec<usize>,
-    /// The reference's shape.
-    pub expected: Vec<usize>,
-    /// The largest error; infinite if the shapes differ, or if a value is not a number.
-    pub error: f64,
-}
-
-impl fmt::Display for Divergence {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { tap, golden, shape, expected, error } = self;
-        write!(f, "`{tap}` {shape:?} is the first to diverge, from `{golden}` {expected:?}: ")?;
-        write!(f, "largest error {error:.1e} of {TOLERANCE:.0e} allowed")
-    }
-}
-
-impl std::error::Error for Divergence {}
-
-/// Compares every row, which are in the order of execution.
-///
-/// # Errors
-/// The first row that diverges.
-pub fn compare<T>(taps: &T, rows: &[Row<T>], golden: &Golden) -> std::result::Result<(), Divergence> {
-    for row in rows {
-        let (value, reference) = ((row.get)(taps), golden.tensor(&row.golden));
-        let error = max_error(&value, reference).unwrap_or(f64::INFINITY);
-        if error > TOLERANCE {
-            return Err(Divergence {
-                tap: row.tap.clone(),
-                golden: row.golden.clone(),
-                shape: value.dims().to_vec(),
-                expected: reference.dims().to_vec(),
-                error,
-            });
-        }
-    }
-    Ok(())
 }
 
 /// The largest `|value - reference| / (1 + |reference|)`.

@@ -3,15 +3,16 @@
 use std::collections::HashMap;
 
 use candle_core::{DType, Device, IndexOp, Result, Tensor, safetensors};
-use taper::{Model, Weights};
+use taper::Weights;
+use taper::parity::Parity;
 use taper_models::bert::{Bert, Config, ModelType};
 use taper_models::pretrained::{Pretrained, read_config};
 use taper_models::shared::Activation;
 use taper_models::{AnyModel, Pooling};
 use taper_tests::fixtures::{assert_error, assert_same};
-use taper_tests::named::{Named, compare_all, first_to_diverge, row};
 use taper_tests::originals::pretrained;
-use taper_tests::parity::{Golden, Row, TOLERANCE, compare, max_error};
+use taper_tests::parity::{Golden, TOLERANCE, max_error};
+use taper_tests::rows::{Row, compare_all, first_of, first_to_diverge, row, with_rows};
 
 /// With padding; without it and without token types; with token types; RoBERTa, with padding at the end and within a text.
 const REFERENCES: [&str; 5] = ["bert", "bert_plain", "bert_types", "roberta", "roberta_inside"];
@@ -40,7 +41,7 @@ const BLOCK: &[(&str, &str)] = &[
 ];
 
 /// Every row in the order of execution.
-fn rows(model: &Bert) -> Vec<Row<Named>> {
+fn rows(model: &Bert) -> Vec<Row> {
     let mut rows = vec![
         row("embeddings.word_embeddings", "module.embeddings.word_embeddings"),
         row("embeddings.token_type_embeddings", "module.embeddings.token_type_embeddings"),
@@ -56,9 +57,7 @@ fn rows(model: &Bert) -> Vec<Row<Named>> {
                 (_, "attention") => row(tap, format!("attention.{i}")),
                 // Hugging Face has the heads side by side.
                 ("attn.z", _) => {
-                    Row::new(tap.clone(), format!("module.encoder.layer.{i}{golden}"), move |t: &Named| {
-                        t[&tap].transpose(1, 2).and_then(|z| z.flatten_from(2)).expect("[batch, head, token, channel]")
-                    })
+                    row(tap, format!("module.encoder.layer.{i}{golden}")).viewed(|z| z.transpose(1, 2)?.flatten_from(2))
                 }
                 _ => row(tap, format!("module.encoder.layer.{i}{golden}")),
             }
@@ -133,12 +132,10 @@ fn what_is_left_out_diverges_where_it_is_read() -> Result<()> {
         (Some(types), Some(&swapped), "blocks.0.attn.pattern"),
     ];
     let rows = rows(&model);
-    let sites = Model::sites(&model);
-    let found = rows.iter().map(|row| sites.find_any(&row.tap)).collect::<Result<Vec<_>>>()?;
+    let reference = golden.reference()?;
     for (types, mask, tap) in cases {
-        let values = model.capture(ids, types, mask, |_| found.clone())?.into_iter().flatten();
-        let taps: Named = rows.iter().map(|row| row.tap.clone()).zip(values).collect();
-        assert_eq!(compare(&taps, &rows, &golden).unwrap_err().tap, tap);
+        let report = with_rows(Parity::of(&model, &reference), &rows).run((ids, types, mask))?;
+        assert_eq!(first_of(report), tap);
     }
     Ok(())
 }

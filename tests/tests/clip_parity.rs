@@ -4,9 +4,9 @@ use candle_core::{DType, Device, Result, Tensor};
 use taper_models::clip::{Clip, Config};
 use taper_models::shared::Activation;
 use taper_tests::fixtures::{assert_error, assert_same};
-use taper_tests::named::{Named, compare_all, first_to_diverge, row};
 use taper_tests::originals::pretrained;
-use taper_tests::parity::{Golden, Row};
+use taper_tests::parity::Golden;
+use taper_tests::rows::{Row, compare_all, first_to_diverge, row};
 
 /// The taps of a block in the order of execution, with the references below `encoder.layers.I` (or the patterns).
 const BLOCK: &[(&str, &str)] = &[
@@ -25,7 +25,7 @@ const BLOCK: &[(&str, &str)] = &[
     ("output", ""),
 ];
 
-fn blocks(tower: &str) -> impl Iterator<Item = Row<Named>> {
+fn blocks(tower: &str) -> impl Iterator<Item = Row> {
     let rows = (0..2).flat_map(move |i| BLOCK.iter().map(move |&(name, golden)| (i, name, golden)));
     rows.map(move |(i, name, golden)| match golden {
         "attention" => row(format!("{tower}.blocks.{i}.{name}"), format!("{tower}_attention.{i}")),
@@ -33,8 +33,20 @@ fn blocks(tower: &str) -> impl Iterator<Item = Row<Named>> {
     })
 }
 
+/// Images of another size than that of which the positions are, whose embedding is not called then.
+#[test]
+fn interpolated_positions_are_those_of_the_original() -> Result<()> {
+    let golden = Golden::open("clip_interpolated")?;
+    let mut model = pretrained::<Clip>(&golden, |_| ())?;
+    assert_error(model.vision.forward(golden.tensor("input.pixel_values")), &["[batch, 3, 16, 16]", "`for_images`"]);
+    model.vision = model.vision.for_images([28, 12])?;
+    let mut rows = rows();
+    rows.retain(|row| row.tap != "vision.position_embedding");
+    compare_all(&model, &golden, &rows)
+}
+
 /// Every row in the order of execution. Hugging Face's vision tower gives the stream first, and what is pooled of it second.
-fn rows() -> Vec<Row<Named>> {
+fn rows() -> Vec<Row> {
     let mut rows = vec![
         row("vision.patch_embedding", "module.vision_model.embeddings.patch_embedding"),
         row("vision.position_embedding", "module.vision_model.embeddings.position_embedding"),

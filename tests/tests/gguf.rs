@@ -307,7 +307,7 @@ fn metadata_and_tensors_that_do_not_fit_are_named() {
         (|meta, _| drop(meta.insert("split.count".to_owned(), Value::U16(2))), &["is one of 2 files (`split.count`)"]),
         (
             |meta, _| drop(meta.insert("llama.rope.scaling.type".to_owned(), Value::String("yarn".to_owned()))),
-            &["`yarn` are not supported"],
+            &["field `llama.rope.scaling.type`", "`yarn` are not supported"],
         ),
         (
             |_, tensors| {

@@ -8,6 +8,7 @@ use taper_models::pretrained::{Pretrained, read_config};
 use taper_models::shared::Activation;
 use taper_tests::originals;
 use taper_tests::parity::Golden;
+use taper_tests::rows::first_of;
 
 /// Every tensor of the reference.
 ///
@@ -105,11 +106,7 @@ fn changed_outputs_are_those_of_the_original() -> Result<()> {
 
 /// The first tap to diverge is where the mistake is.
 fn first_to_diverge(change: impl FnOnce(&mut Config)) -> Result<String> {
-    let report = run("gpt2", change)?;
-    let tap = report.first_divergence().expect("the mistake was not found").tap.clone();
-    let error = report.into_result().unwrap_err().to_string();
-    assert!(error.lines().next().unwrap().contains(&format!("`{tap}` is the first of")), "{error}");
-    Ok(tap)
+    Ok(first_of(run("gpt2", change)?))
 }
 
 #[test]
@@ -133,6 +130,6 @@ fn another_epsilon_diverges_at_the_first_norm() -> Result<()> {
 #[test]
 fn another_scale_diverges_at_the_second_blocks_pattern() -> Result<()> {
     let report = run("gpt2_by_layer", |config| config.scale_attn_by_inverse_layer_idx = false)?;
-    assert_eq!(report.first_divergence().expect("the mistake was not found").tap, "blocks.1.attn.pattern");
+    assert_eq!(first_of(report), "blocks.1.attn.pattern");
     Ok(())
 }

@@ -5,132 +5,82 @@ use std::collections::HashMap;
 
 use candle_core::{DType, Device, Result, Tensor, safetensors};
 use taper::ops::{rope, rope_i};
+use taper::parity::Parity;
 use taper::{Model, Run, Weights};
 use taper_models::Past;
-use taper_models::llama::{BlockTaps, Config, Llama, LlamaTaps};
+use taper_models::llama::{Config, Llama, LlamaTaps};
 use taper_models::pretrained::{Pretrained, read_config};
 use taper_models::shared::{Activation, RotaryScaling};
 use taper_tests::fixtures::assert_error;
-use taper_tests::originals::LLAMAS;
-use taper_tests::parity::{Divergence, Golden, Row, TOLERANCE, compare, max_error};
+use taper_tests::originals::{LLAMAS, pretrained};
+use taper_tests::parity::{Golden, TOLERANCE, max_error};
+use taper_tests::rows::{Row, compare_all, first_of, first_to_diverge, row, with_rows};
 
 /// The taps of a block in the order of execution, with the references below `model.layers.I` (or `attention.I`).
-type BlockRow = (&'static str, &'static str, fn(&BlockTaps) -> Option<&Tensor>);
-const BLOCK: &[BlockRow] = &[
-    ("ln_1", "input_layernorm", |b| Some(&b.ln_1)),
-    ("attn.q_proj", "self_attn.q_proj", |b| Some(&b.attn.q_proj)),
-    ("attn.q_norm", "self_attn.q_norm", |b| b.attn.q_norm.as_ref()),
-    ("attn.k_proj", "self_attn.k_proj", |b| Some(&b.attn.k_proj)),
-    ("attn.k_norm", "self_attn.k_norm", |b| b.attn.k_norm.as_ref()),
-    ("attn.v_proj", "self_attn.v_proj", |b| Some(&b.attn.v_proj)),
-    ("attn.pattern", "attention", |b| Some(&b.attn.pattern)),
-    ("attn.proj", "self_attn.o_proj", |b| Some(&b.attn.proj)),
-    ("attn.output", "self_attn", |b| Some(&b.attn.output)),
-    ("ln_1_post", "post_attention_layernorm", |b| b.ln_1_post.as_ref()),
-    ("ln_2", "pre_feedforward_layernorm", |b| Some(&b.ln_2)),
-    ("mlp.gate", "mlp.gate_proj", |b| Some(&b.mlp.gate)),
-    ("mlp.gate_act", "mlp.act_fn", |b| Some(&b.mlp.gate_act)),
-    ("mlp.up", "mlp.up_proj", |b| Some(&b.mlp.up)),
-    ("mlp.down", "mlp.down_proj", |b| Some(&b.mlp.down)),
-    ("mlp.output", "mlp", |b| Some(&b.mlp.output)),
-    ("ln_2_post", "post_feedforward_layernorm", |b| b.ln_2_post.as_ref()),
-    ("output", "", |b| Some(&b.output)),
+const BLOCK: &[(&str, &str)] = &[
+    ("ln_1", "input_layernorm"),
+    ("attn.q_proj", "self_attn.q_proj"),
+    ("attn.q_norm", "self_attn.q_norm"),
+    ("attn.k_proj", "self_attn.k_proj"),
+    ("attn.k_norm", "self_attn.k_norm"),
+    ("attn.v_proj", "self_attn.v_proj"),
+    ("attn.pattern", "attention"),
+    ("attn.proj", "self_attn.o_proj"),
+    ("attn.output", "self_attn"),
+    ("ln_1_post", "post_attention_layernorm"),
+    ("ln_2", "pre_feedforward_layernorm"),
+    ("mlp.gate", "mlp.gate_proj"),
+    ("mlp.gate_act", "mlp.act_fn"),
+    ("mlp.up", "mlp.up_proj"),
+    ("mlp.down", "mlp.down_proj"),
+    ("mlp.output", "mlp"),
+    ("ln_2_post", "post_feedforward_layernorm"),
+    ("output", ""),
 ];
 
 /// Every row in the order of execution, of what the model has.
 ///
 /// By definition `model` is the output of its own last module, and `lm_head` the output before the cap. The original's
 /// cosines are those of both halves of the pairs.
-fn rows(config: &Config) -> Vec<Row<LlamaTaps>> {
-    let mut rows: Vec<Row<LlamaTaps>> = vec![
-        Row::new("embed", "module.model.embed_tokens", |t: &LlamaTaps| t.embed.clone()),
-        Row::new("cos", "module.model.rotary_emb", |t: &LlamaTaps| {
-            Tensor::cat(&[&t.cos, &t.cos], 1).unwrap().unsqueeze(0).unwrap()
-        }),
+fn rows(model: &Llama) -> Vec<Row> {
+    let mut rows = vec![
+        row("embed", "module.model.embed_tokens"),
+        row("cos", "module.model.rotary_emb").viewed(|cos| Tensor::cat(&[cos, cos], 1)?.unsqueeze(0)),
     ];
-    for i in 0..config.windowed.len() {
+    for (i, block) in model.blocks.iter().enumerate() {
+        let post_norm = block.ln_1_post.is_some();
         let has = |tap: &str| match tap {
-            "attn.q_norm" | "attn.k_norm" => config.qk_norm,
-            "ln_1_post" | "ln_2_post" => config.post_norm,
+            "attn.q_norm" | "attn.k_norm" => block.attn.q_norm.is_some(),
+            "ln_1_post" | "ln_2_post" => post_norm,
             _ => true,
         };
-        rows.extend(BLOCK.iter().filter(|&(tap, ..)| has(tap)).map(|&(tap, golden, get)| {
+        rows.extend(BLOCK.iter().filter(|&(tap, _)| has(tap)).map(|&(tap, golden)| {
             let golden = match golden {
                 "attention" => format!("attention.{i}"),
                 "" => format!("module.model.layers.{i}"),
-                "pre_feedforward_layernorm" if !config.post_norm => {
+                "pre_feedforward_layernorm" if !post_norm => {
                     format!("module.model.layers.{i}.post_attention_layernorm")
                 }
                 module => format!("module.model.layers.{i}.{module}"),
             };
-            let get = move |t: &LlamaTaps| get(&t.blocks[i]).expect("the model has it").clone();
-            Row::new(format!("blocks.{i}.{tap}"), golden, get)
+            row(format!("blocks.{i}.{tap}"), golden)
         }));
     }
     rows.extend([
-        Row::new("ln_f", "module.model.norm", |t: &LlamaTaps| t.ln_f.clone()),
-        Row::new("ln_f", "module.model", |t: &LlamaTaps| t.ln_f.clone()),
-        Row::new("lm_head", "module.lm_head", |t: &LlamaTaps| t.lm_head.clone()),
-        Row::new("output", "output", |t: &LlamaTaps| t.output.clone()),
+        row("ln_f", "module.model.norm"),
+        row("ln_f", "module.model"),
+        row("lm_head", "module.lm_head"),
+        row("output", "output"),
     ]);
     rows
 }
 
-/// The model as the reference's configuration changed by `change` makes it.
-fn load(golden: &Golden, change: impl FnOnce(&mut Config)) -> Result<(Config, Llama)> {
-    let mut config: Config = read_config(golden.file("config.json"))?;
-    change(&mut config);
-    let weights = Weights::safetensors([golden.file("model.safetensors")], DType::F32, &Device::Cpu)?;
-    let model = Llama::from_weights(weights, &config)?;
-    Ok((config, model))
-}
-
-fn run(reference: &str, change: impl FnOnce(&mut Config)) -> Result<std::result::Result<(), Divergence>> {
-    let golden = Golden::open(reference)?;
-    let (config, model) = load(&golden, change)?;
-    let (_, taps) = model.forward_with_taps(golden.tensor("input.input_ids"), None)?;
-    Ok(compare(&taps, &rows(&config), &golden))
-}
-
 #[test]
 fn every_tap_is_that_of_the_original() -> Result<()> {
-    for reference in LLAMAS {
-        if let Err(divergence) = run(reference, |_| ())? {
-            panic!("{reference}: {divergence}");
-        }
-    }
-    Ok(())
-}
-
-#[test]
-fn no_reference_is_left_over() -> Result<()> {
-    for reference in LLAMAS {
+    for reference in LLAMAS.into_iter().chain(["llama_rope_dynamic"]) {
         let golden = Golden::open(reference)?;
-        let (config, _) = load(&golden, |_| ())?;
-        let left = golden.left_over(&["module.", "attention.", "output"], &rows(&config));
-        assert!(left.is_empty(), "{reference}: nothing is compared with {left:?}");
-    }
-    Ok(())
-}
-
-/// A name in a message leads to the tensor that was compared.
-#[test]
-fn names_are_those_of_the_fields() -> Result<()> {
-    for reference in ["llama", "qwen3", "gemma2"] {
-        let golden = Golden::open(reference)?;
-        let (config, model) = load(&golden, |_| ())?;
-        let ids = golden.tensor("input.input_ids");
-        let (_, taps) = model.forward_with_taps(ids, None)?;
-        let sites = model.sites();
-        for row in rows(&config).iter().filter(|row| row.tap != "cos") {
-            let site = sites.find_any(&row.tap)?;
-            let named = model.capture(ids, None, |_| site)?;
-            let bits = |tensor: &Tensor| -> Result<Vec<u32>> {
-                Ok(tensor.flatten_all()?.to_vec1::<f32>()?.into_iter().map(f32::to_bits).collect())
-            };
-            assert_eq!(named.len(), 1);
-            assert_eq!(bits(&named[0])?, bits(&(row.get)(&taps))?, "{}", row.tap);
-        }
+        let model = pretrained::<Llama>(&golden, |_| ())?;
+        compare_all(&model, &golden, &rows(&model))?;
     }
     Ok(())
 }
@@ -138,8 +88,9 @@ fn names_are_those_of_the_fields() -> Result<()> {
 /// The mistake is found, and the first tap to diverge is where it is.
 #[track_caller]
 fn diverges_at(reference: &str, tap: &str, change: impl FnOnce(&mut Config)) {
-    let divergence = run(reference, change).unwrap().expect_err("the mistake was not found");
-    assert_eq!(divergence.tap, tap, "{divergence}");
+    let golden = Golden::open(reference).unwrap();
+    let model = pretrained::<Llama>(&golden, change).unwrap();
+    assert_eq!(first_to_diverge(&model, &golden, &rows(&model)).unwrap(), tap);
 }
 
 #[test]
@@ -158,6 +109,19 @@ fn another_base_diverges_at_the_angles() {
 fn unscaled_angles_diverge_at_the_angles() {
     diverges_at("llama_rope_linear", "cos", |config| config.rotary.scaling = RotaryScaling::None);
     diverges_at("llama_rope_llama3", "cos", |config| config.rotary.scaling = RotaryScaling::None);
+    diverges_at("llama_rope_yarn", "cos", |config| config.rotary.scaling = RotaryScaling::None);
+    diverges_at("llama_rope_yarn", "cos", |config| match &mut config.rotary.scaling {
+        RotaryScaling::Yarn { beta_fast, .. } => *beta_fast = 32.0,
+        other => panic!("{other:?}"),
+    });
+    diverges_at("qwen2_rope_yarn", "cos", |config| match &mut config.rotary.scaling {
+        RotaryScaling::Yarn { attention_factor, .. } => *attention_factor = 1.0,
+        other => panic!("{other:?}"),
+    });
+    diverges_at("qwen2_rope_yarn", "cos", |config| match &mut config.rotary.scaling {
+        RotaryScaling::Yarn { truncate, .. } => *truncate = true,
+        other => panic!("{other:?}"),
+    });
 }
 
 #[test]
@@ -188,13 +152,13 @@ fn what_gemma_does_otherwise_is_seen_where_it_does_it() {
 #[track_caller]
 fn changed_run_diverges_at(tap: &str, change: impl for<'r> Fn(Run<'r, 'r, Llama>, &LlamaTaps) -> Run<'r, 'r, Llama>) {
     let golden = Golden::open("llama").unwrap();
-    let (config, model) = load(&golden, |_| ()).unwrap();
+    let model = pretrained::<Llama>(&golden, |_| ()).unwrap();
     let ids = golden.tensor("input.input_ids");
     let (_, right) = model.forward_with_taps(ids, None).unwrap();
     let mistaken = change(Model::run(&model), &right);
-    let (_, taps) = mistaken.on((ids, None)).forward_with_taps().unwrap();
-    let divergence = compare(&taps, &rows(&config), &golden).expect_err("the mistake was not found");
-    assert_eq!(divergence.tap, tap, "{divergence}");
+    let (reference, rows) = (golden.reference().unwrap(), rows(&model));
+    let report = with_rows(Parity::of_run(&mistaken, &reference), &rows).run((ids, None)).unwrap();
+    assert_eq!(first_of(report), tap);
 }
 
 /// Heads that share keys are neighbours. Here each has the next head of the keys in turn: among four heads and two of the
@@ -221,12 +185,9 @@ fn other_pairs_diverge_at_the_first_pattern() {
 #[test]
 fn dynamic_angles_are_of_the_whole_text() -> Result<()> {
     let reference = "llama_rope_dynamic";
-    if let Err(divergence) = run(reference, |_| ())? {
-        panic!("{divergence}");
-    }
     diverges_at(reference, "cos", |config| config.rotary.scaling = RotaryScaling::None);
     let golden = Golden::open(reference)?;
-    let (_, model) = load(&golden, |_| ())?;
+    let model = pretrained::<Llama>(&golden, |_| ())?;
     let ids = golden.tensor("input.input_ids");
     let past = model.capture(&ids.narrow(1, 0, 4)?, None, |t| t.blocks.each(|b| (b.attn.k, b.attn.v)))?;
     let past = Past::new(past)?;

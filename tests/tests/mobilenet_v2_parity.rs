@@ -6,12 +6,12 @@ use serde_json::json;
 use taper_models::Pretrained;
 use taper_models::mobilenet_v2::{Config, MobileNetV2};
 use taper_tests::fixtures::assert_error;
-use taper_tests::named::{Named, compare_all, first_to_diverge, row, taps};
 use taper_tests::originals::pretrained;
-use taper_tests::parity::{Golden, Row, compare};
+use taper_tests::parity::Golden;
+use taper_tests::rows::{Row, compare_all, first_to_diverge, left_over, report, row};
 
 /// A convolution, its norm and its ReLU6 by the place of the three in the original.
-fn conv(tap: &str, module: &str) -> Vec<Row<Named>> {
+fn conv(tap: &str, module: &str) -> Vec<Row> {
     let at = |part: &str, golden: &str| row(format!("{tap}.{part}"), format!("module.{module}{golden}"));
     vec![at("conv", ".0"), at("bn", ".1"), at("output", ".2"), at("output", "")]
 }
@@ -20,7 +20,7 @@ fn conv(tap: &str, module: &str) -> Vec<Row<Named>> {
 ///
 /// The original has the parts of a block in a chain, `conv`, whose output is that of its last part; dropout does nothing in
 /// evaluation, so its output is what is pooled.
-fn rows(model: &MobileNetV2) -> Vec<Row<Named>> {
+fn rows(model: &MobileNetV2) -> Vec<Row> {
     let mut rows = conv("stem", "features.0");
     for (i, block) in model.blocks.iter().enumerate() {
         let (tap, module) = (format!("blocks.{i}"), format!("features.{}", i + 1));
@@ -60,7 +60,7 @@ fn every_tap_is_that_of_the_original() -> Result<()> {
 }
 
 /// A convolution, its norm and its ReLU6, if it has one, as Hugging Face has them.
-fn hugging_face_conv(taps: [&str; 3], module: &str) -> Vec<Row<Named>> {
+fn hugging_face_conv(taps: [&str; 3], module: &str) -> Vec<Row> {
     let [conv, bn, output] = taps;
     let at = |tap: &str, part: &str| row(tap, format!("module.mobilenet_v2.{module}{part}"));
     let mut rows = vec![at(conv, ".convolution"), at(bn, ".normalization")];
@@ -72,7 +72,7 @@ fn hugging_face_conv(taps: [&str; 3], module: &str) -> Vec<Row<Named>> {
 }
 
 /// Every row of Hugging Face's in the order of execution: its stem has our stem and our first block.
-fn hugging_face_rows(model: &MobileNetV2) -> Vec<Row<Named>> {
+fn hugging_face_rows(model: &MobileNetV2) -> Vec<Row> {
     let conv = |tap: &str, module: &str| {
         let [conv, bn, output] = ["conv", "bn", "output"].map(|part| format!("{tap}.{part}"));
         hugging_face_conv([&conv, &bn, &output], module)
@@ -106,9 +106,8 @@ fn every_tap_of_a_folder_of_hugging_faces_is_that_of_the_original() -> Result<()
         let model = MobileNetV2::from_folder(golden.file(""), DType::F32, &Device::Cpu)?;
         let rows = hugging_face_rows(&model);
         // What is pooled has two dimensions of one there.
-        let pooled = golden.left_over(&["module."], &rows);
-        assert_eq!(pooled.into_iter().collect::<Vec<_>>(), ["module.mobilenet_v2.pooler"], "{name}");
-        compare(&taps(&model, &golden, &rows)?, &rows, &golden).unwrap_or_else(|at| panic!("{name}: {at}"));
+        let report = report(&model, &golden, &rows)?.into_result()?;
+        assert_eq!(left_over(&report), ["module.mobilenet_v2.pooler"], "{name}");
     }
     Ok(())
 }
@@ -118,9 +117,7 @@ fn what_hugging_face_does_otherwise_is_seen() -> Result<()> {
     let first = |name: &str, change: fn(&mut Config)| {
         let golden = Golden::open(name)?;
         let model = pretrained::<MobileNetV2>(&golden, change)?;
-        let rows = hugging_face_rows(&model);
-        let at = compare(&taps(&model, &golden, &rows)?, &rows, &golden).unwrap_err();
-        Ok::<_, candle_core::Error>(at.tap)
+        first_to_diverge(&model, &golden, &hugging_face_rows(&model))
     };
     assert_eq!(first("mobilenet_v2_same", |config| config.tf_padding = false)?, "stem.conv");
     assert_eq!(first("mobilenet_v2_floor", |config| config.tf_padding = true)?, "stem.conv");

@@ -5,6 +5,7 @@ use taper::Model;
 use taper_models::bert::Bert;
 use taper_models::clip::Clip;
 use taper_models::mobilenet_v2::MobileNetV2;
+use taper_models::resnet::{Bottleneck, ResNet};
 use taper_models::t5::T5;
 use taper_models::vit::VitClassifier;
 use taper_models::whisper::Whisper;
@@ -122,11 +123,15 @@ fn clip() -> Result<()> {
 #[test]
 fn resnet() -> Result<()> {
     let golden = Golden::open("resnet")?;
-    compare("ResNet", &originals::resnet(&golden)?, &golden)
+    compare("ResNet", &originals::resnet(&golden)?, &golden)?;
+    let golden = Golden::open("resnet_hugging_face")?;
+    compare("ResNet of Hugging Face's", &originals::pretrained::<ResNet<Bottleneck>>(&golden, |_| ())?, &golden)
 }
 
 #[test]
 fn mobilenet_v2() -> Result<()> {
     let golden = Golden::open("mobilenet_v2")?;
-    compare("MobileNetV2", &originals::pretrained::<MobileNetV2>(&golden, |_| ())?, &golden)
+    compare("MobileNetV2", &originals::pretrained::<MobileNetV2>(&golden, |_| ())?, &golden)?;
+    let golden = Golden::open("mobilenet_v2_same")?;
+    compare("MobileNetV2 of Hugging Face's", &originals::pretrained::<MobileNetV2>(&golden, |_| ())?, &golden)
 }

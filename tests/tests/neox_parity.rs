@@ -3,118 +3,70 @@
 use std::collections::HashMap;
 
 use candle_core::{DType, Device, Result, Tensor, safetensors};
+use taper::parity::Parity;
 use taper::{Model, Weights};
-use taper_models::neox::{BlockTaps, Config, NeoX, NeoXTaps};
+use taper_models::neox::{Config, NeoX};
 use taper_models::pretrained::{Pretrained, read_config};
 use taper_models::shared::Activation;
-use taper_tests::originals::NEOXES;
-use taper_tests::parity::{Divergence, Golden, Row, compare};
+use taper_tests::originals::{NEOXES, Original, pretrained};
+use taper_tests::parity::Golden;
+use taper_tests::rows::{Row, compare_all, first_of, first_to_diverge, row, with_rows};
 
 /// The taps of a block in the order of execution, with the references below `gpt_neox.layers.I` (or `attention.I`).
 ///
 /// Dropout does nothing in evaluation, so its output is its input by definition: `post_attention_dropout` and
 /// `post_mlp_dropout` are compared with the outputs of the modules before them.
-type BlockRow = (&'static str, &'static str, fn(&BlockTaps) -> &Tensor);
-const BLOCK: &[BlockRow] = &[
-    ("ln_1", "input_layernorm", |b| &b.ln_1),
-    ("attn.qkv", "attention.query_key_value", |b| &b.attn.qkv),
-    ("attn.pattern", "pattern", |b| &b.attn.pattern),
-    ("attn.proj", "attention.dense", |b| &b.attn.proj),
-    ("attn.output", "attention", |b| &b.attn.output),
-    ("attn.output", "post_attention_dropout", |b| &b.attn.output),
-    ("ln_2", "post_attention_layernorm", |b| &b.ln_2),
-    ("mlp.up", "mlp.dense_h_to_4h", |b| &b.mlp.up),
-    ("mlp.act", "mlp.act", |b| &b.mlp.act),
-    ("mlp.down", "mlp.dense_4h_to_h", |b| &b.mlp.down),
-    ("mlp.output", "mlp", |b| &b.mlp.output),
-    ("mlp.output", "post_mlp_dropout", |b| &b.mlp.output),
-    ("output", "", |b| &b.output),
+const BLOCK: &[(&str, &str)] = &[
+    ("ln_1", "input_layernorm"),
+    ("attn.qkv", "attention.query_key_value"),
+    ("attn.pattern", "pattern"),
+    ("attn.proj", "attention.dense"),
+    ("attn.output", "attention"),
+    ("attn.output", "post_attention_dropout"),
+    ("ln_2", "post_attention_layernorm"),
+    ("mlp.up", "mlp.dense_h_to_4h"),
+    ("mlp.act", "mlp.act"),
+    ("mlp.down", "mlp.dense_4h_to_h"),
+    ("mlp.output", "mlp"),
+    ("mlp.output", "post_mlp_dropout"),
+    ("output", ""),
 ];
 
 /// Every row in the order of execution.
 ///
 /// By definition `gpt_neox.emb_dropout` is the embedding, `gpt_neox` the output of its own last module, and `lm_head` the
 /// output of the whole. The original's cosines are those of both halves of the pairs.
-fn rows(blocks: usize) -> Vec<Row<NeoXTaps>> {
-    let mut rows: Vec<Row<NeoXTaps>> = vec![
-        Row::new("wte", "module.gpt_neox.embed_in", |t: &NeoXTaps| t.wte.clone()),
-        Row::new("embed", "module.gpt_neox.emb_dropout", |t: &NeoXTaps| t.embed.clone()),
-        Row::new("cos", "module.gpt_neox.rotary_emb", |t: &NeoXTaps| {
-            Tensor::cat(&[&t.cos, &t.cos], 1).unwrap().unsqueeze(0).unwrap()
-        }),
+fn rows(model: &NeoX) -> Vec<Row> {
+    let mut rows = vec![
+        row("wte", "module.gpt_neox.embed_in"),
+        row("embed", "module.gpt_neox.emb_dropout"),
+        row("cos", "module.gpt_neox.rotary_emb").viewed(|cos| Tensor::cat(&[cos, cos], 1)?.unsqueeze(0)),
     ];
-    for i in 0..blocks {
-        rows.extend(BLOCK.iter().map(|&(tap, golden, get)| {
+    for i in 0..model.blocks.len() {
+        rows.extend(BLOCK.iter().map(|&(tap, golden)| {
             let golden = match golden {
                 "pattern" => format!("attention.{i}"),
                 "" => format!("module.gpt_neox.layers.{i}"),
                 module => format!("module.gpt_neox.layers.{i}.{module}"),
             };
-            Row::new(format!("blocks.{i}.{tap}"), golden, move |t: &NeoXTaps| get(&t.blocks[i]).clone())
+            row(format!("blocks.{i}.{tap}"), golden)
         }));
     }
     rows.extend([
-        Row::new("ln_f", "module.gpt_neox.final_layer_norm", |t: &NeoXTaps| t.ln_f.clone()),
-        Row::new("ln_f", "module.gpt_neox", |t: &NeoXTaps| t.ln_f.clone()),
-        Row::new("lm_head", "module.lm_head", |t: &NeoXTaps| t.lm_head.clone()),
-        Row::new("output", "output", |t: &NeoXTaps| t.output.clone()),
+        row("ln_f", "module.gpt_neox.final_layer_norm"),
+        row("ln_f", "module.gpt_neox"),
+        row("lm_head", "module.lm_head"),
+        row("output", "output"),
     ]);
     rows
-}
-
-fn config(golden: &Golden) -> Result<Config> {
-    read_config(golden.file("config.json"))
-}
-
-fn load(golden: &Golden, config: &Config) -> Result<NeoX> {
-    NeoX::from_weights(Weights::safetensors([golden.file("model.safetensors")], DType::F32, &Device::Cpu)?, config)
-}
-
-/// The model as the reference's configuration changed by `change` makes it.
-fn run(reference: &str, change: impl FnOnce(&mut Config)) -> Result<std::result::Result<(), Divergence>> {
-    let golden = Golden::open(reference)?;
-    let mut config = config(&golden)?;
-    change(&mut config);
-    let model = load(&golden, &config)?;
-    let (_, taps) = model.forward_with_taps(golden.tensor("input.input_ids"), None)?;
-    Ok(compare(&taps, &rows(model.blocks.len()), &golden))
 }
 
 #[test]
 fn every_tap_is_that_of_the_original() -> Result<()> {
     for reference in NEOXES {
-        if let Err(divergence) = run(reference, |_| ())? {
-            panic!("{reference}: {divergence}");
-        }
-    }
-    Ok(())
-}
-
-#[test]
-fn no_reference_is_left_over() -> Result<()> {
-    for reference in NEOXES {
         let golden = Golden::open(reference)?;
-        let left = golden.left_over(&["module.", "attention.", "output"], &rows(config(&golden)?.num_hidden_layers));
-        assert!(left.is_empty(), "{reference}: nothing is compared with {left:?}");
-    }
-    Ok(())
-}
-
-/// A name in a message leads to the tensor that was compared.
-#[test]
-fn names_are_those_of_the_fields() -> Result<()> {
-    let golden = Golden::open("neox")?;
-    let model = load(&golden, &config(&golden)?)?;
-    let ids = golden.tensor("input.input_ids");
-    let (_, taps) = model.forward_with_taps(ids, None)?;
-    let sites = model.sites();
-    for row in rows(model.blocks.len()).iter().filter(|row| row.tap != "cos") {
-        let site = sites.find(&row.tap)?;
-        let named = model.capture(ids, None, |_| site)?;
-        let bits = |tensor: &Tensor| -> Result<Vec<u32>> {
-            Ok(tensor.flatten_all()?.to_vec1::<f32>()?.into_iter().map(f32::to_bits).collect())
-        };
-        assert_eq!(bits(&named)?, bits(&(row.get)(&taps))?, "{}", row.tap);
+        let model = pretrained::<NeoX>(&golden, |_| ())?;
+        compare_all(&model, &golden, &rows(&model))?;
     }
     Ok(())
 }
@@ -122,8 +74,9 @@ fn names_are_those_of_the_fields() -> Result<()> {
 /// The mistake is found, and the first tap to diverge is where it is.
 #[track_caller]
 fn diverges_at(reference: &str, tap: &str, change: impl FnOnce(&mut Config)) {
-    let divergence = run(reference, change).unwrap().expect_err("the mistake was not found");
-    assert_eq!(divergence.tap, tap, "{divergence}");
+    let golden = Golden::open(reference).unwrap();
+    let model = pretrained::<NeoX>(&golden, change).unwrap();
+    assert_eq!(first_to_diverge(&model, &golden, &rows(&model)).unwrap(), tap);
 }
 
 #[test]
@@ -156,8 +109,8 @@ fn another_residual_diverges_at_the_first_norm_before_an_mlp() {
 #[test]
 fn heads_in_another_order_diverge_at_the_first_pattern() -> Result<()> {
     let golden = Golden::open("neox")?;
-    let config = config(&golden)?;
-    let model = load(&golden, &config)?;
+    let config: Config = read_config(golden.file("config.json"))?;
+    let model = pretrained::<NeoX>(&golden, |_| ())?;
     let (heads, head_dim) = (config.num_attention_heads, config.head_dim);
     let mistaken = Model::run(&model).edit(
         |t| t.blocks.each(|b| b.attn.qkv),
@@ -167,13 +120,12 @@ fn heads_in_another_order_diverge_at_the_first_pattern() -> Result<()> {
             apart.reshape((batch, token, width))
         },
     );
-    let (_, mut taps) = mistaken.forward_with_taps(golden.tensor("input.input_ids"), None)?;
     // The layer itself is right: what is mistaken is how its output is read.
-    for (i, block) in taps.blocks.iter_mut().enumerate() {
-        block.attn.qkv = golden.tensor(&format!("module.gpt_neox.layers.{i}.attention.query_key_value")).clone();
-    }
-    let divergence = compare(&taps, &rows(model.blocks.len()), &golden).unwrap_err();
-    assert_eq!(divergence.tap, "blocks.0.attn.pattern");
+    let mut rows = rows(&model);
+    rows.retain(|row| !row.tap.ends_with("attn.qkv"));
+    let reference = golden.reference()?;
+    let report = with_rows(Parity::of_run(&mistaken, &reference), &rows).run(NeoX::args(&golden))?;
+    assert_eq!(first_of(report), "blocks.0.attn.pattern");
     Ok(())
 }
 
@@ -181,7 +133,7 @@ fn heads_in_another_order_diverge_at_the_first_pattern() -> Result<()> {
 #[test]
 fn older_files_load() -> Result<()> {
     let golden = Golden::open("neox")?;
-    let config = config(&golden)?;
+    let config: Config = read_config(golden.file("config.json"))?;
     let mut tensors: HashMap<String, Tensor> = safetensors::load(golden.file("model.safetensors"), &Device::Cpu)?;
     let head = tensors.remove("lm_head.weight").expect("a head of its own");
     tensors.insert("embed_out.weight".to_owned(), head);

@@ -7,15 +7,15 @@ use taper::layers::Conv2d;
 use taper_models::Pretrained;
 use taper_models::resnet::{BasicBlock, Block, Bottleneck, Config, ResNet};
 use taper_tests::fixtures::assert_error;
-use taper_tests::named::{Named, compare_all, first_to_diverge, row};
 use taper_tests::originals::{Original, pretrained};
-use taper_tests::parity::{Golden, Row};
+use taper_tests::parity::Golden;
+use taper_tests::rows::{Row, compare_all, first_to_diverge, left_over, report, row};
 
 /// What a stage is made of: how many blocks, and whether the first has a downsampling.
 type Stage = (usize, bool);
 
 /// Every row in the order of execution. A block calls its one ReLU several times; the reference is of the first call.
-fn rows<B: Block>(stages: [Stage; 4]) -> Vec<Row<Named>> {
+fn rows<B: Block>(stages: [Stage; 4]) -> Vec<Row> {
     let mut rows: Vec<_> = ["conv1", "bn1", "relu", "maxpool"].map(|name| row(name, format!("module.{name}"))).into();
     for (i, (blocks, downsamples)) in (1..).zip(stages) {
         for block in 0..blocks {
@@ -55,7 +55,7 @@ fn every_tap_of_basic_blocks_is_that_of_the_original() -> Result<()> {
 }
 
 /// Hugging Face's modules by torchvision's names.
-fn hugging_face_rows<B: Block>(stages: [Stage; 4]) -> Vec<Row<Named>> {
+fn hugging_face_rows<B: Block>(stages: [Stage; 4]) -> Vec<Row> {
     let stem = [("convolution", "conv1"), ("normalization", "bn1"), ("activation", "relu")];
     let stem = stem.map(|(module, tap)| row(tap, format!("module.resnet.embedder.embedder.{module}")));
     let mut rows = Vec::from(stem);
@@ -123,9 +123,8 @@ where
     // The head flattens first: what it gives has no dimensions of one.
     let flat = row("avgpool", "module.classifier.0");
     assert_eq!(golden.tensor(&flat.golden).elem_count(), golden.tensor("module.resnet.pooler").elem_count());
-    assert_eq!(golden.left_over(&["module."], &rows).into_iter().collect::<Vec<_>>(), [flat.golden]);
-    taper_tests::parity::compare(&taper_tests::named::taps(&model, &golden, &rows)?, &rows, &golden)
-        .unwrap_or_else(|divergence| panic!("{divergence}"));
+    let report = report(&model, &golden, &rows)?.into_result()?;
+    assert_eq!(left_over(&report), [flat.golden]);
     Ok(())
 }
 

@@ -6,18 +6,18 @@ use candle_core::{DType, Device, Result, Tensor, safetensors};
 use taper::Weights;
 use taper_models::pretrained::{Pretrained, read_config};
 use taper_models::shared::Activation;
-use taper_models::t5::{Config, T5};
+use taper_models::t5::{Config, ModelType, T5};
 use taper_models::{AnyModel, Source};
 use taper_tests::fixtures::{assert_error, assert_same};
-use taper_tests::named::{Named, compare_all, first_to_diverge, row};
 use taper_tests::originals::pretrained;
-use taper_tests::parity::{Golden, Row, max_error};
+use taper_tests::parity::{Golden, max_error};
+use taper_tests::rows::{Row, compare_all, first_to_diverge, row};
 
-/// With ReLU and a tied head, and with a gate and a head of its own.
-const REFERENCES: [&str; 2] = ["t5", "t5_gated"];
+/// With ReLU and a tied head, with a gate and a head of its own, and mT5.
+const REFERENCES: [&str; 3] = ["t5", "t5_gated", "mt5"];
 
 /// The taps of an attention, with the references below it; the patterns are named by `kind`.
-fn attention(tap: &str, module: &str, pattern: String) -> Vec<Row<Named>> {
+fn attention(tap: &str, module: &str, pattern: String) -> Vec<Row> {
     let at = |name: &str, golden: &str| row(format!("{tap}.{name}"), format!("{module}.{golden}"));
     vec![
         at("q_proj", "q"),
@@ -30,7 +30,7 @@ fn attention(tap: &str, module: &str, pattern: String) -> Vec<Row<Named>> {
 }
 
 /// Dropout does nothing in evaluation, so its output is its input by definition.
-fn mlp(tap: &str, layer: &str, gated: bool) -> Vec<Row<Named>> {
+fn mlp(tap: &str, layer: &str, gated: bool) -> Vec<Row> {
     let at = |name: &str, golden: &str| row(format!("{tap}.{name}"), format!("{layer}{golden}"));
     let mut rows = match gated {
         true => vec![
@@ -50,7 +50,7 @@ fn mlp(tap: &str, layer: &str, gated: bool) -> Vec<Row<Named>> {
 }
 
 /// Every row in the order of execution.
-fn rows(model: &T5) -> Vec<Row<Named>> {
+fn rows(model: &T5) -> Vec<Row> {
     let gated = model.encoder.blocks[0].mlp.gate.is_some();
     let mut rows = Vec::new();
     for (stack, blocks) in [("encoder", model.encoder.blocks.len()), ("decoder", model.decoder.blocks.len())] {
@@ -103,13 +103,14 @@ fn every_tap_is_that_of_the_original() -> Result<()> {
 #[test]
 fn mistakes_diverge_where_they_are() -> Result<()> {
     type Mistake = (&'static str, fn(&mut Config), &'static str);
-    let mistakes: [Mistake; 6] = [
+    let mistakes: [Mistake; 7] = [
         ("t5", |config| config.feed_forward_proj.activation = Activation::GeluTanh, "encoder.blocks.0.mlp.act"),
         ("t5_gated", |config| config.feed_forward_proj.activation = Activation::Gelu, "encoder.blocks.0.mlp.gate_act"),
         ("t5", |config| config.relative_attention_max_distance = 9, "encoder.relative_bias.table"),
         ("t5_gated", |config| config.layer_norm_epsilon = 1e-6, "encoder.blocks.0.ln_1"),
         ("t5", |config| config.scale_decoder_outputs = Some(false), "decoder.lm_head"),
         ("t5_gated", |config| config.scale_decoder_outputs = Some(true), "decoder.lm_head"),
+        ("mt5", |config| config.model_type = ModelType::T5, "decoder.lm_head"),
     ];
     for (reference, mistake, tap) in mistakes {
         let golden = Golden::open(reference)?;

@@ -6,9 +6,9 @@ use taper_models::Pretrained;
 use taper_models::shared::Activation;
 use taper_models::vit::{Config, Vit, VitClassifier};
 use taper_tests::fixtures::{assert_error, assert_same};
-use taper_tests::named::{Named, compare_all, first_to_diverge, row};
 use taper_tests::originals::pretrained;
-use taper_tests::parity::{Golden, Row};
+use taper_tests::parity::Golden;
+use taper_tests::rows::{Row, compare_all, first_to_diverge, row};
 
 /// The taps of a block in the order of execution, with the references below `layers.I` (or `attention.I`). Dropout does
 /// nothing in evaluation; a layer calls its one first after the attention.
@@ -30,7 +30,7 @@ const BLOCK: &[(&str, &str)] = &[
 ];
 
 /// All before a classifier, in the order of execution; `tap` and `module` are what stands before the names.
-fn rows(tap: &str, module: &str) -> Vec<Row<Named>> {
+fn rows(tap: &str, module: &str) -> Vec<Row> {
     let at = |name: &str, golden: &str| row(format!("{tap}{name}"), format!("module.{module}{golden}"));
     let mut rows = vec![
         at("patch_embedding", "embeddings.patch_embeddings.projection"),
@@ -48,13 +48,13 @@ fn rows(tap: &str, module: &str) -> Vec<Row<Named>> {
     rows
 }
 
-fn classifier_rows() -> Vec<Row<Named>> {
+fn classifier_rows() -> Vec<Row> {
     let mut rows = rows("vit.", "vit.");
     rows.extend([row("vit.output", "module.vit"), row("classifier", "module.classifier"), row("output", "output")]);
     rows
 }
 
-fn backbone_rows() -> Vec<Row<Named>> {
+fn backbone_rows() -> Vec<Row> {
     let mut rows = rows("", "");
     rows.extend([
         row("pooler.dense", "module.pooler.dense"),
@@ -75,6 +75,21 @@ fn every_tap_is_that_of_the_original() -> Result<()> {
 fn of_wide_images_with_a_pooler_too() -> Result<()> {
     let golden = Golden::open("vit_wide")?;
     compare_all(&pretrained::<Vit>(&golden, |_| ())?, &golden, &backbone_rows())
+}
+
+/// Images of another size than that of which the positions are.
+#[test]
+fn interpolated_positions_are_those_of_the_original() -> Result<()> {
+    let golden = Golden::open("vit_interpolated")?;
+    let mut model = pretrained::<VitClassifier>(&golden, |_| ())?;
+    assert_error(model.forward(golden.tensor("input.pixel_values")), &["[batch, 3, 24, 24]", "`for_images`"]);
+    model.vit = model.vit.for_images([32, 43])?;
+    compare_all(&model, &golden, &classifier_rows())?;
+    assert_error(model.vit.for_images([32, 7]), &["32 × 7 pixels"]);
+    // Where nothing is to be interpolated, nothing is.
+    let same = model.vit.for_images([32, 40])?;
+    assert_same(&same.position_embedding, &model.vit.position_embedding);
+    Ok(())
 }
 
 #[test]

@@ -9,15 +9,15 @@ use taper_models::shared::Activation;
 use taper_models::whisper::{Config, Whisper};
 use taper_models::{AnyModel, Source};
 use taper_tests::fixtures::{assert_error, assert_same};
-use taper_tests::named::{Named, compare_all, first_to_diverge, row};
 use taper_tests::originals::pretrained;
-use taper_tests::parity::{Golden, Row, max_error};
+use taper_tests::parity::{Golden, max_error};
+use taper_tests::rows::{Row, compare_all, first_to_diverge, row};
 
 /// The second with other heads and sizes in encoder and decoder.
 const REFERENCES: [&str; 2] = ["whisper", "whisper_odd"];
 
 /// The taps of an attention, with the references below it.
-fn attention(tap: &str, module: &str, pattern: String) -> Vec<Row<Named>> {
+fn attention(tap: &str, module: &str, pattern: String) -> Vec<Row> {
     let at = |name: &str, golden: &str| row(format!("{tap}.{name}"), format!("{module}.{golden}"));
     vec![
         at("q_proj", "q_proj"),
@@ -30,7 +30,7 @@ fn attention(tap: &str, module: &str, pattern: String) -> Vec<Row<Named>> {
 }
 
 /// Every row in the order of execution.
-fn rows(model: &Whisper) -> Vec<Row<Named>> {
+fn rows(model: &Whisper) -> Vec<Row> {
     let mut rows = Vec::new();
     for (stack, blocks) in [("encoder", model.encoder.blocks.len()), ("decoder", model.decoder.blocks.len())] {
         let at = |name: &str, golden: &str| row(format!("{stack}.{name}"), format!("module.model.{stack}.{golden}"));
@@ -39,9 +39,7 @@ fn rows(model: &Whisper) -> Vec<Row<Named>> {
             _ => vec![
                 at("wte", "embed_tokens"),
                 // Hugging Face has the positions of each text.
-                Row::new("decoder.wpe", "module.model.decoder.embed_positions", |t: &Named| {
-                    Tensor::cat(&[&t["decoder.wpe"]; 2], 0).expect("[1, token, channel]")
-                }),
+                at("wpe", "embed_positions").viewed(|positions| Tensor::cat(&[positions; 2], 0)),
             ],
         });
         for i in 0..blocks {

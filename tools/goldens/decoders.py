@@ -68,6 +68,10 @@ MAKERS = {
     "llama_multi_query": lambda o, n: llama(o, n, "Llama with one key for all queries, and another base of the rotary positions.", num_key_value_heads=1, rope_parameters=dict(rope_type="default", rope_theta=500.0)),
     "llama_rope_llama3": lambda o, n: llama(o, n, "Llama with Llama 3's scaling of the rotary positions.", rope_parameters=LLAMA3),
     "llama_rope_linear": lambda o, n: llama(o, n, "Llama with linear scaling of the rotary positions.", rope_parameters=dict(rope_type="linear", rope_theta=10000.0, factor=3.0)),
+    "llama_rope_yarn": lambda o, n: llama(o, n, "Llama with YaRN's scaling of the rotary positions, heads of sixteen channels.", head_dim=16,
+                                          max_position_embeddings=256, rope_parameters=dict(rope_type="yarn", rope_theta=100.0, factor=4.0, original_max_position_embeddings=64, beta_fast=4.0, beta_slow=0.5)),
+    "qwen2_rope_yarn": lambda o, n: llama(o, n, "Qwen2 with YaRN's scaling of the rotary positions, a ramp between pairs, and factors of its own for the scores.", hidden_size=48,
+                                          rope_parameters=dict(rope_type="yarn", rope_theta=1000.0, factor=8.0, original_max_position_embeddings=12, beta_fast=3.0, beta_slow=0.25, truncate=False, mscale=0.9, mscale_all_dim=0.4), **QWEN2),
     # Dynamic angles are those of the longest text that the original has read, so that it must not have read another.
     "llama_rope_dynamic": lambda o, n: llama(o, n, "Llama with dynamic rotary positions, in a text that is longer than those of the training.", generate=False, max_position_embeddings=6, rope_parameters=dict(rope_type="dynamic", rope_theta=10000.0, factor=2.0)),
     "mistral": lambda o, n: llama(o, n, "Mistral, with a window of four tokens.", **relative(T.MistralConfig, T.MistralForCausalLM, sliding_window=4)),

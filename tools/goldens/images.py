@@ -63,35 +63,38 @@ def hugging_face_mobilenet_v2(out, name, x, note, **kw):
           {"layer1_zero": ("mobilenet_v2.layer.1", zeros), "stem_double": ("mobilenet_v2.conv_stem", double)}, note)
 
 
-def vit(out, name, x, note, classify=True, **kw):
+def vit(out, name, x, note, classify=True, interpolate=False, **kw):
     c = T.ViTConfig(**dict(hidden_size=24, num_hidden_layers=2, num_attention_heads=4, intermediate_size=48, image_size=24, patch_size=8, attn_implementation="eager",
                            num_labels=10, hidden_dropout_prob=0, attention_probs_dropout_prob=0) | kw)
     m = (T.ViTForImageClassification(c) if classify else T.ViTModel(c)).eval(); wide(m)
     at = "vit." if classify else ""
-    kw = dict(pixel_values=x)
-    write(out, name, m, c.to_dict(), kw, lambda: m(**kw), lambda o: o.logits if classify else o.last_hidden_state, lambda: m(**kw, output_attentions=True).attentions,
+    inputs = dict(pixel_values=x)
+    kw = inputs | dict(interpolate_pos_encoding=interpolate)
+    write(out, name, m, c.to_dict(), inputs, lambda: m(**kw), lambda o: o.logits if classify else o.last_hidden_state, lambda: m(**kw, output_attentions=True).attentions,
           [f"{at}layers.{i}{s}" for i in range(2) for s in ("", ".attention", ".mlp", ".layernorm_before", ".layernorm_after")] + [f"{at}embeddings", f"{at}embeddings.patch_embeddings"],
           {"l1_attn_zero": (f"{at}layers.1.attention", zeros), "l0_mlp_double": (f"{at}layers.0.mlp", double), "l0_class_zero": (f"{at}layers.0", last_pos)}, note)
 
 
-def clip(out, name, text, note, text_kw, vision_kw, **kw):
+def clip(out, name, text, note, text_kw, vision_kw, size=None, **kw):
     both = dict(hidden_size=24, intermediate_size=48, num_hidden_layers=2, num_attention_heads=4)
     c = T.CLIPConfig(text_config=dict(vocab_size=VOCAB, max_position_embeddings=12, bos_token_id=0) | both | text_kw,
                      vision_config=dict(image_size=16, patch_size=8) | both | vision_kw, **dict(projection_dim=16, attn_implementation="eager") | kw)
     m = T.CLIPModel(c).eval(); wide(m)
-    x = images(3, 3, c.vision_config.image_size, c.vision_config.image_size)
+    side = c.vision_config.image_size
+    x = images(3, 3, *(size or [side, side]))
     inputs = dict(input_ids=text, pixel_values=x)
+    call = inputs | dict(interpolate_pos_encoding=size is not None)
     def attentions():
-        o = m(**inputs, output_attentions=True)
+        o = m(**call, output_attentions=True)
         return {"vision_attention": o.vision_model_output.attentions, "text_attention": o.text_model_output.attentions}
-    o = m(**inputs)
+    o = m(**call)
     towers = [("text_model", 2), ("vision_model", 2)]
-    write(out, name, m, c.to_dict(), inputs, lambda: m(**inputs), lambda o: o.logits_per_image, attentions,
+    write(out, name, m, c.to_dict(), inputs, lambda: m(**call), lambda o: o.logits_per_image, attentions,
           [f"{t}.encoder.layers.{i}{s}" for t, n in towers for i in range(n) for s in ("", ".self_attn", ".mlp")] + ["visual_projection", "text_projection"],
           {"vision1_attn_zero": ("vision_model.encoder.layers.1.self_attn", zeros), "text0_mlp_double": ("text_model.encoder.layers.0.mlp", double),
            "vision0_class_zero": ("vision_model.encoder.layers.0", last_pos)}, note,
           {"image_embeds": (o.image_embeds, "of the images, divided by their length"), "text_embeds": (o.text_embeds, "of the texts, divided by their length"),
-           "vision_pooled": (m.vision_model(x).pooler_output, "the class token after the last norm"), "text_pooled": (m.text_model(text).pooler_output, "the end-of-text token after the last norm")})
+           "vision_pooled": (m.vision_model(x, interpolate_pos_encoding=size is not None).pooler_output, "the class token after the last norm"), "text_pooled": (m.text_model(text).pooler_output, "the end-of-text token after the last norm")})
 
 
 def ending(end, pad):
@@ -126,6 +129,9 @@ MAKERS = {
     "vit": lambda o, n: vit(o, n, images(2, 3, 24, 24), "ViT with its classifier: the first of the last norm's tokens, through a linear layer."),
     "vit_wide": lambda o, n: vit(o, n, images(2, 1, 8, 20), "ViT without a classifier but with the pooler, of images of 8 by 20 pixels with one channel, in patches of 4 by 4; no biases of queries, keys and values, heads of five channels, tanh GELU, another epsilon.",
                                  classify=False, image_size=[8, 20], patch_size=4, num_channels=1, hidden_size=20, qkv_bias=False, hidden_act="gelu_new", layer_norm_eps=1e-3, pooler_output_size=12),
+    "vit_interpolated": lambda o, n: vit(o, n, images(2, 3, 32, 43), "ViT of images of 24 by 24 pixels that reads some of 32 by 43, its positions interpolated.", interpolate=True),
+    "clip_interpolated": lambda o, n: clip(o, n, ending(VOCAB - 1, 0), "CLIP of images of 16 by 16 pixels that reads some of 28 by 12, its positions interpolated.",
+                                           dict(eos_token_id=2, pad_token_id=1), dict(patch_size=4), size=[28, 12]),
     "clip": lambda o, n: clip(o, n, ending(VOCAB - 1, 0), "CLIP as of its first configurations: the end of a text is its largest token.", dict(eos_token_id=2, pad_token_id=1), {}),
     "clip_gelu": lambda o, n: clip(o, n, ending(30, 30), "CLIP whose configuration says which token ends a text, here the padding too; exact GELU, towers of different widths and heads.",
                                    dict(eos_token_id=30, pad_token_id=30, hidden_act="gelu", hidden_size=20), dict(hidden_act="gelu", num_attention_heads=2, image_size=12, patch_size=4, layer_norm_eps=1e-3)),

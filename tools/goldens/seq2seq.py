@@ -18,10 +18,14 @@ def greedily(m, inputs, start):
     return {"generated": (whole, "the start token and the twelve that `generate(do_sample=False)` adds to it")}
 
 
-def t5(out, name, note, **kw):
-    c = T.T5Config(**dict(vocab_size=VOCAB, d_model=24, d_kv=6, d_ff=48, num_layers=2, num_decoder_layers=2, num_heads=4, dropout_rate=0, decoder_start_token_id=0,
+def t5(out, name, note, config=T.T5Config, model=T.T5ForConditionalGeneration, **kw):
+    c = config(**dict(vocab_size=VOCAB, d_model=24, d_kv=6, d_ff=48, num_layers=2, num_decoder_layers=2, num_heads=4, dropout_rate=0, decoder_start_token_id=0,
                           relative_attention_num_buckets=8, relative_attention_max_distance=6, attn_implementation="eager") | kw)
-    m = T.T5ForConditionalGeneration(c).eval(); wide(m)
+    m = model(c).eval()
+    if model is T.MT5ForConditionalGeneration:
+        # The library ties it, and the checkpoints have one of their own.
+        m.lm_head = torch.nn.Linear(c.d_model, c.vocab_size, bias=False)
+    wide(m)
     text = ids()
     mask = torch.ones_like(text); mask[1, 6:] = 0
     answer = torch.randint(0, VOCAB, (2, 7), generator=torch.Generator().manual_seed(8)); answer[:, 0] = 0
@@ -58,6 +62,7 @@ MAKERS = {
     "t5_gated": lambda o, n: t5(o, n, "T5 as of version 1.1: gated GELU and a head of its own; two encoder blocks for one of the decoder, heads of eight channels: 32 together, where the stream has 24.",
                                 feed_forward_proj="gated-gelu", d_ff=32, tie_word_embeddings=False, num_decoder_layers=1, d_kv=8, relative_attention_num_buckets=16, relative_attention_max_distance=12,
                                 layer_norm_epsilon=1e-3),
+    "mt5": lambda o, n: t5(o, n, "mT5: gated GELU, a head of its own, which reads the stream as it is.", config=T.MT5Config, model=T.MT5ForConditionalGeneration, num_decoder_layers=1),
     "whisper": lambda o, n: whisper(o, n, "Whisper: the features of a sound, and a text that reads it by cross-attention."),
     "whisper_odd": lambda o, n: whisper(o, n, "Whisper with heads of ten channels in the encoder and five in the decoder, one encoder block and scaled embeddings.",
                                         d_model=20, encoder_attention_heads=2, encoder_ffn_dim=40, decoder_ffn_dim=28, encoder_layers=1, scale_embedding=True),

@@ -251,7 +251,68 @@ def rare(folder):
     save(folder, m, {"serving_default": {"x": normal(2, 4)}}, m.serve)
 
 
+class Integers(tf.Module):
+    """Numbers that do not fit in their type, and numbers that are none."""
+
+    @tf.function(input_signature=[spec(None, name="a", dtype=tf.int32), spec(None, name="b", dtype=tf.int32), spec(None, name="short", dtype=tf.int16), spec(None, name="byte", dtype=tf.uint8), spec(None, name="unsigned", dtype=tf.uint32), spec(None, name="x")])
+    def serve(self, a, b, short, byte, unsigned, x):
+        nan = x / tf.nn.relu(x)
+        return {
+            "times": a * b, "plus": a + b, "minus": a - 3 * b, "square": tf.square(a), "negative": -a, "size": tf.abs(a), "left": tf.bitwise.left_shift(a, 5 + 0 * b), "invert": tf.bitwise.invert(a), "hash": tf.bitwise.bitwise_xor(a * 31 + b, a * 17),
+            "sum": tf.reduce_sum(a), "product": tf.reduce_prod(a), "mean": tf.reduce_mean(b), "running": tf.cumsum(a), "products": tf.math.cumprod(b), "power": tf.pow(a, 3 + 0 * b), "all": tf.add_n([a, a, b]), "matrix": tf.matmul(a[None], b[:, None]), "einsum": tf.einsum("i,j->ij", a, b), "rest": tf.truncatemod(a, b),
+            "short": short * short, "bytes": byte * 2 + 7, "byte_sum": tf.reduce_sum(byte), "inverted": tf.bitwise.invert(byte), "under": unsigned - 5, "over": unsigned * unsigned,
+            "narrow": tf.cast(a, tf.int16), "to_byte": tf.cast(a, tf.uint8), "from_float": tf.cast(x * 100.0, tf.uint8), "saturated": tf.saturate_cast(x * 1000.0, tf.uint8),
+            "relu": tf.cast(tf.math.is_nan(tf.nn.relu(nan)), tf.int32), "relu6": tf.cast(tf.math.is_nan(tf.nn.relu6(nan)), tf.int32), "maximum": tf.cast(tf.math.is_nan(tf.maximum(x, nan)), tf.int32), "minimum": tf.cast(tf.math.is_nan(tf.minimum(nan, x)), tf.int32),
+        }
+
+
+def integers(folder):
+    m = Integers()
+    data = {"a": np.array([2**31 - 1, -(2**31), 123456789, -7, 46341], "int32"), "b": np.array([2, -3, 987654, 2, 46341], "int32"), "short": np.array([300, -7, 182], "int16"), "byte": np.array([250, 3, 255], "uint8"),
+            "unsigned": np.array([2**32 - 1, 3, 70000], "uint32"), "x": np.array([-1.0, 0.5, 0.0, 2.25], "float32")}
+    save(folder, m, {"serving_default": data}, m.serve)
+
+
+class Rows(tf.Module):
+    """Rows that are dealt out, put together, counted and looked for; diagonals; lists that grow."""
+
+    @tf.function(input_signature=[spec(None, 4, name="x"), spec(None, name="ids", dtype=tf.int32)])
+    def serve(self, x, ids):
+        parts = tf.dynamic_partition(x, ids, 3)
+        grown = tf.TensorArray(tf.float32, 0, dynamic_size=True)
+        for i in tf.range(tf.shape(x)[0]):
+            if tf.equal(ids[i], 1):
+                continue
+            grown = grown.write(grown.size(), x[i])
+        cells = tf.TensorArray(tf.float32, 3, element_shape=[4]).unstack(x[:3])
+        cut = tf.TensorArray(tf.float32, 2, infer_shape=False).split(x[:, 0], [1, tf.shape(x)[0] - 1])
+        unique, which, count = tf.unique_with_counts(ids)
+        square = tf.matmul(x, x, transpose_a=True)
+        return {
+            "part": parts[0], "empty": parts[2], "stitched": tf.dynamic_stitch([[0, 2], [1]], [x[:2], x[2:3]]), "grown": grown.stack(), "gathered": cells.gather([2, 0]), "concat": cells.concat(), "scattered": tf.TensorArray(tf.float32, 2).scatter([1, 0], x[:2]).stack(), "cut": cut.read(1), "joined": cut.concat(),
+            "unique": unique, "which": which, "count": count, "where": tf.where(x > 0.0), "masked": tf.boolean_mask(x, ids > 0), "nonzero": tf.math.count_nonzero(x > 0.0, axis=1), "bins": tf.math.bincount(ids, minlength=4), "histogram": tf.histogram_fixed_width(x, [-2.0, 2.0], 5), "searched": tf.searchsorted([-1.0, 0.0, 1.0], x[0]), "inverse": tf.math.invert_permutation([2, 0, 1]),
+            "segments": tf.math.unsorted_segment_sum(x, ids, 3), "largest": tf.math.unsorted_segment_max(x, ids, 2), "sorted": tf.math.segment_mean(x, tf.sort(ids)), "product": tf.math.segment_prod(x, tf.sort(ids)),
+            "diagonal": tf.linalg.diag(x[0]), "above": tf.linalg.diag(x[0], k=1), "band": tf.linalg.diag_part(square, k=(-1, 2)), "left": tf.linalg.diag_part(square, k=(-1, 2), align="LEFT_RIGHT"), "set": tf.linalg.set_diag(square, x[0]), "eye": tf.eye(2, 3), "trace": tf.linalg.trace(square), "repeated": tf.einsum("ii->i", square),
+            "rolled": tf.roll(x, [1, -1], [0, 1]), "backwards": tf.reverse_sequence(x, [1, 4, 2, 3], 1), "sparse": tf.sparse.to_dense(tf.sparse.from_dense(tf.nn.relu(x))), "atan": tf.atan(x), "asinh": tf.asinh(x), "lgamma": tf.math.lgamma(tf.abs(x) + 0.5), "erfinv": tf.math.erfinv(tf.tanh(x)), "clipped": tf.clip_by_norm(x, 1.5), "running": tf.math.cumulative_logsumexp(x, 1),
+            "loss": tf.nn.sparse_softmax_cross_entropy_with_logits(ids, x), "soft": tf.nn.softmax_cross_entropy_with_logits(tf.nn.softmax(x), 2.0 * x), "slope": slope(x),
+        }
+
+
+def slope(x):
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = tf.reduce_sum(tf.tanh(x) * tf.sigmoid(tf.reduce_sum(x, 0, keepdims=True)) + tf.nn.relu(x) * tf.sqrt(tf.abs(x) + 1.0))
+    return tape.gradient(y, x)
+
+
+def rows(folder):
+    m = Rows()
+    save(folder, m, {"serving_default": {"x": normal(4, 4), "ids": np.array([1, 0, 1, 0], "int32")}}, m.serve)
+
+
 MAKERS = {
+    "integers": (integers, "Integers that do not fit in their type and wrap (int32, int16, uint8, uint32), casts that cut off, and values that are not a number."),
+    "rows": (rows, "Rows dealt out, stitched, counted, looked for and put in segments; diagonals; TensorArrays that grow, are gathered, split and joined; losses and a gradient in the graph."),
     "conditions": (conditions, "tf.cond and tf.switch_case: on an input, on a value, nested; If, StatelessIf, StatelessCase. The same function under two signatures, with two sets of inputs."),
     "loops": (loops, "tf.while_loop: as long as an input says, one loop in another, a cond inside, a TensorArray, a loop that never runs."),
     "autograph": (autograph, "Python's `for` and `if` over tensors, tf.map_fn and tf.scan."),

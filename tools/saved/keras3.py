@@ -328,7 +328,47 @@ def norms(folder):
     save(folder, keras.Model(x, outs, name="net"), {"x": 1 + 2 * normal(2, 4, 4, 6)})
 
 
+def volumes(folder):
+    x = keras.Input((3, 5, 4, 1), name="volume")
+    outs = {
+        "same": L.Conv3D(3, (2, 3, 2), padding="same", name="same")(x),
+        "strided": L.Conv3D(2, 2, strides=(2, 1, 2), name="strided")(x),
+        "dilated": L.Conv3D(2, 2, dilation_rate=(1, 2, 2), name="dilated")(x),
+        "transposed": L.Conv3DTranspose(2, (2, 3, 2), strides=2, padding="same", name="transposed")(x),
+        "transposed_valid": L.Conv3DTranspose(2, 2, strides=(1, 2, 3), name="transposed_valid")(x),
+        "largest": L.MaxPooling3D((2, 3, 2), strides=2, padding="same", name="largest")(x),
+        "mean": L.AveragePooling3D((2, 3, 2), strides=2, padding="same", name="mean")(x),
+        "mean_valid": L.AveragePooling3D(2, name="mean_valid")(x),
+        "global": L.GlobalMaxPooling3D(name="global")(x),
+        "padded": L.ZeroPadding3D(((1, 0), (0, 2), (1, 1)), name="padded")(x),
+        "cropped": L.Cropping3D(((1, 0), (2, 1), (1, 1)), name="cropped")(x),
+        "repeated": L.UpSampling3D((2, 1, 2), name="repeated")(x),
+    }
+    save(folder, keras.Model(x, outs, name="net"), {"volume": normal(1, 3, 5, 4, 1)})
+
+
+def classes(folder):
+    x = keras.Input((6,), name="x")
+    buckets = L.Discretization([-1.0, 0.0, 1.0], name="buckets")(x)
+    outs = {"buckets": buckets, "hot": L.CategoryEncoding(4, "multi_hot", name="hot")(buckets), "counted": L.Discretization([-1.0, 1.0], output_mode="count", name="counted")(x), "one": L.CategoryEncoding(4, "one_hot", name="one")(buckets[:, :1])}
+    save(folder, keras.Model(x, outs, name="net"), {"x": 2 * normal(3, 6)})
+
+
+def models_in_models(folder):
+    """A model inside two others, and layers called like those of other models."""
+    x = keras.Input((8,), name="x")
+    i = keras.Input((8,))
+    inner = keras.Model(i, L.Dense(8, activation="tanh", name="dense")(L.Dense(8, name="dense_1")(i)), name="inner")
+    j = keras.Input((8,))
+    middle = keras.Model(j, L.Dense(4, name="dense")(inner(inner(j))), name="middle")
+    outs = [middle(x), inner(x), L.Dense(2, name="dense_1")(L.Dense(3, name="dense")(middle(x)))]
+    save(folder, keras.Model(x, outs, name="net"), {"x": normal(2, 8)})
+
+
 MAKERS = {
+    "volumes": (volumes, "3D: convolutions (same, strided, dilated, transposed), pooling, padding, cropping."),
+    "classes": (classes, "Discretization and CategoryEncoding: a model without variables."),
+    "models_in_models": (models_in_models, "A model inside the model and inside another model in it, called several times; layers of the same names in each."),
     "subclassed_tfsave": (subclassed("tfsave"), "The model of `subclassed`, saved by tf.saved_model.save."),
     "subclassed": (subclassed("export"), "A subclassed model: custom layers inside custom layers (in lists too), a layer called twice inside and a block called again later, plain operations between, two outputs by name."),
     "lstm": (recurrent(lambda x: L.Dense(2, name="head")(L.LSTM(4, return_sequences=True, name="lstm")(x))), "LSTM with its sequence, then Dense at every step: While with TensorLists."),

@@ -56,16 +56,22 @@ def expect(folder, signature, inputs, outs, data):
         feed = {graph.get_tensor_by_name(t.name): data[n] for n, t in inputs.items()}
         fed = {t.name for t in feed}
         # A tensor inside a loop's frame has a value for every round, and a session gives none of them.
-        framed, todo = set(), [op for op in graph.get_operations() if op.type == "Enter"]
+        users, depth = {}, {}
+        for op in graph.get_operations():
+            for before in [t.op for t in op.inputs] + list(op.control_inputs):
+                users.setdefault(before.name, []).append(op)
+        todo = [(op, 0) for op in graph.get_operations() if not op.inputs and not op.control_inputs]
         while todo:
-            op = todo.pop()
-            if op.name not in framed and op.type != "Exit":
-                framed.add(op.name)
-                todo += [user for t in op.outputs for user in t.consumers()] + [user for user in graph.get_operations() if op in user.control_inputs]
+            op, inside = todo.pop()
+            # What comes around again is in the same frame, and `Exit` is in the frame outside.
+            if op.name not in depth:
+                depth[op.name] = inside + (op.type == "Enter") - (op.type == "Exit")
+                todo += [(user, depth[op.name]) for user in users.get(op.name, [])]
+        framed = {name for name, inside in depth.items() if inside > 0}
         seen, rows, dead = Seen(), [], []
         for op in graph.get_operations():
             for t in op.outputs if op.name in needed else []:
-                if t.name in fed or not shown(t):
+                if t.name in fed or not shown(t) or t.dtype == tf.variant:
                     continue
                 if op.name in framed:
                     dead.append(t.name)
@@ -144,7 +150,36 @@ def switches(folder):
             v1.enable_control_flow_v2()
 
 
+def recurrent(folder):
+    """An LSTM as TensorFlow 1's users wrote it, with the loops of TensorFlow 2 inside."""
+    on = v1.control_flow_v2_enabled()
+    v1.enable_control_flow_v2()
+    try:
+        with tf.Graph().as_default(), v1.Session(config=PLAIN) as session, v1.variable_scope("rnn", partitioner=v1.fixed_size_partitioner(2)):
+            x = v1.placeholder(tf.float32, [None, 5, 4], name="x")
+            kernel = tf.convert_to_tensor(v1.get_variable("kernel", [7, 12], initializer=v1.random_normal_initializer(seed=1)))
+            bias = tf.convert_to_tensor(v1.get_variable("bias", [12], initializer=v1.random_normal_initializer(seed=2)))
+            steps = tf.transpose(x, [1, 0, 2])
+            outs = tf.TensorArray(tf.float32, 5)
+
+            def step(t, c, h, outs):
+                i, j, f, o = tf.split(tf.matmul(tf.concat([steps[t], h], 1), kernel) + bias, 4, 1)
+                c = tf.sigmoid(f + 1.0) * c + tf.sigmoid(i) * tf.tanh(j)
+                h = tf.sigmoid(o) * tf.tanh(c)
+                return t + 1, c, h, outs.write(t, h)
+
+            zeros = tf.zeros([tf.shape(x)[0], 3])
+            _, _, h, outs = v1.while_loop(lambda t, *_: t < 5, step, [tf.constant(0), zeros, zeros, outs], name="while")
+            y = tf.transpose(outs.stack(), [1, 0, 2], name="sequence")
+            session.run(v1.global_variables_initializer())
+            write(folder, session, {"serving_default": ({"x": x}, {"sequence": y, "last": h})}, {"x": normal(2, 5, 4)})
+    finally:
+        if not on:
+            v1.disable_control_flow_v2()
+
+
 MAKERS = {
+    "tf1_recurrent": (recurrent, "TensorFlow 1: an LSTM in a loop of TensorFlow 2's kind, whose operations the file does not describe; partitioned variables."),
     "tf1_resource": (variables(True), "TensorFlow 1, SavedModelBuilder: a small convolutional network with FusedBatchNorm and resource variables; two signatures."),
     "tf1_reference": (variables(False), "The same network with the reference variables (VariableV2) of old files."),
     "tf1_frozen": (frozen, "TensorFlow 1, frozen: no variables, weights as constants, no variables/ folder's files."),

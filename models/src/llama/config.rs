@@ -325,7 +325,7 @@ mod tests {
         };
         refused(json!({"model_type": "mixtral"}), "`mixtral`");
         refused(json!({"hidden_act": "snake"}), "`snake`");
-        refused(json!({"rope_scaling": {"type": "yarn", "factor": 4.0}}), "`yarn` are not supported");
+        refused(json!({"rope_scaling": {"type": "longrope", "factor": 4.0}}), "`longrope` are not supported");
         refused(json!({"rope_parameters": {"partial_rotary_factor": 0.5}, "head_dim": 8}), "only 4 of the 8 channels");
         refused(json!({"num_key_value_heads": 3}), "4 heads cannot share 3");
         refused(json!({"num_attention_heads": 3, "num_key_value_heads": 3}), "cannot be divided among 3 heads");

@@ -202,10 +202,18 @@ impl<'a> Metadata<'a> {
         if let Some(window) = window {
             fields["sliding_window"] = json!(window);
         }
-        let scaling = self.file.metadata().get(&self.key("rope.scaling.type"));
-        if let Some(Value::String(kind)) = scaling.filter(|kind| !matches!(kind, Value::String(kind) if kind == "none"))
-        {
-            fields["rope_scaling"] = json!({"rope_type": kind, "factor": self.number_if("rope.scaling.factor")?});
+        match self.file.metadata().get(&self.key("rope.scaling.type")) {
+            Some(Value::String(kind)) if kind == "linear" => {
+                fields["rope_scaling"] = json!({"rope_type": kind, "factor": self.number_if("rope.scaling.factor")?});
+            }
+            // Others are given by other fields there, which scale by rules of llama.cpp's own.
+            Some(Value::String(kind)) if kind != "none" => {
+                let field = self.key("rope.scaling.type");
+                return Err(
+                    self.fault(&format!("field `{field}`: rotary positions of the type `{kind}` are not supported"))
+                );
+            }
+            _ => (),
         }
         if self.architecture == "gemma2" {
             // What the format lacks, as llama.cpp sets it: the largest member has a scale of its own.

@@ -114,7 +114,7 @@ impl Config {
     }
 }
 
-/// The sizes of a [`ConvBnRelu6`].
+/// The sizes of a [`ConvBnRelu6`](super::ConvBnRelu6).
 #[derive(Clone, Copy, Debug)]
 pub struct ConvConfig {
     /// Channels that it takes.
@@ -140,7 +140,7 @@ impl ConvConfig {
     }
 }
 
-/// The sizes of an [`InvertedResidual`].
+/// The sizes of an [`InvertedResidual`](super::InvertedResidual).
 #[derive(Clone, Copy, Debug)]
 pub struct BlockConfig {
     /// Channels that it takes.

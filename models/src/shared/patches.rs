@@ -12,16 +12,36 @@ pub(crate) struct Patches {
 }
 
 impl Patches {
-    /// The number of whole patches. Pixels that are left at the right and the bottom are not read, as in the original.
+    /// The numbers of whole patches in a column and in a row. Pixels that are left at the right and the bottom are not read,
+    /// as in the original.
     ///
     /// # Errors
     /// Images that are smaller than a patch.
-    pub(crate) fn count(self) -> Result<usize> {
+    pub(crate) fn grid(self) -> Result<[usize; 2]> {
         let Self { image: [height, width], side } = self;
         if side == 0 || height < side || width < side {
             bail!("images of {height} × {width} pixels cannot be cut into patches of {side} × {side}");
         }
-        Ok((height / side) * (width / side))
+        Ok([height / side, width / side])
+    }
+
+    /// The number of whole patches.
+    ///
+    /// # Errors
+    /// Those of [`grid`](Self::grid).
+    pub(crate) fn count(self) -> Result<usize> {
+        let [rows, columns] = self.grid()?;
+        Ok(rows * columns)
+    }
+
+    /// The positions of a class token and of these patches, [1 + patch, channel], for those of images of another size.
+    ///
+    /// # Errors
+    /// Images that are smaller than a patch.
+    pub(crate) fn positions_for(self, positions: &Tensor, image: [usize; 2]) -> Result<Tensor> {
+        let (class, patches) = (positions.narrow(0, 0, 1)?, positions.narrow(0, 1, self.count()?)?);
+        let to = Self { image, ..self }.grid()?;
+        Tensor::cat(&[&class, &interpolated(&patches.contiguous()?, self.grid()?, to)?], 0)
     }
 
     /// The convolution that takes each patch by itself.
@@ -36,10 +56,42 @@ impl Patches {
         match images.dims() {
             [_, image @ ..] if *image == expected => Ok(()),
             dims => {
-                bail!("images are {dims:?}, and the model's are [batch, {channels}, {height}, {width}]; resize them")
+                bail!(
+                    "images are {dims:?}, and the model's are [batch, {channels}, {height}, {width}]; resize them, or make a model of \
+                     them by `for_images`"
+                )
             }
         }
     }
+}
+
+/// What stands at each place of a grid, [place, channel] row by row, for a grid of other sides: PyTorch's
+/// `F.interpolate(…, mode="bicubic")`.
+pub(crate) fn interpolated(positions: &Tensor, from: [usize; 2], to: [usize; 2]) -> Result<Tensor> {
+    let (channels, device) = (positions.dim(1)?, positions.device());
+    let weights = |side: usize| -> Result<Tensor> {
+        let rows = (0..to[side]).flat_map(|place| bicubic(place, from[side], to[side])).collect();
+        Tensor::from_vec(rows, (to[side], from[side]), device)?.to_dtype(positions.dtype())
+    };
+    let rows = weights(0)?.matmul(&positions.reshape((from[0], from[1] * channels))?)?;
+    let columns = rows.reshape((to[0], from[1], channels))?;
+    weights(1)?.broadcast_matmul(&columns)?.flatten_to(1)
+}
+
+/// How much each of `from` places has part in a place among `to`, by cubic convolution: the four nearest, those beyond the
+/// edge being the last.
+fn bicubic(place: usize, from: usize, to: usize) -> Vec<f32> {
+    // As PyTorch, which has it of Keys (1981).
+    const A: f32 = -0.75;
+    let at = from as f32 / to as f32 * (place as f32 + 0.5) - 0.5;
+    let (first, part) = (at.floor(), at - at.floor());
+    let near = |x: f32| ((A + 2.0) * x - (A + 3.0)) * x * x + 1.0;
+    let far = |x: f32| ((A * x - 5.0 * A) * x + 8.0 * A) * x - 4.0 * A;
+    let mut weights = vec![0.0; from];
+    for (i, weight) in (-1..).zip([far(part + 1.0), near(part), near(1.0 - part), far(2.0 - part)]) {
+        weights[(first as isize + i).clamp(0, from as isize - 1) as usize] += weight;
+    }
+    weights
 }
 
 /// [batch, channel, row, column] to [batch, patch, channel], row by row.

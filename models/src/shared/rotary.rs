@@ -1,5 +1,6 @@
 use std::collections::HashMap;
 use std::f32::consts::TAU;
+use std::f64::consts::PI;
 
 use candle_core::{D, DType, Device, Result, Tensor, bail};
 use serde::Deserialize;
@@ -49,6 +50,23 @@ pub enum RotaryScaling {
         /// The longest text before.
         tokens: usize,
     },
+    /// `yarn`: what turns less than `beta_slow` times in `tokens` is divided by `factor`, what turns more than `beta_fast`
+    /// times is not, and between there is a ramp over the pairs; cosines and sines are multiplied by `attention_factor` (Peng
+    /// et al., [YaRN](https://arxiv.org/abs/2309.00071)).
+    Yarn {
+        /// How much longer texts are.
+        factor: f64,
+        /// The longest text before.
+        tokens: usize,
+        /// Where the ramp begins, in turns.
+        beta_fast: f64,
+        /// Where it ends, in turns.
+        beta_slow: f64,
+        /// Whether the ramp begins and ends at whole pairs.
+        truncate: bool,
+        /// What cosines and sines are multiplied by.
+        attention_factor: f64,
+    },
     /// Each pair by a divisor of its own, as GGUF files have it.
     Divided {
         /// One for each pair.
@@ -76,6 +94,23 @@ impl Rotary {
                 let ramp = ((turns - low) / (high - low)).clamp(0.0, 1.0);
                 (1.0 - ramp) * frequency / factor + ramp * frequency
             }
+            RotaryScaling::Yarn { factor, tokens, beta_fast, beta_slow, truncate, .. } => {
+                // The pair that turns so often in so many tokens.
+                let pair_of = |turns: f64| {
+                    let turns = (tokens as f64 / (turns * 2.0 * PI)).ln();
+                    self.channels as f64 * turns / (2.0 * self.theta.ln())
+                };
+                let (mut low, mut high) = (pair_of(beta_fast), pair_of(beta_slow));
+                if truncate {
+                    (low, high) = (low.floor(), high.ceil());
+                }
+                let (low, mut high) = (low.max(0.0), high.min(self.channels as f64 - 1.0));
+                if low == high {
+                    high += 0.001;
+                }
+                let ramp = ((pair as f32 - low as f32) / (high - low) as f32).clamp(0.0, 1.0);
+                ramp * frequency / factor as f32 + (1.0 - ramp) * frequency
+            }
         };
         let frequencies = (0..self.channels).step_by(2).map(|i| 1.0 / theta.powf(i as f32 / channels));
         frequencies.enumerate().map(scaled).collect()
@@ -96,8 +131,12 @@ impl Rotary {
         }
         let frequencies = self.frequencies(len);
         let angles = (past..len).flat_map(|token| frequencies.iter().map(move |frequency| token as f32 * frequency));
+        let factor = match self.scaling {
+            RotaryScaling::Yarn { attention_factor, .. } => attention_factor as f32,
+            _ => 1.0,
+        };
         let table = |of: fn(f32) -> f32| {
-            let entries = angles.clone().map(of).collect();
+            let entries = angles.clone().map(|angle| of(angle) * factor).collect();
             Tensor::from_vec(entries, (tokens, frequencies.len()), device)?.to_dtype(dtype)
         };
         Ok((table(f32::cos)?, table(f32::sin)?))
@@ -126,6 +165,12 @@ pub(crate) struct RotaryFields {
     low_freq_factor: Option<f64>,
     high_freq_factor: Option<f64>,
     original_max_position_embeddings: Option<usize>,
+    beta_fast: Option<f64>,
+    beta_slow: Option<f64>,
+    truncate: Option<bool>,
+    attention_factor: Option<f64>,
+    mscale: Option<f64>,
+    mscale_all_dim: Option<f64>,
     #[serde(flatten)]
     rest: HashMap<String, Value>,
 }
@@ -163,10 +208,29 @@ impl RotaryFields {
                 high_freq_factor: need("high_freq_factor", self.high_freq_factor)?,
                 tokens: tokens(self.original_max_position_embeddings)?,
             },
+            "yarn" => {
+                let factor = factor()?;
+                // Zero is as good as absent, as in the original.
+                let given = |value: Option<f64>| value.filter(|&value| value != 0.0);
+                RotaryScaling::Yarn {
+                    factor,
+                    tokens: tokens(self.original_max_position_embeddings)?,
+                    beta_fast: given(self.beta_fast).unwrap_or(32.0),
+                    beta_slow: given(self.beta_slow).unwrap_or(1.0),
+                    truncate: self.truncate.unwrap_or(true),
+                    attention_factor: self.attention_factor.unwrap_or_else(|| {
+                        let scale = |by: f64| if factor <= 1.0 { 1.0 } else { 0.1 * by * factor.ln() + 1.0 };
+                        match (given(self.mscale), given(self.mscale_all_dim)) {
+                            (Some(mscale), Some(all)) => scale(mscale) / scale(all),
+                            _ => scale(1.0),
+                        }
+                    }),
+                }
+            }
             other => {
                 return Err(format!(
-                    "rotary positions of the type `{other}` are not supported: `default`, `linear`, `dynamic` and \
-                     `llama3` are"
+                    "rotary positions of the type `{other}` are not supported: `default`, `linear`, `dynamic`, `llama3` \
+                     and `yarn` are"
                 ));
             }
         };
@@ -203,7 +267,8 @@ mod tests {
     #[test]
     fn what_is_not_supported_is_refused_by_name() {
         let error = |json: &str| fields(json).rotary(8, 1e4, 1.0, None).unwrap_err();
-        assert!(error(r#"{"rope_type": "yarn", "factor": 2.0}"#).contains("`yarn` are not supported"));
+        assert!(error(r#"{"rope_type": "longrope", "factor": 2.0}"#).contains("`longrope` are not supported"));
+        assert!(error(r#"{"rope_type": "yarn"}"#).contains("need the field `factor`"));
         assert!(error(r#"{"rope_type": "linear"}"#).contains("need the field `factor`"));
         assert!(error(r#"{"rope_type": "dynamic", "factor": 2.0}"#).contains("`max_position_embeddings`"));
         let two = fields(r#"{"rope_type": "dynamic", "factor": 2.0}"#).rotary(2, 1e4, 1.0, Some(9));

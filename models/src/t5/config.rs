@@ -8,6 +8,9 @@ use crate::shared::attention::AttentionConfig;
 /// The part of Hugging Face's `config.json` that the forward pass depends on.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Config {
+    /// Which of the two it is: their heads differ.
+    #[serde(default)]
+    pub model_type: ModelType,
     /// The number of tokens that there are.
     pub vocab_size: usize,
     /// The width of the stream.
@@ -40,6 +43,17 @@ pub struct Config {
     /// Whether the head reads the stream divided by the root of its width; as `tie_word_embeddings` says if absent, as
     /// before version 5 of Hugging Face's library.
     pub scale_decoder_outputs: Option<bool>,
+}
+
+/// What differs in the forward passes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ModelType {
+    /// A tied head reads the stream divided by the root of its width.
+    #[default]
+    T5,
+    /// The head reads the stream as it is. Whether it is tied, the file says: configurations say either of the same files.
+    Mt5,
 }
 
 /// What an MLP is: `relu` or another function, or `gated-gelu` (whose GELU is the approximation by tanh) or another gate.
@@ -95,6 +109,6 @@ impl Config {
     /// What the head reads is the stream times this.
     pub(super) fn head_scale(&self) -> Option<f64> {
         let scaled = self.scale_decoder_outputs.unwrap_or(self.tie_word_embeddings);
-        scaled.then(|| (self.d_model as f64).powf(-0.5))
+        (scaled && self.model_type == ModelType::T5).then(|| (self.d_model as f64).powf(-0.5))
     }
 }

@@ -61,6 +61,7 @@
 
 mod attention;
 mod batch_norm;
+pub mod channels_last;
 mod check;
 mod conv2d;
 mod elementwise;

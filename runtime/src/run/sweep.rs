@@ -217,7 +217,7 @@ impl<'r, M: Model> Sweep<'r, M> {
     /// Runs the model for each patch, on the inputs of the recording that is patched.
     ///
     /// `args`: these inputs as one value, `&x` of a model with one and a tuple, `(&ids, None)`, of others, as all that runs a
-    /// model more than once takes them ([`integrated_gradients`](crate::Loss::integrated_gradients), [`check`](crate::check)):
+    /// model more than once takes them ([`integrated_gradients`](crate::Loss::integrated_gradients), [`check`](fn@crate::check)):
     /// they are cloned for each run, and functions with the parameters of `forward` itself are generated for one run alone.
     ///
     /// # Errors

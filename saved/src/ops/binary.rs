@@ -1,30 +1,31 @@
 //! Functions of two values that are broadcast against each other.
 
-use candle_core::Tensor;
+use candle_core::{DType, Tensor};
 
-use super::{Build, Compute, broadcast, integer, two};
+use super::integer::Ints;
+use super::{Build, Compute, broadcast, two};
 use crate::proto::Attrs;
 use crate::{Error, Result};
 
 pub(super) const OPERATIONS: &[(&str, Build)] = &[
-    ("Add", |_| two(add)),
-    ("AddV2", |_| two(add)),
-    ("Sub", |_| number(Tensor::broadcast_sub, |a, b| Some(a.wrapping_sub(b)))),
-    ("Mul", |_| number(Tensor::broadcast_mul, |a, b| Some(a.wrapping_mul(b)))),
-    ("Div", |_| number(Tensor::broadcast_div, i64::checked_div)),
-    ("RealDiv", |_| number(Tensor::broadcast_div, i64::checked_div)),
-    ("TruncateDiv", |_| number(|a, b| toward_zero(&a.broadcast_div(b)?), i64::checked_div)),
+    ("Add", |attrs| number(attrs, Tensor::broadcast_add, |a, b| Some(a.wrapping_add(b)))),
+    ("AddV2", |attrs| number(attrs, Tensor::broadcast_add, |a, b| Some(a.wrapping_add(b)))),
+    ("Sub", |attrs| number(attrs, Tensor::broadcast_sub, |a, b| Some(a.wrapping_sub(b)))),
+    ("Mul", |attrs| number(attrs, Tensor::broadcast_mul, |a, b| Some(a.wrapping_mul(b)))),
+    ("Div", |attrs| number(attrs, Tensor::broadcast_div, i64::checked_div)),
+    ("RealDiv", |attrs| number(attrs, Tensor::broadcast_div, i64::checked_div)),
+    ("TruncateDiv", |attrs| number(attrs, |a, b| toward_zero(&a.broadcast_div(b)?), i64::checked_div)),
     ("DivNoNan", |_| two(div_no_nan)),
-    ("FloorDiv", |_| number(|a, b| a.broadcast_div(b)?.floor(), floor_div)),
-    ("FloorMod", |_| number(floor_mod, floor_rem)),
-    ("Mod", |_| {
-        number(|a, b| a.broadcast_sub(&b.broadcast_mul(&toward_zero(&a.broadcast_div(b)?)?)?), i64::checked_rem)
-    }),
-    ("Maximum", |_| number(Tensor::broadcast_maximum, |a, b| Some(a.max(b)))),
-    ("Minimum", |_| number(Tensor::broadcast_minimum, |a, b| Some(a.min(b)))),
-    ("Pow", |_| number(pow, |a, b| Some(a.wrapping_pow(u32::try_from(b).ok()?)))),
-    ("SquaredDifference", |_| {
+    ("FloorDiv", |attrs| number(attrs, |a, b| a.broadcast_div(b)?.floor(), floor_div)),
+    ("FloorMod", |attrs| number(attrs, floor_mod, floor_rem)),
+    ("TruncateMod", truncate_mod),
+    ("Mod", truncate_mod),
+    ("Maximum", |attrs| number(attrs, maximum, |a, b| Some(a.max(b)))),
+    ("Minimum", |attrs| number(attrs, minimum, |a, b| Some(a.min(b)))),
+    ("Pow", |attrs| number(attrs, pow, |a, b| Some(a.wrapping_pow(u32::try_from(b).ok()?)))),
+    ("SquaredDifference", |attrs| {
         number(
+            attrs,
             |a, b| a.broadcast_sub(b)?.sqr(),
             |a, b| {
                 let difference = a.wrapping_sub(b);
@@ -32,13 +33,20 @@ pub(super) const OPERATIONS: &[(&str, Build)] = &[
             },
         )
     }),
-    ("BitwiseAnd", |_| bits(|a, b| a & b)),
-    ("BitwiseOr", |_| bits(|a, b| a | b)),
-    ("BitwiseXor", |_| bits(|a, b| a ^ b)),
-    ("LeftShift", |_| bits(|a, b| a.checked_shl(u32::try_from(b).unwrap_or(64)).unwrap_or(0))),
-    ("RightShift", |_| bits(|a, b| a >> b.clamp(0, 63))),
+    ("BitwiseAnd", |attrs| bits(attrs, |a, b, _| a & b)),
+    ("BitwiseOr", |attrs| bits(attrs, |a, b, _| a | b)),
+    ("BitwiseXor", |attrs| bits(attrs, |a, b, _| a ^ b)),
+    ("LeftShift", |attrs| bits(attrs, |a, b, bits| a << b.clamp(0, bits - 1))),
+    ("RightShift", |attrs| bits(attrs, |a, b, bits| a >> b.clamp(0, bits - 1))),
     ("Xdivy", |_| two(|a, b| where_zero(a, &div_no_nan(a, b)?))),
     ("Xlogy", |_| two(|a, b| where_zero(a, &a.broadcast_mul(&b.log()?)?))),
+    ("Xlog1py", |_| two(|a, b| where_zero(a, &a.broadcast_mul(&(b + 1.)?.log()?)?))),
+    ("MulNoNan", |_| two(|a, b| where_zero(b, &a.broadcast_mul(b)?))),
+    ("ApproximateEqual", |attrs| {
+        let near = f64::from(attrs.float_or("tolerance", 1e-5)?);
+        two(move |a, b| a.broadcast_sub(b)?.abs()?.lt(near))
+    }),
+    ("ClipByValue", clip),
     ("Equal", |_| two(Tensor::broadcast_eq)),
     ("NotEqual", |_| two(Tensor::broadcast_ne)),
     ("Less", |_| two(Tensor::broadcast_lt)),
@@ -51,19 +59,58 @@ pub(super) const OPERATIONS: &[(&str, Build)] = &[
 ];
 
 /// A function of floats and of integers.
-fn number(float: fn(&Tensor, &Tensor) -> Result<Tensor>, int: fn(i64, i64) -> Option<i64>) -> Result<Compute> {
+fn number(
+    attrs: &Attrs<'_>,
+    float: fn(&Tensor, &Tensor) -> Result<Tensor>,
+    int: fn(i64, i64) -> Option<i64>,
+) -> Result<Compute> {
+    let ints = Ints::read(attrs)?;
     two(move |a, b| {
         // Both, before anything is made that large.
         broadcast(a.dims(), b.dims())?;
-        if integer::is(a) { integer::zip(a, b, int) } else { float(a, b) }
+        if ints.are(a) { ints.zip(a, b, int) } else { float(a, b) }
     })
 }
 
-/// A function of integers alone.
-fn bits(f: fn(i64, i64) -> i64) -> Result<Compute> {
-    two(move |a, b| match (integer::is(a), integer::is(b)) {
-        (true, true) => integer::zip(a, b, |a, b| Some(f(a, b))),
+/// A function of integers alone, and of how many bits they have.
+fn bits(attrs: &Attrs<'_>, f: fn(i64, i64, i64) -> i64) -> Result<Compute> {
+    let ints = Ints::read(attrs)?;
+    two(move |a, b| match (ints.are(a), ints.are(b)) {
+        (true, true) => ints.zip(a, b, |a, b| Some(f(a, b, i64::from(ints.bits())))),
         _ => Err(Error::Msg("it is computed of integers only".to_owned())),
+    })
+}
+
+fn truncate_mod(attrs: &Attrs<'_>) -> Result<Compute> {
+    number(attrs, |a, b| a.broadcast_sub(&b.broadcast_mul(&toward_zero(&a.broadcast_div(b)?)?)?), i64::checked_rem)
+}
+
+/// candle's own gives `a` where `b` is not a number.
+fn maximum(a: &Tensor, b: &Tensor) -> Result<Tensor> {
+    or_nan(&a.broadcast_maximum(b)?, b)
+}
+
+fn minimum(a: &Tensor, b: &Tensor) -> Result<Tensor> {
+    or_nan(&a.broadcast_minimum(b)?, b)
+}
+
+/// What was computed, but for places where another value is not a number.
+pub(super) fn or_nan(computed: &Tensor, other: &Tensor) -> Result<Tensor> {
+    // A sum is fast, and is not a number if one of its parts is not.
+    let sum = other.detach().sum_all()?.to_dtype(DType::F64)?.to_scalar::<f64>()?;
+    if !sum.is_nan() {
+        return Ok(computed.clone());
+    }
+    let other = other.broadcast_as(computed.shape())?;
+    other.ne(&other)?.where_cond(&other.contiguous()?, computed)
+}
+
+/// From the lowest to the highest.
+fn clip(attrs: &Attrs<'_>) -> Result<Compute> {
+    let ints = Ints::read(attrs)?;
+    super::three(move |x, low, high| match ints.are(x) {
+        true => ints.zip(&ints.zip(x, high, |x, high| Some(x.min(high)))?, low, |x, low| Some(x.max(low))),
+        false => maximum(&minimum(x, high)?, low),
     })
 }
 
@@ -73,9 +120,10 @@ fn where_zero(a: &Tensor, computed: &Tensor) -> Result<Tensor> {
     zero.where_cond(&computed.zeros_like()?, computed)
 }
 
-pub(super) fn add(a: &Tensor, b: &Tensor) -> Result<Tensor> {
+/// The sum of two values, integers being of a type.
+pub(super) fn add(ints: Ints, a: &Tensor, b: &Tensor) -> Result<Tensor> {
     broadcast(a.dims(), b.dims())?;
-    if integer::is(a) { integer::zip(a, b, |a, b| Some(a.wrapping_add(b))) } else { a.broadcast_add(b) }
+    if ints.are(a) { ints.zip(a, b, |a, b| Some(a.wrapping_add(b))) } else { a.broadcast_add(b) }
 }
 
 fn toward_zero(x: &Tensor) -> Result<Tensor> {
@@ -126,7 +174,7 @@ fn pow(a: &Tensor, b: &Tensor) -> Result<Tensor> {
 
 /// Adds a value to every channel.
 fn bias_add(attrs: &Attrs<'_>) -> Result<Compute> {
-    let first = attrs.str("data_format")? == Some("NCHW");
+    let (ints, first) = (Ints::read(attrs)?, attrs.str("data_format")? == Some("NCHW"));
     two(move |x, bias| {
         let channels = if first { x.dims().get(1) } else { x.dims().last() };
         if bias.rank() != 1 || channels != bias.dims().first() {
@@ -134,11 +182,11 @@ fn bias_add(attrs: &Attrs<'_>) -> Result<Compute> {
             return Err(Error::Msg(format!("a bias of {bias:?} does not fit the channels of {x:?}")));
         }
         if !first {
-            return add(x, bias);
+            return add(ints, x, bias);
         }
         let mut sizes = vec![1; x.rank()];
         sizes[1] = bias.elem_count();
-        add(x, &bias.reshape(sizes)?)
+        add(ints, x, &bias.reshape(sizes)?)
     })
 }
 
@@ -166,6 +214,42 @@ mod tests {
         same(&output("Pow", &[], &[f(&[3], &[-2., 0., 3.]), f(&[], &[2.])]), &[3], &[4., 0., 9.]);
         let pow = output("Pow", &[], &[f(&[4], &[-2., -2., 0., 0.]), f(&[4], &[0.5, 0., 0., 2.])]);
         same(&pow, &[4], &[f64::NAN, 1., 1., 0.]);
+    }
+
+    #[test]
+    fn what_is_not_a_number_stays_so() {
+        let (x, nan) = (f(&[2], &[1., -1.]), f(&[2], &[f32::NAN, 0.5]));
+        for op in ["Maximum", "Minimum"] {
+            for pair in [[x.clone(), nan.clone()], [nan.clone(), x.clone()]] {
+                assert!(output(op, &[], &pair).to_vec1::<f32>().unwrap()[0].is_nan(), "{op}");
+            }
+        }
+        for op in ["Relu", "Relu6"] {
+            let y = output(op, &[], [f(&[3], &[f32::NAN, -1., 2.])]).to_vec1::<f32>().unwrap();
+            assert!(y[0].is_nan() && y[1..] == [0., 2.], "{op}: {y:?}");
+        }
+        same(&output("MulNoNan", &[], [nan, f(&[2], &[0., 2.])]), &[2], &[0., 1.]);
+        same(&output("ClipByValue", &[], [x, f(&[], &[0.]), f(&[], &[0.5])]), &[2], &[0.5, 0.]);
+        let whole = [i(&[3], &[1, 5, 9]), i(&[], &[2]), i(&[], &[6])];
+        assert_eq!(output("ClipByValue", &[], &whole).to_vec1::<i64>().unwrap(), [2, 5, 6]);
+    }
+
+    /// By TensorFlow: arithmetic of few bits wraps.
+    #[test]
+    fn integers_have_the_bits_of_their_type() {
+        let (max, two) = (i(&[1], &[i64::from(i32::MAX)]), i(&[1], &[2]));
+        let of = |op, ty, a: &candle_core::Tensor, b: &candle_core::Tensor| {
+            super::super::testing::flat(&output(op, &[("T", A::Type(ty))], [a.clone(), b.clone()])).1[0]
+        };
+        assert_eq!(of("Mul", 3, &max, &two), -2.);
+        assert_eq!(of("AddV2", 3, &max, &two), -2_147_483_647.);
+        assert_eq!(of("LeftShift", 3, &max, &two), -4.);
+        assert_eq!(of("Mul", 9, &max, &two), 4_294_967_294.);
+        assert_eq!(of("Sub", 22, &two, &i(&[1], &[3])), 4_294_967_295.);
+        let byte = |value| super::super::testing::b(&[1], &[value]);
+        assert_eq!(of("AddV2", 4, &byte(250), &byte(10)), 4.);
+        assert_eq!(of("FloorMod", 4, &byte(7), &byte(4)), 3.);
+        assert!(outputs("Sub", &[("T", A::Type(23))], [two, i(&[1], &[3])]).is_err());
     }
 
     #[test]

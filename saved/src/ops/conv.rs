@@ -1,6 +1,7 @@
 //! Convolutions of pictures, `[batch, height, width, channel]`, as products of matrices: a row for every window.
 
 use candle_core::{D, Tensor};
+use taper::ops::{Conv2dOptions, channels_last};
 
 use super::window::Windows;
 use super::{Build, Compute, two};
@@ -25,6 +26,9 @@ fn conv2d(attrs: &Attrs<'_>) -> Result<Compute> {
         let groups = all / channels;
         if all % channels != 0 || groups == 0 || out % groups != 0 {
             return Err(Error::Msg(format!("the kernel {:?} does not fit {:?}", weight.dims(), x.dims())));
+        }
+        if let Some(options) = windows.alike([x.dim(1)?, x.dim(2)?], [height, width])? {
+            return channels_last::conv2d(x, weight, Conv2dOptions { groups, ..options });
         }
         let mut places = Vec::new();
         windows.each(x, [height, width], None, |_, part| {
@@ -60,6 +64,9 @@ fn depthwise(attrs: &Attrs<'_>) -> Result<Compute> {
         let [height, width, channels, times] = kernel(weight)?;
         if x.dim(D::Minus1)? != channels {
             return Err(Error::Msg(format!("the kernel {:?} does not fit {:?}", weight.dims(), x.dims())));
+        }
+        if let Some(options) = windows.alike([x.dim(1)?, x.dim(2)?], [height, width])? {
+            return channels_last::depthwise_conv2d(x, weight, options);
         }
         let mut sum: Option<Tensor> = None;
         windows.each(x, [height, width], None, |[i, j], part| {

@@ -40,7 +40,7 @@ pub(super) const OPERATIONS: &[(&str, Build)] = &[
         })
     }),
     ("TensorListGetItem", get_item),
-    ("TensorListSetItem", |_| of_lists(set_item)),
+    ("TensorListSetItem", set_item),
     ("TensorListPushBack", |_| {
         of_lists(|inputs| {
             let [own, item] = super::take(inputs)?;
@@ -52,6 +52,51 @@ pub(super) const OPERATIONS: &[(&str, Build)] = &[
     }),
     ("TensorListPopBack", pop_back),
     ("TensorListStack", stack),
+    ("TensorListGather", gather),
+    ("TensorListScatterV2", |_| {
+        of_lists(|inputs| {
+            let [x, places, shape, len] = super::take(inputs)?;
+            let len = int(len.tensor()?)?.max(0);
+            room(&[size(len)?])?;
+            scatter(x, places, vec![None; size(len)?], known(shape)?)
+        })
+    }),
+    ("TensorListScatter", |_| {
+        of_lists(|inputs| {
+            let [x, places, shape] = super::take(inputs)?;
+            scatter(x, places, Vec::new(), known(shape)?)
+        })
+    }),
+    ("TensorListScatterIntoExistingList", |_| {
+        of_lists(|inputs| {
+            let [own, x, places] = super::take(inputs)?;
+            let own = own.list()?;
+            scatter(x, places, own.items.to_vec(), own.shape.clone())
+        })
+    }),
+    ("TensorListSplit", |_| of_lists(split)),
+    ("TensorListConcatV2", |_| of_lists(concat)),
+    ("TensorListConcat", |_| of_lists(concat)),
+    ("TensorListResize", |_| {
+        of_lists(|inputs| {
+            let [own, len] = super::take(inputs)?;
+            let (own, len) = (own.list()?, size(int(len.tensor()?)?)?);
+            room(&[len])?;
+            let mut items = own.items.to_vec();
+            items.resize(len, None);
+            list(items, own.shape.clone())
+        })
+    }),
+    ("TensorListElementShape", |_| {
+        of_lists(|inputs| {
+            let [own] = super::take(inputs)?;
+            let shape = match &own.list()?.shape {
+                Some(shape) => Tensor::from_vec(shape.to_vec(), shape.len(), &Device::Cpu)?,
+                None => Tensor::new(-1i64, &Device::Cpu)?,
+            };
+            Ok(vec![Data::Tensor(shape)])
+        })
+    }),
 ];
 
 fn list(items: Vec<Option<Tensor>>, shape: Option<Arc<[i64]>>) -> Result<Vec<Data>> {
@@ -83,10 +128,13 @@ fn element(attrs: &Attrs<'_>) -> Result<DType> {
     Type::of(attrs.ty("element_dtype")?.unwrap_or(0)).held()
 }
 
-fn place(list: &List, at: &Data) -> Result<usize> {
-    let at = int(at.tensor()?)?;
-    let found = usize::try_from(at).ok().filter(|at| *at < list.items.len());
-    found.ok_or_else(|| Error::Msg(format!("there is no place {at} in a list of {}", list.items.len())))
+fn place(len: usize, at: &Data) -> Result<usize> {
+    inside(len, int(at.tensor()?)?)
+}
+
+fn inside(len: usize, at: i64) -> Result<usize> {
+    let found = usize::try_from(at).ok().filter(|at| *at < len);
+    found.ok_or_else(|| Error::Msg(format!("there is no place {at} in a list of {len}")))
 }
 
 fn get_item(attrs: &Attrs<'_>) -> Result<Compute> {
@@ -94,20 +142,28 @@ fn get_item(attrs: &Attrs<'_>) -> Result<Compute> {
     of_lists(move |inputs| {
         let [list, at, shape] = super::take(inputs)?;
         let list = list.list()?;
-        Ok(vec![Data::Tensor(match &list.items[place(list, at)?] {
+        Ok(vec![Data::Tensor(match &list.items[place(list.items.len(), at)?] {
             Some(item) => item.clone(),
             None => zeros(list, shape, dtype)?,
         })])
     })
 }
 
-fn set_item(inputs: &[Data]) -> Result<Vec<Data>> {
-    let [own, at, item] = super::take(inputs)?;
-    let own = own.list()?;
-    let at = place(own, at)?;
-    let mut items = own.items.to_vec();
-    items[at] = Some(item.tensor()?.clone());
-    list(items, own.shape.clone())
+fn set_item(attrs: &Attrs<'_>) -> Result<Compute> {
+    let grows = attrs.bool("resize_if_index_out_of_bounds")?;
+    of_lists(move |inputs| {
+        let [own, at, item] = super::take(inputs)?;
+        let own = own.list()?;
+        let mut items = own.items.to_vec();
+        if grows {
+            let len = size(int(at.tensor()?)?)?.saturating_add(1);
+            room(&[len])?;
+            items.resize(items.len().max(len), None);
+        }
+        let at = place(items.len(), at)?;
+        items[at] = Some(item.tensor()?.clone());
+        list(items, own.shape.clone())
+    })
 }
 
 fn pop_back(attrs: &Attrs<'_>) -> Result<Compute> {
@@ -145,6 +201,78 @@ fn stack(attrs: &Attrs<'_>) -> Result<Compute> {
     })
 }
 
+/// The elements at some places.
+fn gather(attrs: &Attrs<'_>) -> Result<Compute> {
+    let dtype = element(attrs)?;
+    of_lists(move |inputs| {
+        let [list, places, shape] = super::take(inputs)?;
+        let list = list.list()?;
+        let items = all_ints(places)?.into_iter().map(|at| match &list.items[inside(list.items.len(), at)?] {
+            Some(item) => Ok(item.clone()),
+            None => zeros(list, shape, dtype),
+        });
+        joined(items.collect::<Result<Vec<_>>>()?, list, shape, dtype)
+    })
+}
+
+/// Elements one behind the other, along an axis of their own.
+fn joined(items: Vec<Tensor>, own: &List, shape: &Data, dtype: DType) -> Result<Vec<Data>> {
+    let joined = match items.is_empty() {
+        true => Tensor::zeros([&[0], zeros(own, shape, dtype)?.dims()].concat(), dtype, &Device::Cpu)?,
+        false => Tensor::stack(&items, 0)?,
+    };
+    Ok(vec![Data::Tensor(joined)])
+}
+
+fn all_ints(x: &Data) -> Result<Vec<i64>> {
+    x.tensor()?.flatten_all()?.to_vec1::<i64>()
+}
+
+/// The elements of a tensor, put at places of a list.
+fn scatter(x: &Data, places: &Data, mut items: Vec<Option<Tensor>>, shape: Option<Arc<[i64]>>) -> Result<Vec<Data>> {
+    let (x, places) = (x.tensor()?, all_ints(places)?);
+    if x.dims().first() != Some(&places.len()) {
+        return Err(Error::Msg(format!("{} places for the elements of {:?}", places.len(), x.dims())));
+    }
+    for (from, at) in places.into_iter().enumerate() {
+        let len = size(at)?.saturating_add(1);
+        room(&[len])?;
+        items.resize(items.len().max(len), None);
+        items[len - 1] = Some(x.get(from)?);
+    }
+    list(items, shape)
+}
+
+/// A tensor in parts along its first axis, of the given lengths.
+fn split(inputs: &[Data]) -> Result<Vec<Data>> {
+    let [x, shape, lens] = super::take(inputs)?;
+    let (x, lens) = (x.tensor()?, all_ints(lens)?.into_iter().map(size).collect::<Result<Vec<_>>>()?);
+    let sum = lens.iter().try_fold(0usize, |sum, len| sum.checked_add(*len));
+    if x.dims().first().copied() != sum {
+        return Err(Error::Msg(format!("{:?} can't be split into {lens:?}", x.dims())));
+    }
+    let mut first = 0;
+    let items = lens.into_iter().map(|len| {
+        let part = x.narrow(0, first, len)?;
+        first += len;
+        Ok(Some(part))
+    });
+    list(items.collect::<Result<_>>()?, known(shape)?)
+}
+
+/// The elements one behind the other along their first axis, and how long each is.
+fn concat(inputs: &[Data]) -> Result<Vec<Data>> {
+    let (Some(own), Some(_)) = (inputs.first(), inputs.get(1)) else {
+        return Err(Error::Msg("it takes a list and a shape".to_owned()));
+    };
+    let items: Option<Vec<Tensor>> = own.list()?.items.iter().cloned().collect();
+    let Some(items) = items.filter(|items| !items.is_empty() && items.iter().all(|item| item.rank() > 0)) else {
+        return Err(Error::Msg("it has elements that nothing was written to, or none, or numbers".to_owned()));
+    };
+    let lens: Vec<i64> = items.iter().map(|item| item.dims()[0] as i64).collect();
+    Ok(vec![Data::Tensor(Tensor::cat(&items, 0)?), Data::Tensor(Tensor::from_vec(lens, items.len(), &Device::Cpu)?)])
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::testing::{f, i, same};
@@ -177,5 +305,30 @@ mod tests {
         let popped = call("TensorListPopBack", &float, &[list, unknown]).unwrap();
         same(popped[1].tensor().unwrap(), &[2], &[7., 8.]);
         assert_eq!(popped[0].list().unwrap().items.len(), 3);
+    }
+    #[test]
+    fn lists_are_split_joined_and_put_together() {
+        use super::super::testing::{A, rising};
+        let float = [("element_dtype", A::Type(1))];
+        let tensor = |x: Tensor| Data::Tensor(x);
+        let unknown = tensor(i(&[1], &[-1]));
+        let lens = tensor(i(&[2], &[1, 2]));
+        let list = call("TensorListSplit", &[], &[tensor(rising(&[3])), unknown.clone(), lens]).unwrap().remove(0);
+        let joined =
+            call("TensorListConcatV2", &float, &[list.clone(), unknown.clone(), tensor(i(&[0], &[]))]).unwrap();
+        same(joined[0].tensor().unwrap(), &[3], &[1., 2., 3.]);
+        same(joined[1].tensor().unwrap(), &[2], &[1., 2.]);
+        let places = || tensor(i(&[2], &[2, 0]));
+        let put = [tensor(rising(&[2, 1])), places(), unknown.clone(), tensor(i(&[], &[-1]))];
+        let list = call("TensorListScatterV2", &[], &put).unwrap().remove(0);
+        assert_eq!(list.list().unwrap().items.len(), 3);
+        let taken = call("TensorListGather", &float, &[list.clone(), places(), unknown.clone()]).unwrap();
+        same(taken[0].tensor().unwrap(), &[2, 1], &[1., 2.]);
+        let far = [list, tensor(i(&[], &[4])), tensor(rising(&[1]))];
+        assert!(call("TensorListSetItem", &[], &far).is_err());
+        let grows = [("resize_if_index_out_of_bounds", A::Bool(true))];
+        assert_eq!(call("TensorListSetItem", &grows, &far).unwrap()[0].list().unwrap().items.len(), 5);
+        let split = [tensor(rising(&[3])), unknown, tensor(i(&[1], &[2]))];
+        assert!(call("TensorListSplit", &[], &split).is_err());
     }
 }

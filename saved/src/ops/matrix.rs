@@ -2,6 +2,7 @@
 
 use candle_core::{D, Tensor};
 
+use super::integer::Ints;
 use super::{Build, Compute, broadcast, two};
 use crate::proto::Attrs;
 use crate::{Error, Result};
@@ -14,22 +15,31 @@ pub(super) const OPERATIONS: &[(&str, Build)] = &[
 ];
 
 fn matmul(attrs: &Attrs<'_>, of_a: &str, of_b: &str) -> Result<Compute> {
-    let (of_a, of_b) = (attrs.bool(of_a)?, attrs.bool(of_b)?);
+    let (ints, of_a, of_b) = (Ints::read(attrs)?, attrs.bool(of_a)?, attrs.bool(of_b)?);
     two(move |a, b| {
         let turned = |x: &Tensor, turn| if turn { x.transpose(D::Minus1, D::Minus2) } else { Ok(x.clone()) };
         if a.rank() < 2 || b.rank() < 2 {
             return Err(Error::Msg(format!("{:?} and {:?} are no matrices", a.dims(), b.dims())));
         }
-        product(&turned(a, of_a)?, &turned(b, of_b)?)
+        product(ints, &turned(a, of_a)?, &turned(b, of_b)?)
     })
 }
 
 /// The product of matrices, or of each pair of them, the axes before the last two being broadcast.
-pub(super) fn product(a: &Tensor, b: &Tensor) -> Result<Tensor> {
+pub(super) fn product(ints: Ints, a: &Tensor, b: &Tensor) -> Result<Tensor> {
     let ((a_outer, _), (b_outer, _)) = (a.dims().split_at(a.rank() - 2), b.dims().split_at(b.rank() - 2));
     let mut sizes = broadcast(a_outer, b_outer)?;
     sizes.extend([a.dim(D::Minus2)?, b.dim(D::Minus1)?]);
     super::room(&sizes)?;
+    if ints.are(a) {
+        let each = sizes[..sizes.len() - 2].to_vec();
+        let count = each.iter().product::<usize>();
+        let whole = |x: &Tensor| {
+            let (rows, columns) = (x.dim(D::Minus2)?, x.dim(D::Minus1)?);
+            x.broadcast_as([&each[..], &[rows, columns]].concat())?.contiguous()?.reshape((count, rows, columns))
+        };
+        return ints.product(&whole(a)?, &whole(b)?)?.reshape(sizes);
+    }
     // Of one matrix for all, the rows of all are the rows of one product.
     if b.rank() == 2 && a.rank() > 2 {
         let rows = a.elem_count() / a.dim(D::Minus1)?.max(1);

@@ -1,26 +1,36 @@
 //! The operations that can be computed: one table.
 //!
 //! To add one: write a function in the file whose idea it is, which reads the attributes and gives a function of the
-//! tensors; put its name in `OPERATIONS`; and add a line to the test of that file.
+//! tensors; put its name in the file's `OPERATIONS`; and add a line to the test of that file.
 
 mod binary;
 mod blocks;
 mod conv;
 mod conv_back;
+mod count;
+mod curve;
+mod diagonal;
 mod einsum;
 mod gather;
+mod halves;
 mod integer;
+mod layout;
 mod list;
+mod loss;
 mod matrix;
 mod norm;
+mod picture;
 mod pool;
 mod rank;
 mod reduce;
 mod resize;
 mod scatter;
+mod segment;
 mod shape;
 mod slice;
+mod stitch;
 mod unary;
+mod volume;
 mod window;
 
 #[cfg(test)]
@@ -58,35 +68,73 @@ impl Compute {
 /// Reads the attributes.
 pub(crate) type Build = fn(&Attrs<'_>) -> Result<Compute>;
 
-/// Every operation, by TensorFlow's name for it.
-const OPERATIONS: &[&[(&str, Build)]] = &[
+/// Operations by TensorFlow's names for them.
+type Table = &'static [(&'static str, Build)];
+
+/// Those that compute: values of half precision in single precision, rounded once, as TensorFlow does.
+const COMPUTING: &[Table] = &[
     unary::OPERATIONS,
     binary::OPERATIONS,
-    blocks::OPERATIONS,
     conv::OPERATIONS,
     conv_back::OPERATIONS,
+    curve::OPERATIONS,
     einsum::OPERATIONS,
-    gather::OPERATIONS,
-    list::OPERATIONS,
+    loss::OPERATIONS,
     matrix::OPERATIONS,
     norm::OPERATIONS,
+    picture::OPERATIONS,
     pool::OPERATIONS,
-    rank::OPERATIONS,
     reduce::OPERATIONS,
+    segment::OPERATIONS,
+    volume::OPERATIONS,
+];
+
+/// Those that move values about, or see to their types themselves.
+const MOVING: &[Table] = &[
+    unary::PASSING,
+    blocks::OPERATIONS,
+    count::OPERATIONS,
+    diagonal::OPERATIONS,
+    gather::OPERATIONS,
+    list::OPERATIONS,
+    rank::OPERATIONS,
     resize::OPERATIONS,
     scatter::OPERATIONS,
     shape::OPERATIONS,
     slice::OPERATIONS,
+    stitch::OPERATIONS,
 ];
 
-/// The operation of a name.
-pub(crate) fn find(op: &str) -> Option<Build> {
-    OPERATIONS.iter().copied().flatten().find(|(name, _)| *name == op).map(|(_, build)| *build)
+/// Those that are made for the channels last: which of the inputs are pictures, and which is a shape of pictures.
+const PICTURES: &[(&str, &[usize], Option<usize>)] = &[
+    ("Conv2D", &[0], None),
+    ("DepthwiseConv2dNative", &[0], None),
+    ("Conv2DBackpropInput", &[2], Some(0)),
+    ("MaxPool", &[0], None),
+    ("AvgPool", &[0], None),
+    ("SpaceToDepth", &[0], None),
+    ("DepthToSpace", &[0], None),
+];
+
+fn named(tables: &[Table], op: &str) -> Option<Build> {
+    tables.iter().copied().flatten().find(|(name, _)| *name == op).map(|(_, build)| *build)
+}
+
+/// The operation of a name, with its attributes; `None` if it is not supported.
+pub(crate) fn make(op: &str, attrs: &Attrs<'_>) -> Option<Result<Compute>> {
+    let build = |attrs: &Attrs<'_>, build: Build| match PICTURES.iter().find(|(name, ..)| *name == op) {
+        Some((_, inputs, sizes)) => layout::pictures(attrs, inputs, *sizes, build),
+        None => build(attrs),
+    };
+    if let Some(found) = named(MOVING, op) {
+        return Some(build(attrs, found));
+    }
+    Some(build(attrs, named(COMPUTING, op)?).map(halves::in_single))
 }
 
 /// The names of the operations that can be computed.
 pub fn supported() -> impl Iterator<Item = &'static str> {
-    OPERATIONS.iter().copied().flatten().map(|(name, _)| *name)
+    COMPUTING.iter().chain(MOVING).copied().flatten().map(|(name, _)| *name)
 }
 
 /// Of one value, one.

@@ -1,6 +1,7 @@
 //! Softmax and normalization.
 
 use candle_core::{D, Tensor};
+use taper::ops::channels_last;
 
 use super::{Build, Compute, one};
 use crate::proto::Attrs;
@@ -15,7 +16,7 @@ pub(super) const OPERATIONS: &[(&str, Build)] = &[
 ];
 
 fn softmax(x: &Tensor) -> Result<Tensor> {
-    candle_nn::ops::softmax(x, D::Minus1)
+    taper::ops::softmax_last_dim(&x.contiguous()?)
 }
 
 /// `(x − mean) / √(variance + ε) · scale + offset` of every channel: of the statistics that are given, or of the batch's.
@@ -43,6 +44,10 @@ fn batch_norm(attrs: &Attrs<'_>) -> Result<Compute> {
                 (mean, variance)
             }
         };
+        if last && !training {
+            let y = channels_last::batch_norm(x, &mean, &variance, scale, offset, epsilon)?;
+            return Ok(vec![y, mean.clone(), variance.clone(), mean, variance.clone(), variance.zeros_like()?]);
+        }
         let factor = (scale / (&variance + epsilon)?.sqrt()?)?;
         let shift = (offset - (&mean * &factor)?)?;
         let y = x.broadcast_mul(&along(&factor)?)?.broadcast_add(&along(&shift)?)?;

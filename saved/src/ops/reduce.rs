@@ -2,27 +2,56 @@
 
 use candle_core::{DType, Tensor};
 
-use super::{Build, Compute, axis, int, integer, ints, two};
+use super::integer::{self, Ints};
+use super::{Build, Compute, axis, int, ints, two};
 use crate::proto::Attrs;
 use crate::{Error, Result};
 
 pub(super) const OPERATIONS: &[(&str, Build)] = &[
     ("Sum", |attrs| reduce(attrs, |x, axes| x.sum(axes), Some((0, i64::wrapping_add)))),
-    ("Mean", |attrs| reduce(attrs, |x, axes| x.mean(axes), None)),
-    ("Prod", |attrs| reduce(attrs, |x, axes| one_by_one(x, axes, product), Some((1, i64::wrapping_mul)))),
-    ("Max", |attrs| reduce(attrs, |x, axes| one_by_one(x, axes, |x, axis| x.max(axis)), Some((i64::MIN, Ord::max)))),
-    ("Min", |attrs| reduce(attrs, |x, axes| one_by_one(x, axes, |x, axis| x.min(axis)), Some((i64::MAX, Ord::min)))),
-    ("Any", |attrs| reduce(attrs, |x, axes| one_by_one(x, axes, |x, axis| x.max(axis)), None)),
-    ("All", |attrs| reduce(attrs, |x, axes| one_by_one(x, axes, |x, axis| x.min(axis)), None)),
+    ("Mean", mean),
+    ("Prod", |attrs| reduce(attrs, |x, axes| one_by_one(x, axes, 1., product), Some((1, i64::wrapping_mul)))),
+    ("Max", |attrs| {
+        reduce(
+            attrs,
+            |x, axes| one_by_one(x, axes, f64::NEG_INFINITY, |x, axis| x.max(axis)),
+            Some((i64::MIN, Ord::max)),
+        )
+    }),
+    ("Min", |attrs| {
+        reduce(attrs, |x, axes| one_by_one(x, axes, f64::INFINITY, |x, axis| x.min(axis)), Some((i64::MAX, Ord::min)))
+    }),
+    ("Any", |attrs| reduce(attrs, |x, axes| one_by_one(x, axes, 0., |x, axis| x.max(axis)), None)),
+    ("All", |attrs| reduce(attrs, |x, axes| one_by_one(x, axes, 1., |x, axis| x.min(axis)), None)),
     ("ArgMax", |_| two(|x, along| arg(x, along, Tensor::argmax))),
     ("ArgMin", |_| two(|x, along| arg(x, along, Tensor::argmin))),
-    ("Cumsum", cumsum),
+    ("Cumsum", |attrs| running(attrs, 0., |a, b| a + b, i64::wrapping_add)),
+    ("Cumprod", |attrs| running(attrs, 1., |a, b| a * b, i64::wrapping_mul)),
+    ("CumulativeLogsumexp", |attrs| running(attrs, f64::NEG_INFINITY, log_add_exp, |a, _| a)),
+    ("EuclideanNorm", |attrs| reduce(attrs, |x, axes| x.sqr()?.sum(axes)?.sqrt(), None)),
 ];
+
+/// Of integers it is cut off towards zero.
+fn mean(attrs: &Attrs<'_>) -> Result<Compute> {
+    let (ints, float) = (Ints::read(attrs)?, reduce(attrs, |x, axes| x.mean(axes), None)?);
+    let Compute::Tensors(float) = float else { unreachable!("a function of tensors") };
+    let Compute::Tensors(sum) = reduce(attrs, |x, axes| x.sum(axes), Some((0, i64::wrapping_add)))? else {
+        unreachable!("a function of tensors")
+    };
+    super::several(move |inputs| match inputs {
+        [x, _] if ints.are(x) => {
+            let sum = sum(inputs)?.remove(0);
+            let count = (x.elem_count() / sum.elem_count().max(1)) as i64;
+            Ok(vec![ints.map(&sum, |sum| sum / count.max(1))?])
+        }
+        _ => float(inputs),
+    })
+}
 
 type Fold = (i64, fn(i64, i64) -> i64);
 
 fn reduce(attrs: &Attrs<'_>, float: fn(&Tensor, &[usize]) -> Result<Tensor>, of_ints: Option<Fold>) -> Result<Compute> {
-    let keep = attrs.bool("keep_dims")?;
+    let (keep, own) = (attrs.bool("keep_dims")?, Ints::read(attrs)?);
     two(move |x, along| {
         let mut axes = ints(along)?.into_iter().map(|along| axis(along, x.rank())).collect::<Result<Vec<_>>>()?;
         axes.sort_unstable();
@@ -31,7 +60,7 @@ fn reduce(attrs: &Attrs<'_>, float: fn(&Tensor, &[usize]) -> Result<Tensor>, of_
         axes.iter().for_each(|axis| sizes[*axis] = 1);
         let reduced = match of_ints {
             _ if axes.is_empty() => return Ok(x.clone()),
-            Some((start, f)) if integer::is(x) => integer::fold(x, &axes, start, f)?,
+            Some((start, f)) if own.are(x) => own.fold(x, &axes, start, f)?,
             None if integer::is(x) => {
                 return Err(Error::Msg("it is not computed of integers".to_owned()));
             }
@@ -41,10 +70,14 @@ fn reduce(attrs: &Attrs<'_>, float: fn(&Tensor, &[usize]) -> Result<Tensor>, of_
     })
 }
 
-/// Along one axis after the other, the last first, so that the others stay where they are.
-fn one_by_one(x: &Tensor, axes: &[usize], f: impl Fn(&Tensor, usize) -> Result<Tensor>) -> Result<Tensor> {
+/// Along one axis after the other, the last first, so that the others stay where they are. Of nothing it is `empty`.
+fn one_by_one(x: &Tensor, axes: &[usize], empty: f64, f: impl Fn(&Tensor, usize) -> Result<Tensor>) -> Result<Tensor> {
     axes.iter().rev().try_fold(x.clone(), |x, axis| match x.dims()[*axis] {
-        0 => Err(Error::Msg(format!("there is nothing along axis {axis} of {:?}", x.dims()))),
+        0 => {
+            let mut sizes = x.dims().to_vec();
+            sizes.remove(*axis);
+            Tensor::full(empty, sizes, x.device())?.to_dtype(x.dtype())
+        }
         _ => f(&x, *axis),
     })
 }
@@ -62,27 +95,39 @@ fn arg(x: &Tensor, along: &Tensor, f: fn(&Tensor, usize) -> Result<Tensor>) -> R
     f(x, axis)?.to_dtype(DType::I64)
 }
 
-fn cumsum(attrs: &Attrs<'_>) -> Result<Compute> {
-    let (exclusive, reverse) = (attrs.bool("exclusive")?, attrs.bool("reverse")?);
+/// What the elements so far come to, `start` being before the first.
+fn running(
+    attrs: &Attrs<'_>,
+    start: f64,
+    float: fn(&Tensor, &Tensor) -> Result<Tensor>,
+    int: fn(i64, i64) -> i64,
+) -> Result<Compute> {
+    let (exclusive, reverse, ints) = (attrs.bool("exclusive")?, attrs.bool("reverse")?, Ints::read(attrs)?);
     two(move |x, along| {
-        let axis = axis(int(along)?, x.rank())?;
+        let axis = axis(super::int(along)?, x.rank())?;
         let len = x.dims()[axis];
-        let mut sums = vec![];
-        let mut sum = match len {
+        let mut given = vec![];
+        let mut all = match len {
             0 => return Ok(x.clone()),
-            _ => x.narrow(axis, 0, 1)?.zeros_like()?,
+            _ => Tensor::full(start, x.narrow(axis, 0, 1)?.shape(), x.device())?.to_dtype(x.dtype())?,
         };
         for step in 0..len {
-            let place = if reverse { len - 1 - step } else { step };
-            let before = sum.clone();
-            sum = super::binary::add(&sum, &x.narrow(axis, place, 1)?)?;
-            sums.push(if exclusive { before } else { sum.clone() });
+            let part = x.narrow(axis, if reverse { len - 1 - step } else { step }, 1)?;
+            let before = all.clone();
+            all = if ints.are(x) { ints.zip(&all, &part, |a, b| Some(int(a, b)))? } else { float(&all, &part)? };
+            given.push(if exclusive { before } else { all.clone() });
         }
         if reverse {
-            sums.reverse();
+            given.reverse();
         }
-        Tensor::cat(&sums, axis)
+        Tensor::cat(&given, axis)
     })
+}
+
+/// `log(exp(a) + exp(b))`, which overflows nowhere.
+fn log_add_exp(a: &Tensor, b: &Tensor) -> Result<Tensor> {
+    let (high, low) = (a.maximum(b)?, a.minimum(b)?);
+    &high + ((low - &high)?.exp()? + 1.)?.log()?
 }
 
 #[cfg(test)]

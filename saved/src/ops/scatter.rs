@@ -16,6 +16,23 @@ pub(super) const OPERATIONS: &[(&str, Build)] = &[
     }),
     ("TensorScatterUpdate", |_| three(|x, places, parts| put(x, places, parts, false))),
     ("TensorScatterAdd", |_| three(|x, places, parts| put(x, places, parts, true))),
+    ("TensorScatterSub", |_| three(|x, places, parts| put(x, places, &parts.neg()?, true))),
+    ("SparseToDense", |_| {
+        super::many(|inputs| {
+            let [places, sizes, parts, around] = super::take(inputs)?;
+            let sizes = ints(sizes)?.into_iter().map(size).collect::<Result<Vec<_>>>()?;
+            room(&sizes)?;
+            // A single place, or places along the only axis.
+            let places = match (places.rank(), sizes.len()) {
+                (0, 1) => places.reshape((1, 1))?,
+                (1, 1) => places.unsqueeze(1)?,
+                (1, _) => places.unsqueeze(0)?,
+                _ => places.clone(),
+            };
+            let parts = parts.broadcast_as(places.dims()[0])?.contiguous()?;
+            put(&around.broadcast_as(sizes)?.contiguous()?, &places, &parts, false)
+        })
+    }),
 ];
 
 /// Adds parts at places, or puts them in place of what is there; then of equal places the last counts.
@@ -79,6 +96,9 @@ mod tests {
         let put = |op| output(op, &[], &[x.clone(), places.clone(), parts.clone()]);
         same(&put("TensorScatterUpdate"), &[3], &[20., 2., 30.]);
         same(&put("TensorScatterAdd"), &[3], &[21., 2., 43.]);
+        let dense = [i(&[2, 2], &[0, 1, 1, 0]), i(&[2], &[2, 2]), f(&[2], &[5., 6.]), f(&[], &[-1.])];
+        same(&output("SparseToDense", &[], &dense), &[2, 2], &[-1., 5., 6., -1.]);
+        same(&put("TensorScatterSub"), &[3], &[-19., 2., -37.]);
         let rows = output("TensorScatterUpdate", &[], &[rising(&[2, 2]), i(&[1, 1], &[1]), f(&[1, 2], &[8., 9.])]);
         same(&rows, &[2, 2], &[1., 2., 8., 9.]);
         assert!(outputs("ScatterNd", &[], &[places, parts, i(&[1], &[2])]).is_err());

@@ -6,8 +6,13 @@ use super::{Build, Compute, axis, ints, three, two};
 use crate::proto::Attrs;
 use crate::{Error, Result};
 
-pub(super) const OPERATIONS: &[(&str, Build)] =
-    &[("Slice", |_| three(slice)), ("StridedSlice", strided), ("ReverseV2", |_| two(reverse))];
+pub(super) const OPERATIONS: &[(&str, Build)] = &[
+    ("Slice", |_| three(slice)),
+    ("StridedSlice", strided),
+    ("ReverseV2", |_| two(reverse)),
+    ("Roll", |_| three(roll)),
+    ("ReverseSequence", reverse_rows),
+];
 
 fn slice(x: &Tensor, begin: &Tensor, sizes: &Tensor) -> Result<Tensor> {
     let (begin, sizes) = (ints(begin)?, ints(sizes)?);
@@ -33,6 +38,38 @@ fn reverse(x: &Tensor, along: &Tensor) -> Result<Tensor> {
     ints(along)?.into_iter().try_fold(x.clone(), |x, along| {
         let axis = axis(along, x.rank())?;
         every(&x, axis, x.dims()[axis] as i64 - 1, -1, -1)
+    })
+}
+
+/// Moved along axes, what falls off at the end coming in at the beginning.
+fn roll(x: &Tensor, by: &Tensor, along: &Tensor) -> Result<Tensor> {
+    let (by, along) = (ints(by)?, ints(along)?);
+    if by.len() != along.len() {
+        return Err(Error::Msg(format!("{by:?} are not as many numbers as the axes {along:?}")));
+    }
+    by.into_iter().zip(along).try_fold(x.clone(), |x, (by, along)| {
+        let axis = axis(along, x.rank())?;
+        let len = x.dims()[axis];
+        let by = by.rem_euclid(len.max(1) as i64) as usize;
+        if by == 0 { Ok(x) } else { Tensor::cat(&[x.narrow(axis, len - by, by)?, x.narrow(axis, 0, len - by)?], axis) }
+    })
+}
+
+/// Of every element of the batch, so many first elements backwards.
+fn reverse_rows(attrs: &Attrs<'_>) -> Result<Compute> {
+    let (along, batch) = (attrs.int("seq_dim")?.unwrap_or(0), attrs.int("batch_dim")?.unwrap_or(0));
+    two(move |x, lens| {
+        let (along, batch) = (axis(along, x.rank())?, axis(batch, x.rank())?);
+        let (len, lens) = (x.dims()[along], lens.flatten_all()?.to_vec1::<i64>()?);
+        if lens.len() != x.dims()[batch] || along == batch || lens.iter().any(|own| !(0..=len as i64).contains(own)) {
+            return Err(Error::Msg(format!("{lens:?} are no lengths along axis {along} of {:?}", x.dims())));
+        }
+        let rows = lens.into_iter().enumerate().map(|(row, own)| {
+            let places: Vec<i64> = (0..own).rev().chain(own..len as i64).collect();
+            x.narrow(batch, row, 1)?.contiguous()?.index_select(&Tensor::from_vec(places, len, x.device())?, along)
+        });
+        let rows = rows.collect::<Result<Vec<_>>>()?;
+        if rows.is_empty() { Ok(x.clone()) } else { Tensor::cat(&rows, batch) }
     })
 }
 
@@ -170,5 +207,11 @@ mod tests {
         let x = rising(&[2, 3]);
         same(&output("Slice", &[], &[x.clone(), list(&[0, 1]), list(&[-1, 2])]), &[2, 2], &[2., 3., 5., 6.]);
         same(&output("ReverseV2", &[], &[x, list(&[-1])]), &[2, 3], &[3., 2., 1., 6., 5., 4.]);
+        let rolled = output("Roll", &[], &[rising(&[4]), list(&[1]), list(&[0])]);
+        same(&rolled, &[4], &[4., 1., 2., 3.]);
+        let rows = [("seq_dim", A::Int(1)), ("batch_dim", A::Int(0))];
+        let y = output("ReverseSequence", &rows, &[rising(&[2, 3]), list(&[2, 3])]);
+        same(&y, &[2, 3], &[2., 1., 3., 6., 5., 4.]);
+        assert!(outputs("ReverseSequence", &rows, &[rising(&[2, 3]), list(&[2, 4])]).is_err());
     }
 }

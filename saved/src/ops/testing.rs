@@ -75,8 +75,7 @@ pub(crate) fn outputs(op: &str, attrs: &[(&str, A<'_>)], inputs: impl AsRef<[Ten
 pub(crate) fn data(op: &str, attrs: &[(&str, A<'_>)], inputs: &[Data]) -> crate::Result<Vec<Data>> {
     let bytes = node(attrs);
     let node = NodeDef::parse(&bytes)?;
-    let build = super::find(op).unwrap_or_else(|| panic!("`{op}` is not in the table"));
-    build(&node.attrs)?.call(inputs)
+    super::make(op, &node.attrs).unwrap_or_else(|| panic!("`{op}` is not in the table"))?.call(inputs)
 }
 
 /// The one value that an operation gives.

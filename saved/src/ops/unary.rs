@@ -2,16 +2,18 @@
 
 use candle_core::{DType, Tensor};
 
-use super::{Build, Compute, integer, many, one};
+use super::integer::{self, Ints};
+use super::{Build, Compute, many, one};
 use crate::dtype::Type;
 use crate::proto::Attrs;
 use crate::{Error, Result};
 
 pub(super) const OPERATIONS: &[(&str, Build)] = &[
-    ("Abs", |_| number(Tensor::abs, i64::wrapping_abs)),
-    ("Neg", |_| number(Tensor::neg, i64::wrapping_neg)),
-    ("Square", |_| number(Tensor::sqr, |x| x.wrapping_mul(x))),
-    ("Sign", |_| number(Tensor::sign, i64::signum)),
+    ("Abs", |attrs| number(attrs, Tensor::abs, i64::wrapping_abs)),
+    ("Invert", |attrs| number(attrs, |_| Err(Error::Msg("it is computed of integers only".to_owned())), |x| !x)),
+    ("Neg", |attrs| number(attrs, Tensor::neg, i64::wrapping_neg)),
+    ("Square", |attrs| number(attrs, Tensor::sqr, |x| x.wrapping_mul(x))),
+    ("Sign", |attrs| number(attrs, Tensor::sign, i64::signum)),
     ("Exp", |_| one(Tensor::exp)),
     ("Expm1", |_| one(|x| x.exp()? - 1.)),
     ("Log", |_| one(Tensor::log)),
@@ -24,8 +26,8 @@ pub(super) const OPERATIONS: &[(&str, Build)] = &[
     ("Cos", |_| one(Tensor::cos)),
     ("Tanh", |_| one(Tensor::tanh)),
     ("Sigmoid", |_| one(sigmoid)),
-    ("Relu", |_| one(Tensor::relu)),
-    ("Relu6", |_| one(|x| x.clamp(0f64, 6f64))),
+    ("Relu", relu),
+    ("Relu6", |_| one(|x| super::binary::or_nan(&x.clamp(0f64, 6f64)?, x))),
     ("LeakyRelu", leaky_relu),
     ("Elu", |_| one(|x| x.elu(1.))),
     ("Selu", |_| one(selu)),
@@ -44,6 +46,11 @@ pub(super) const OPERATIONS: &[(&str, Build)] = &[
     ("IsNan", |_| one(|x| x.ne(x))),
     ("IsFinite", |_| one(|x| x.abs()?.lt(f64::INFINITY))),
     ("IsInf", |_| one(|x| x.abs()?.eq(f64::INFINITY))),
+    ("AddN", add_n),
+];
+
+/// What leaves values as they are, or says of what type they are to be.
+pub(super) const PASSING: &[(&str, Build)] = &[
     ("ZerosLike", |_| one(Tensor::zeros_like)),
     ("OnesLike", |_| one(Tensor::ones_like)),
     ("Identity", |_| super::of_lists(|inputs| Ok(inputs.to_vec()))),
@@ -55,13 +62,18 @@ pub(super) const OPERATIONS: &[(&str, Build)] = &[
     ("CheckNumerics", |_| one(same)),
     ("EnsureShape", |_| one(same)),
     ("IdentityN", |_| super::of_lists(|inputs| Ok(inputs.to_vec()))),
-    ("AddN", |_| many(add_n)),
     ("Cast", cast),
 ];
 
 /// A function of floats and of integers.
-fn number(float: fn(&Tensor) -> Result<Tensor>, int: fn(i64) -> i64) -> Result<Compute> {
-    one(move |x| if integer::is(x) { integer::map(x, int) } else { float(x) })
+fn number(attrs: &Attrs<'_>, float: fn(&Tensor) -> Result<Tensor>, int: fn(i64) -> i64) -> Result<Compute> {
+    let ints = Ints::read(attrs)?;
+    one(move |x| if ints.are(x) { ints.map(x, int) } else { float(x) })
+}
+
+/// What is not a number stays so, which candle's own makes 0.
+fn relu(attrs: &Attrs<'_>) -> Result<Compute> {
+    number(attrs, |x| super::binary::or_nan(&x.relu()?, x), |x| x.max(0))
 }
 
 fn same(x: &Tensor) -> Result<Tensor> {
@@ -98,32 +110,35 @@ fn round(x: &Tensor) -> Result<Tensor> {
     tie.where_cond(&((x * 0.5)?.round()? * 2.)?, &x.round()?)
 }
 
-fn add_n(inputs: &[Tensor]) -> Result<Tensor> {
-    let [first, rest @ ..] = inputs else { return Err(Error::Msg("it adds nothing".to_owned())) };
-    rest.iter().try_fold(first.clone(), |sum, x| super::binary::add(&sum, x))
+fn add_n(attrs: &Attrs<'_>) -> Result<Compute> {
+    let ints = Ints::read(attrs)?;
+    many(move |inputs| {
+        let [first, rest @ ..] = inputs else { return Err(Error::Msg("it adds nothing".to_owned())) };
+        rest.iter().try_fold(first.clone(), |sum, x| super::binary::add(ints, &sum, x))
+    })
 }
 
 fn cast(attrs: &Attrs<'_>) -> Result<Compute> {
     let to = Type::of(attrs.ty("DstT")?.unwrap_or(0));
-    let dtype = to.held()?;
-    one(move |x| match (to, x.dtype()) {
-        (Type::BOOL, _) => x.ne(&x.zeros_like()?),
-        // Towards zero, as Rust does; of integers, what there is room for.
-        (_, DType::I64) if dtype == DType::I64 => integer::map(x, |value| narrow(to, value)),
+    let (dtype, ints) = (to.held()?, Ints::of(to));
+    one(move |x| match to {
+        Type::BOOL => x.ne(&x.zeros_like()?),
+        _ if to.is_integer() || dtype == DType::U8 => {
+            let whole =
+                if x.dtype().is_float() { whole(x, ints.bits() > 32 || to.name() == "uint32")? } else { x.clone() };
+            ints.map(&whole.to_dtype(DType::I64)?, |value| value)?.to_dtype(dtype)
+        }
         _ => x.to_dtype(dtype),
     })
 }
 
-/// What is left of a number in a smaller type.
-fn narrow(to: Type, value: i64) -> i64 {
-    match to.name() {
-        "int32" => i64::from(value as i32),
-        "int16" => i64::from(value as i16),
-        "int8" => i64::from(value as i8),
-        "uint16" => i64::from(value as u16),
-        "uint32" => i64::from(value as u32),
-        _ => value,
-    }
+/// Towards zero. What there is no room for is the lowest number, as processors have it.
+fn whole(x: &Tensor, wide: bool) -> Result<Tensor> {
+    let (low, high) = if wide { (i64::MIN, i64::MAX) } else { (i64::from(i32::MIN), i64::from(i32::MAX)) };
+    let values = x.to_dtype(DType::F64)?.flatten_all()?.to_vec1::<f64>()?;
+    let inside = |value: f64| value > low as f64 - 1. && value < high as f64 + f64::from(u8::from(!wide));
+    let values: Vec<i64> = values.into_iter().map(|value| if inside(value) { value as i64 } else { low }).collect();
+    Tensor::from_vec(values, x.shape(), x.device())
 }
 
 #[cfg(test)]

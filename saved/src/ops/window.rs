@@ -1,6 +1,7 @@
 //! Windows that slide over pictures, and what is put around pictures for them.
 
 use candle_core::Tensor;
+use taper::ops::{self, Conv2dOptions};
 
 use super::room;
 use crate::proto::Attrs;
@@ -97,6 +98,18 @@ impl Windows {
         let padded = len.checked_add(before).and_then(|len| len.checked_add(behind)).ok_or_else(wrong)?;
         let windows = padded.checked_sub(reach).ok_or_else(wrong)? / stride + 1;
         Ok((windows, before, behind))
+    }
+
+    /// The same in the terms of taper's convolutions, where the steps along height and width are alike.
+    pub(super) fn alike(&self, [height, width]: [usize; 2], size: [usize; 2]) -> Result<Option<Conv2dOptions>> {
+        let ([down, across], [apart, apart_across]) = (self.stride, self.dilation);
+        if down != across || apart != apart_across {
+            return Ok(None);
+        }
+        let (_, top, bottom) = self.along(0, height, size[0])?;
+        let (_, left, right) = self.along(1, width, size[1])?;
+        let padding = ops::Padding { top, bottom, left, right };
+        Ok(Some(Conv2dOptions { stride: down, dilation: apart, padding, groups: 1 }))
     }
 
     /// Calls `f` with the elements at every place of the windows: `[batch, height, width, channel]`, one a window. `around`

@@ -18,9 +18,6 @@ fn is_added(name: &str) -> bool {
 
 /// What can't be computed, by model: the operations that are to blame.
 const UNSUPPORTED: &[(&str, &[&str])] = &[
-    ("convolutions", &["Conv3D"]),
-    ("shapes", &["MatrixDiagPartV3"]),
-    ("tf1_simple_save", &["DynamicPartition", "ParallelDynamicStitch", "VarHandleOp"]),
     // Control flow as TensorFlow 1 writes it.
     ("tf1_switches", &["Exit", "Merge", "Switch"]),
 ];
@@ -97,7 +94,7 @@ fn every_tensor_is_tensorflows() {
         let known = UNSUPPORTED.iter().find(|(model, _)| *model == name).map_or(&[][..], |(_, operations)| operations);
         assert_eq!(blamed, known.iter().map(|name| (*name).to_owned()).collect(), "{name}");
     }
-    assert!(compared > 3500, "{compared}");
+    assert!(compared > 4500, "{compared}");
 }
 
 /// Layers that are not found, by model.
@@ -111,7 +108,6 @@ const MISSED: &[(&str, &[&str])] = &[
     ("convnext", &["block0_identity"]),
     ("efficient", &["drop"]),
     ("subclassed", &["dropout"]),
-    ("convolutions", &["three"]),
 ];
 
 #[test]
@@ -147,7 +143,7 @@ fn every_keras_layer_is_found_by_its_name() {
         let known = MISSED.iter().find(|(model, _)| *model == name).map_or(&[][..], |(_, layers)| layers);
         assert_eq!(missed, known.iter().map(|name| (*name).to_owned()).collect(), "{name}");
     }
-    assert!(calls > 200, "{calls}");
+    assert!(calls > 220, "{calls}");
 }
 
 #[test]

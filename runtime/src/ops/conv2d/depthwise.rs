@@ -18,7 +18,7 @@ pub(super) fn depthwise(x: &Tensor, kernel: &Tensor, shapes: Shapes) -> Result<T
     y.reshape((batch, outputs, height, width))
 }
 
-struct Depthwise(Shapes);
+pub(in crate::ops) struct Depthwise(pub(in crate::ops) Shapes);
 
 impl Shapes {
     /// How many kernels each channel has.

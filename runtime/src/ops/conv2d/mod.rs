@@ -4,11 +4,14 @@ mod depthwise;
 mod unfold;
 mod windows;
 
-use candle_core::{DType, Result, Tensor, bail};
+use candle_core::{DType, Result, Shape, Tensor, bail};
 
 use super::check::{floats, same_type};
 use depthwise::depthwise;
 use windows::convolution;
+
+pub(super) use depthwise::Depthwise;
+pub(super) use windows::{Convolution, in_order};
 
 /// How a kernel is laid on images in [`conv2d`].
 ///
@@ -129,33 +132,50 @@ fn by_candle(x: &Tensor, kernel: &Tensor, options: Conv2dOptions) -> Result<Tens
     padded.conv2d(kernel, 0, stride, dilation, groups)
 }
 
+const OP: &str = "conv2d";
+
 /// What is laid on what. Where there are two numbers, they are height and width.
 #[derive(Clone, Copy, Debug)]
-struct Shapes {
-    batch: usize,
+pub(super) struct Shapes {
+    pub(super) batch: usize,
     /// Of the image.
-    channels: usize,
-    image: [usize; 2],
-    kernel: [usize; 2],
+    pub(super) channels: usize,
+    pub(super) image: [usize; 2],
+    pub(super) kernel: [usize; 2],
     /// The output's channels.
-    outputs: usize,
-    output: [usize; 2],
-    options: Conv2dOptions,
+    pub(super) outputs: usize,
+    pub(super) output: [usize; 2],
+    pub(super) options: Conv2dOptions,
 }
 
 impl Shapes {
     fn of(x: &Tensor, kernel: &Tensor, bias: Option<&Tensor>, options: Conv2dOptions) -> Result<Self> {
-        const OP: &str = "conv2d";
-        let Conv2dOptions { stride, dilation, groups, padding } = options;
         floats(OP, x)?;
         same_type(OP, ("x", x), ("kernel", kernel))?;
         let (x_shape, kernel_shape) = (x.shape(), kernel.shape());
         let &[batch, channels, height, width] = x.dims() else {
             bail!("`{OP}`: `x`, {x_shape:?}, is not [batch, channel, height, width]");
         };
-        let &[outputs, reads, kernel_height, kernel_width] = kernel.dims() else {
+        let &[outputs, reads, down, right] = kernel.dims() else {
             bail!("`{OP}`: `kernel`, {kernel_shape:?}, is not [output channel, channel / groups, height, width]");
         };
+        if let Some(bias) = bias {
+            same_type(OP, ("x", x), ("bias", bias))?;
+            if bias.dims() != [outputs] {
+                bail!("`{OP}`: `bias` is {:?} where `kernel`, {kernel_shape:?}, asks for [{outputs}]", bias.shape());
+            }
+        }
+        let sizes = ([batch, channels, height, width], [outputs, reads, down, right]);
+        Shapes::laid(sizes, (x_shape, kernel_shape), options)
+    }
+
+    /// Of the sizes in this order, whatever order those of the shapes are in, which errors show.
+    pub(super) fn laid(
+        ([batch, channels, height, width], [outputs, reads, kernel_height, kernel_width]): ([usize; 4], [usize; 4]),
+        (x_shape, kernel_shape): (&Shape, &Shape),
+        options: Conv2dOptions,
+    ) -> Result<Self> {
+        let Conv2dOptions { stride, dilation, groups, padding } = options;
         if channels == 0 || height == 0 || width == 0 {
             bail!("`{OP}`: `x`, {x_shape:?}, has no pixels: leave it out");
         }
@@ -169,12 +189,6 @@ impl Shapes {
                 "`{OP}`: `kernel`, {kernel_shape:?}, does not fit `x`, {x_shape:?}, in {groups} groups: each reads \
                  {channels} / {groups} channels, and gives as many as the others"
             );
-        }
-        if let Some(bias) = bias {
-            same_type(OP, ("x", x), ("bias", bias))?;
-            if bias.dims() != [outputs] {
-                bail!("`{OP}`: `bias` is {:?} where `kernel`, {kernel_shape:?}, asks for [{outputs}]", bias.shape());
-            }
         }
         let places = |image: usize, before: usize, after: usize, kernel: usize| {
             let covers = dilation * kernel.checked_sub(1)? + 1;
@@ -197,7 +211,7 @@ impl Shapes {
     }
 
     /// The windows side by side would be the image itself.
-    fn reads_each_pixel_once(&self) -> bool {
+    pub(super) fn reads_each_pixel_once(&self) -> bool {
         self.kernel == [1, 1] && self.options.stride == 1 && self.options.padding == Padding::default()
     }
 }

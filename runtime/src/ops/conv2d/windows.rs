@@ -9,7 +9,7 @@ use super::Shapes;
 use super::unfold::{fold, inside, unfold, unfolded};
 use crate::ops::graft::{Backward, differentiable, wanted};
 use crate::ops::matmul;
-use crate::ops::product::{self, Bias, Block, Division, Matrix, Number, Sides, multiply};
+use crate::ops::product::{self, Bias, Block, Division, Matrix, Number, Sides, TILE, multiply};
 
 /// The convolution of [batch, channel, height, width] with [output channel, channel / groups, height, width], plus `bias`,
 /// all contiguous and on the CPU.
@@ -21,7 +21,7 @@ pub(super) fn convolution(x: &Tensor, kernel: &Tensor, bias: Option<&Tensor>, sh
     }
 }
 
-struct Convolution(Shapes);
+pub(in crate::ops) struct Convolution(pub(in crate::ops) Shapes);
 
 impl CustomOp2 for Convolution {
     fn name(&self) -> &'static str {
@@ -90,10 +90,8 @@ impl Convolution {
     }
 }
 
-/// So many numbers of windows are laid side by side at a time, for one thread.
-const TILE: usize = 512 << 10;
-
-fn in_order<'a, T: Number>((storage, layout): Stored<'a>) -> Result<&'a [T]> {
+/// The numbers of a contiguous tensor.
+pub(in crate::ops) fn in_order<'a, T: Number>((storage, layout): Stored<'a>) -> Result<&'a [T]> {
     let Some((start, end)) = layout.contiguous_offsets() else { bail!("`conv2d`: an input is not contiguous") };
     Ok(&T::cpu_storage_as_slice(storage)?[start..end])
 }

@@ -17,6 +17,9 @@ use super::threads;
 /// So many multiplications are worth a thread: some five microseconds of one.
 const WORTH: usize = 256 << 10;
 
+/// Where a side of a product is made for it, so many numbers are made at a time by each thread.
+pub(super) const TILE: usize = 512 << 10;
+
 impl Shape {
     /// Blocks for every thread, of which each is worth it. The longer side is divided, since the other matrix is gone
     /// through for every block.

@@ -3,6 +3,7 @@
 
 mod attention;
 mod batch_norm;
+mod channels_last;
 mod conv2d;
 mod elementwise;
 mod errors;

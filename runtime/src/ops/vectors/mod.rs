@@ -8,6 +8,8 @@ mod rows;
 pub(super) use map::{Function, map};
 pub(super) use rows::{OnRow, largest, on_rows, sum};
 
+use std::mem::MaybeUninit;
+
 use candle_core::{CpuStorage, Layout, Result, bail};
 
 /// Below so many numbers the threads would cost more than they save.
@@ -15,6 +17,14 @@ const PARALLEL: usize = 32 << 10;
 
 /// So many numbers one thread takes at least.
 const SHARE: usize = 8 << 10;
+
+/// Zeros in the room for them.
+#[allow(unsafe_code)]
+pub(super) fn zeroed(room: &mut [MaybeUninit<f32>]) -> &mut [f32] {
+    room.fill(MaybeUninit::new(0.));
+    // SAFETY: each number of it was written.
+    unsafe { room.assume_init_mut() }
+}
 
 /// The numbers of a contiguous `f32` tensor. `op` is the operation's name, for errors.
 pub(super) fn in_order<'a>(op: &str, storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [f32]> {

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::inline::{Inliner, Place};
 use super::local::{Names, node_of};
+use super::restore;
 use super::variables::Variables;
 use super::{Engine, Graph, Input, Node, Output, Port, Value, What};
 use crate::checkpoint::Checkpoint;
@@ -53,6 +54,7 @@ pub fn flatten<E: Engine>(
         inputs.push(Input { name: (*name).to_owned(), node, port });
     }
     let captured = captured(meta, &nodes, &needed, &inliner)?;
+    let sources = if meta.objects.is_none() { restore::sources(&nodes, meta.restore) } else { HashMap::new() };
     let place = Place { prefix: "", before: &[], depth: 0 };
     let file_order = meta.graph.nodes.iter().filter(|node| needed.contains(node.name) && Some(node.name) != root);
     inliner.body(file_order, &mut names, place, |inliner, node| {
@@ -64,10 +66,10 @@ pub fn flatten<E: Engine>(
                 Some(object) => inliner.variables.object(*object),
                 None => {
                     let shared = node.attrs.str("shared_name")?.filter(|name| !name.is_empty());
-                    inliner.variables.named(shared.unwrap_or(node.name))
+                    inliner.variables.named(shared.unwrap_or(node.name), sources.get(node.name))
                 }
             },
-            "VariableV2" | "Variable" => inliner.variables.named(node.name),
+            "VariableV2" | "Variable" => inliner.variables.named(node.name, sources.get(node.name)),
             _ => return Ok(None),
         };
         match variable {
@@ -107,7 +109,7 @@ fn data<'n>(node: &'n NodeDef<'_>) -> impl Iterator<Item = &'n str> {
 }
 
 /// The nodes that these depend on, and themselves.
-fn ancestors<'a>(nodes: &HashMap<&'a str, &'a NodeDef<'a>>, ends: &[&str]) -> HashSet<&'a str> {
+pub(super) fn ancestors<'a>(nodes: &HashMap<&'a str, &'a NodeDef<'a>>, ends: &[&str]) -> HashSet<&'a str> {
     let mut found = HashSet::new();
     let mut left: Vec<&NodeDef<'_>> = ends.iter().filter_map(|name| nodes.get(name).copied()).collect();
     while let Some(node) = left.pop() {

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use super::described;
 use super::local::{Named, Names, order};
 use super::variables::Variables;
 use super::{Engine, Node, Port, Value, What};
@@ -297,7 +298,12 @@ impl<'a, E: Engine> Inliner<'a, E> {
                     types.extend(output.types(&attrs, self.size)?);
                 }
             }
-            // Old files describe no operations. Nearly all have one output, of the type `T`.
+            None if !described::outputs(node.op).is_empty() => {
+                for output in described::outputs(node.op) {
+                    types.extend(output.types(&attrs, self.size)?);
+                }
+            }
+            // Nearly all have one output, of the type `T`.
             None => {
                 types.push(node.attrs.ty("T").ok().flatten().or(node.attrs.ty("dtype").ok().flatten()).unwrap_or(0))
             }
@@ -316,7 +322,8 @@ impl<'a, E: Engine> Inliner<'a, E> {
         let mut outputs = Vec::new();
         let mut first = 0;
         let attrs = self.attrs(node);
-        for output in self.ops.get(node.op).iter().flat_map(|op| &op.outputs) {
+        let known = self.ops.get(node.op).map_or(described::outputs(node.op), |op| &op.outputs);
+        for output in known {
             let len = output.types(&attrs, self.size).map_or(0, |types| types.len());
             outputs.push((output.name, first, len));
             first += len;

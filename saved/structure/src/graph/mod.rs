@@ -1,9 +1,11 @@
 //! The graph of a signature: one list of nodes, every function call put in place of itself.
 
 mod control;
+mod described;
 mod flat;
 mod inline;
 mod local;
+mod restore;
 mod variables;
 
 use std::collections::HashMap;
@@ -16,6 +18,7 @@ use crate::Result;
 use crate::checkpoint::Checkpoint;
 use crate::dtype::Type;
 use crate::proto::{Attrs, Shape, TensorProto};
+use crate::slices::Slice;
 
 /// What weights, constants and operations become for whoever computes.
 pub trait Engine {
@@ -29,6 +32,12 @@ pub trait Engine {
     /// # Errors
     /// A tensor that can't be read.
     fn weight(&self, checkpoint: &Checkpoint, key: &str) -> Result<Self::Tensor>;
+
+    /// One of the parts that a weight of a checkpoint is saved in.
+    ///
+    /// # Errors
+    /// There is none, or it can't be read.
+    fn part(&self, checkpoint: &Checkpoint, key: &str, part: &Slice) -> Result<Self::Tensor>;
 
     /// A constant of the graph.
     ///

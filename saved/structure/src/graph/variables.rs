@@ -5,10 +5,12 @@
 
 use std::collections::HashMap;
 
+use super::restore::Source;
 use super::{Engine, Variable};
 use crate::checkpoint::Checkpoint;
 use crate::dtype::Type;
 use crate::proto::{ObjectGraph, ObjectKind, checkpoint_objects};
+use crate::slices::Slice;
 use crate::{Error, Result};
 
 /// Reads weights, each once.
@@ -48,18 +50,42 @@ impl<'a, E: Engine> Variables<'a, E> {
         self.keyed(&key, name)
     }
 
-    /// The variable of a file without objects, by its name.
-    pub(super) fn named(&mut self, name: &str) -> Result<usize> {
-        self.keyed(name, name)
+    /// The variable of a file without objects: by what the graph restores it from, or else by its name.
+    pub(super) fn named(&mut self, name: &str, source: Option<&Source>) -> Result<usize> {
+        match source {
+            Some(Source { key, part: None }) => self.keyed(key, name),
+            Some(Source { key, part: Some(part) }) => self.part(key, part, name),
+            None => self.keyed(name, name),
+        }
+    }
+
+    /// A variable that is a part of what is saved under a key.
+    fn part(&mut self, key: &str, part: &Slice, name: &str) -> Result<usize> {
+        let own = format!("{key} {part:?}");
+        if let Some(place) = self.places.get(&own) {
+            return Ok(*place);
+        }
+        let checkpoint = self.checkpoint(name)?;
+        let wrong = |error: Error| Error::Msg(format!("the part {part:?} of the tensor `{key}`: {error}"));
+        let entry = checkpoint.part(key, part).map_err(wrong)?;
+        let shape = entry.shape.known().map_err(wrong)?;
+        let value = self.engine.part(checkpoint, key, part).map_err(wrong)?;
+        let place = self.read.len();
+        self.places.insert(own, place);
+        self.read.push(Variable { name: name.to_owned(), ty: Type::of(entry.dtype), shape, value });
+        Ok(place)
+    }
+
+    fn checkpoint(&self, name: &str) -> Result<&Checkpoint> {
+        let missing = || Error::Msg(format!("`{name}` is a variable, and there is no `variables/variables.index`"));
+        self.checkpoint.as_ref().ok_or_else(missing)
     }
 
     fn keyed(&mut self, key: &str, name: &str) -> Result<usize> {
         if let Some(place) = self.places.get(key) {
             return Ok(*place);
         }
-        let Some(checkpoint) = &self.checkpoint else {
-            return Err(Error::Msg(format!("`{name}` is a variable, and there is no `variables/variables.index`")));
-        };
+        let checkpoint = self.checkpoint(name)?;
         if !checkpoint.has(key)? {
             return Err(Error::Msg(format!("the checkpoint has no tensor `{key}`{}", near(checkpoint, key)?)));
         }

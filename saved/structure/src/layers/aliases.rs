@@ -1,6 +1,6 @@
 //! What the owners of the scopes of a graph are called.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::graph::{Engine, Graph, What};
 
@@ -51,8 +51,12 @@ fn find(scopes: &[&str], owner: &[&str]) -> Option<usize> {
 /// Of models in which nothing is known, whether the model and all that stands in it directly has a number.
 fn all_numbered<E: Engine>(graph: &Graph<E>) -> HashMap<String, bool> {
     let mut numbered: HashMap<String, bool> = HashMap::new();
+    // An operation has constants of its own in what looks like a scope.
+    let operations: HashSet<String> = graph.nodes.iter().map(|node| parts(&node.name).join("/")).collect();
     for node in &graph.nodes {
-        if let [root, scope, _, ..] = parts(&node.name)[..] {
+        if let [root, scope, _, ..] = parts(&node.name)[..]
+            && !operations.contains(&format!("{root}/{scope}"))
+        {
             let all = numbered.entry(root.to_owned()).or_insert(without_number(root) != root);
             *all &= without_number(scope) != scope;
         }

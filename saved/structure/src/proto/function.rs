@@ -86,6 +86,30 @@ impl<'a> OpDef<'a> {
     }
 }
 
+impl Parameter<'static> {
+    const NONE: Self = Parameter { name: "", ty: 0, type_attr: "", number_attr: "", type_list_attr: "" };
+
+    /// One value of a type.
+    pub(crate) const fn fixed(name: &'static str, ty: i64) -> Self {
+        Parameter { name, ty, ..Self::NONE }
+    }
+
+    /// One value of the type that an attribute says.
+    pub(crate) const fn typed(name: &'static str, ty: &'static str) -> Self {
+        Parameter { name, type_attr: ty, ..Self::NONE }
+    }
+
+    /// As many as an attribute says.
+    pub(crate) const fn repeated(name: &'static str, ty: &'static str, number: &'static str) -> Self {
+        Parameter { name, type_attr: ty, number_attr: number, ..Self::NONE }
+    }
+
+    /// One of every type in a list.
+    pub(crate) const fn listed(name: &'static str, types: &'static str) -> Self {
+        Parameter { name, type_list_attr: types, ..Self::NONE }
+    }
+}
+
 impl<'a> Parameter<'a> {
     fn parse(message: &'a [u8]) -> Result<Self> {
         let mut parameter = Parameter::default();

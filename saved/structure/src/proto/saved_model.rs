@@ -42,6 +42,8 @@ pub struct MetaGraph<'a> {
     pub graph: GraphDef<'a>,
     pub signatures: BTreeMap<&'a str, Signature<'a>>,
     pub objects: Option<ObjectGraph<'a>>,
+    /// The node that restores all variables; empty where none does.
+    pub restore: &'a str,
 }
 
 impl<'a> MetaGraph<'a> {
@@ -56,6 +58,13 @@ impl<'a> MetaGraph<'a> {
             match field? {
                 (1, v) => meta.info(v.bytes()?)?,
                 (2, v) => meta.graph = GraphDef::parse(v.bytes()?)?,
+                (3, v) => {
+                    for field in fields(v.bytes()?) {
+                        if let (3, v) = field? {
+                            meta.restore = v.text()?;
+                        }
+                    }
+                }
                 (5, v) => {
                     let (name, signature) = entry(v.bytes()?)?;
                     meta.signatures.insert(name, Signature::parse(signature)?);
