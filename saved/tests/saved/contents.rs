@@ -18,10 +18,7 @@ fn signatures_are_listed_without_weights() {
         let slot = |slot: &taper_saved::Argument| format!("{} {} {:?}", slot.name(), slot.ty(), slot.shape());
         slots.iter().map(slot).collect::<Vec<_>>()
     };
-    assert_eq!(
-        slots(classify.inputs()),
-        ["embedding float32 Some([None, Some(6)])", "temperature float32 Some([])"]
-    );
+    assert_eq!(slots(classify.inputs()), ["embedding float32 Some([None, Some(6)])", "temperature float32 Some([])"]);
     assert_eq!(slots(classify.outputs())[0], "best int64 Some([None])");
     let nowhere = signatures(folder().join("no_such_model")).unwrap_err().to_string();
     assert!(nowhere.contains("no_such_model/saved_model.pb"), "{nowhere}");
