@@ -15,7 +15,7 @@ use crate::show::{Side, counted, grouped, sizes, table, typed};
 const OUTPUTS: usize = 2;
 
 /// How many of the nodes are named that are not supported for one reason.
-const NODES: usize = 6;
+const NODES: usize = 3;
 
 pub(super) fn inspect(arguments: &Inspect, out: &mut impl Write) -> Outcome<()> {
     let signatures = taper_saved::signatures(&arguments.path).map_err(Failure::file)?;
