@@ -13,6 +13,7 @@
 //! | [`rope`](rope()) | [`candle_nn::rotary_emb::rope`] | `apply_rotary_pos_emb` of Hugging Face's Llama |
 //! | [`rope_i`](rope_i()) | [`candle_nn::rotary_emb::rope_i`] | the same of its GPT-J |
 //! | [`quantized_matmul`] | [`QMatMul`](candle_core::quantized::QMatMul) | `x @ dequantize(w).T` |
+//! | [`linear`], [`matmul`] | [`Linear`](candle_nn::Linear), [`Tensor::matmul`](candle_core::Tensor::matmul) | `F.linear`, `matmul` |
 //! | [`attention`] | matrix products and [`softmax_last_dim`] | `F.scaled_dot_product_attention`, and the pattern |
 //!
 //! Of each element by itself there are functions that are **faster** than candle's on the CPU, whose kernels take one number
@@ -30,6 +31,7 @@
 //! | [`silu`] | [`Tensor::silu`](candle_core::Tensor::silu) | `F.silu` |
 //! | [`sigmoid`] | [`candle_nn::ops::sigmoid`] | `sigmoid` |
 //! | [`exp`] | [`Tensor::exp`](candle_core::Tensor::exp) | `exp` |
+//! | [`relu`], [`relu6`] | [`Tensor::relu`](candle_core::Tensor::relu), but NaN stays | `F.relu`, `F.relu6` |
 //! | [`tanh`] | [`Tensor::tanh`](candle_core::Tensor::tanh) | `tanh` |
 //!
 //! [`conv2d`] is `F.conv2d` by matrix products, and, where every channel has a kernel of its own, in vectors: many times as
@@ -82,7 +84,7 @@ mod vectors;
 pub use attention::{Attention, Mask, attention, attention_output, attention_scores};
 pub use batch_norm::batch_norm;
 pub use conv2d::{Conv2dOptions, Padding, conv2d};
-pub use elementwise::{exp, gelu, gelu_tanh, quick_gelu, sigmoid, silu, tanh};
+pub use elementwise::{exp, gelu, gelu_tanh, quick_gelu, relu, relu6, sigmoid, silu, tanh};
 pub use layer_norm::layer_norm;
 pub use product::{linear, matmul};
 pub use quantized::quantized_matmul;

@@ -40,12 +40,7 @@ pub(super) fn product(ints: Ints, a: &Tensor, b: &Tensor) -> Result<Tensor> {
         };
         return ints.product(&whole(a)?, &whole(b)?)?.reshape(sizes);
     }
-    // Of one matrix for all, the rows of all are the rows of one product.
-    if b.rank() == 2 && a.rank() > 2 {
-        let rows = a.elem_count() / a.dim(D::Minus1)?.max(1);
-        return a.reshape((rows, a.dim(D::Minus1)?))?.matmul(b)?.reshape(sizes);
-    }
-    a.contiguous()?.broadcast_matmul(&b.contiguous()?)
+    taper::ops::matmul(a, b)
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Functions of every element, and conversions.
 
 use candle_core::{DType, Tensor};
+use taper::ops;
 
 use super::integer::{self, Ints};
 use super::{Build, Compute, many, one};
@@ -14,7 +15,7 @@ pub(super) const OPERATIONS: &[(&str, Build)] = &[
     ("Neg", |attrs| number(attrs, Tensor::neg, i64::wrapping_neg)),
     ("Square", |attrs| number(attrs, Tensor::sqr, |x| x.wrapping_mul(x))),
     ("Sign", |attrs| number(attrs, Tensor::sign, i64::signum)),
-    ("Exp", |_| one(Tensor::exp)),
+    ("Exp", |_| one(ops::exp)),
     ("Expm1", |_| one(|x| x.exp()? - 1.)),
     ("Log", |_| one(Tensor::log)),
     ("Log1p", |_| one(|x| (x + 1.)?.log())),
@@ -24,10 +25,10 @@ pub(super) const OPERATIONS: &[(&str, Build)] = &[
     ("Inv", |_| one(Tensor::recip)),
     ("Sin", |_| one(Tensor::sin)),
     ("Cos", |_| one(Tensor::cos)),
-    ("Tanh", |_| one(Tensor::tanh)),
-    ("Sigmoid", |_| one(sigmoid)),
+    ("Tanh", |_| one(ops::tanh)),
+    ("Sigmoid", |_| one(ops::sigmoid)),
     ("Relu", relu),
-    ("Relu6", |_| one(|x| super::binary::or_nan(&x.clamp(0f64, 6f64)?, x))),
+    ("Relu6", |_| one(ops::relu6)),
     ("LeakyRelu", leaky_relu),
     ("Elu", |_| one(|x| x.elu(1.))),
     ("Selu", |_| one(selu)),
@@ -71,18 +72,12 @@ fn number(attrs: &Attrs<'_>, float: fn(&Tensor) -> Result<Tensor>, int: fn(i64) 
     one(move |x| if ints.are(x) { ints.map(x, int) } else { float(x) })
 }
 
-/// What is not a number stays so, which candle's own makes 0.
 fn relu(attrs: &Attrs<'_>) -> Result<Compute> {
-    number(attrs, |x| super::binary::or_nan(&x.relu()?, x), |x| x.max(0))
+    number(attrs, ops::relu, |x| x.max(0))
 }
 
 fn same(x: &Tensor) -> Result<Tensor> {
     Ok(x.clone())
-}
-
-/// By `tanh`, which neither overflows nor loses its gradient.
-fn sigmoid(x: &Tensor) -> Result<Tensor> {
-    ((x * 0.5)?.tanh()? + 1.)? * 0.5
 }
 
 fn leaky_relu(attrs: &Attrs<'_>) -> Result<Compute> {

@@ -137,7 +137,9 @@ impl Case {
 }
 
 /// The elementwise functions: ours, candle's, and composed.
-const ELEMENTWISE: [(&str, [Op; 3]); 7] = [
+const ELEMENTWISE: [(&str, [Op; 3]); 9] = [
+    ("relu", [|t| relu(&t[0]), |t| t[0].relu(), |t| t[0].relu()]),
+    ("relu6", [|t| relu6(&t[0]), |t| t[0].clamp(0f64, 6f64), |t| t[0].clamp(0f64, 6f64)]),
     ("exp", [|t| exp(&t[0]), |t| t[0].exp(), |t| t[0].exp()]),
     ("tanh", [|t| tanh(&t[0]), |t| t[0].tanh(), |t| t[0].tanh()]),
     ("sigmoid", [|t| sigmoid(&t[0]), |t| candle_nn::ops::sigmoid(&t[0]), |t| logistic(&t[0])]),
