@@ -76,7 +76,7 @@ pub(crate) fn run(arguments: &Run, out: &mut impl Write) -> Outcome<()> {
     Ok(())
 }
 
-/// The tensors that names mean, each once.
+/// The tensors that names mean, name by name.
 fn tapped<'m>(model: &'m SavedModel, names: &[String]) -> Outcome<Vec<&'m TensorInfo>> {
     let mut taps: Vec<&TensorInfo> = Vec::new();
     for name in names {
@@ -104,11 +104,7 @@ fn tapped<'m>(model: &'m SavedModel, names: &[String]) -> Outcome<Vec<&'m Tensor
                 if left == 1 { "is" } else { "are" }
             );
         }
-        for tensor in usable {
-            if !taps.iter().any(|other| std::ptr::eq(*other, tensor)) {
-                taps.push(tensor);
-            }
-        }
+        taps.extend(usable);
     }
     Ok(taps)
 }
