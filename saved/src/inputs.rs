@@ -1,5 +1,7 @@
 //! What a model is given: tensors by the names of its signature.
 
+use std::collections::BTreeMap;
+
 use candle_core::{DType, Tensor};
 
 use crate::dtype::Type;
@@ -14,11 +16,18 @@ use crate::{Error, Result};
 pub struct Inputs {
     /// In the order of the signature.
     pub(crate) values: Vec<Tensor>,
+    /// Of functions of loops of which only steps by number are asked for, the last one.
+    pub(crate) last: BTreeMap<u32, u32>,
     identity: u64,
     progress: Progress,
 }
 
 impl Inputs {
+    /// The same for a run of which only these steps are asked for.
+    pub(crate) fn until(&self, last: BTreeMap<u32, u32>) -> Self {
+        Inputs { last, ..self.clone() }
+    }
+
     pub(crate) fn on_progress(self, progress: Progress) -> Self {
         Inputs { progress, ..self }
     }
@@ -68,6 +77,7 @@ impl SavedModel {
         }
         Ok(Inputs {
             values: values.into_iter().flatten().collect(),
+            last: BTreeMap::new(),
             identity: self.identity,
             progress: Progress::default(),
         })

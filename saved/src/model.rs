@@ -12,7 +12,7 @@ use taper_saved_structure::tensors::Tensors;
 use crate::changed::Run;
 use crate::graph::{Candle, Graph, What};
 use crate::outputs::{Captured, Outputs};
-use crate::run::Taps;
+use crate::run::{Regions, Sited, Taps};
 use crate::{Layer, Result, Signature, TensorInfo};
 
 /// One signature of a TensorFlow SavedModel, with its weights: what [`open`] gives.
@@ -22,8 +22,9 @@ pub struct SavedModel {
     pub(crate) graph: Graph,
     pub(crate) tensors: Tensors,
     pub(crate) layers: Vec<Layer>,
-    /// The names of the sites.
-    pub(crate) names: Arc<[String]>,
+    /// What has a site.
+    pub(crate) sited: Arc<[Sited]>,
+    pub(crate) regions: Regions,
     /// Tells it from other models.
     pub(crate) identity: u64,
     pub(crate) signature: String,
@@ -80,7 +81,8 @@ fn open_at(path: &Path, signature: Option<&str>) -> Result<SavedModel> {
     let found = open_structure(path, signature, &Candle)?;
     let sited = found.tensors.all.iter().filter(|tensor| tensor.site.is_some());
     Ok(SavedModel {
-        names: sited.map(|tensor| tensor.name.clone()).collect(),
+        sited: sited.map(Sited::of).collect(),
+        regions: Regions::of(&found.graph),
         graph: found.graph,
         tensors: found.tensors,
         layers: found.layers,

@@ -71,7 +71,7 @@ impl fmt::Display for Summary<'_> {
             writeln!(f, "{}", format!("{name:first$}  {outputs:second$}  {parameters}").trim_end())?;
         }
         let parameters: usize = model.graph.variables.iter().map(|variable| variable.value.elem_count()).sum();
-        let sites = model.names.len();
+        let sites = model.sited.len();
         writeln!(f, "{} weights, {} nodes, {sites} tensors to capture", grouped(parameters), model.graph.nodes.len())?;
         for (node, op, why) in model.unsupported() {
             writeln!(f, "not supported: {node} ({op}): {why}")?;

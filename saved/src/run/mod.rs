@@ -5,6 +5,8 @@ mod execute;
 mod model;
 mod plan;
 mod sites;
+mod visit;
 
 pub use model::Runner;
+pub(crate) use sites::{Place, Regions, Sited, numbered};
 pub use sites::{Sites, Taps};

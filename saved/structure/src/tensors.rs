@@ -29,11 +29,34 @@ pub struct TensorInfo {
     /// It holds no data of the run: a weight, or a constant.
     #[doc(hidden)]
     pub fixed: bool,
+    /// The name by the layers alone, if it stands in a branch or a loop.
+    #[doc(hidden)]
+    pub owned: Option<String>,
+    /// The functions of branches and loops that it stands in, outermost first.
+    #[doc(hidden)]
+    pub within: Vec<Within>,
+}
+
+/// A function of a branch or a loop, and what it is called in the names of what stands in it.
+#[derive(Clone, Copy, Debug)]
+pub struct Within {
+    /// Which function.
+    pub body: u32,
+    /// Whether a run may call it several times.
+    pub is_repeated: bool,
+    /// Where its name ends in the whole name.
+    pub name_end: usize,
+    /// Where it ends in the name by layers.
+    pub short_end: usize,
 }
 
 impl TensorInfo {
     /// The whole name in the file, `StatefulPartitionedCall/mlp_1/dense_1/MatMul`; of outputs after a node's first, with
     /// their number, `…/Split:1`.
+    ///
+    /// What stands in a branch or a loop has the name of its node in front, and what TensorFlow calls the function there:
+    /// `then_branch` or `else_branch`, `branch_2`, `cond` or `body`, as in `net_1/lstm_1/while/body/lstm_cell_1/MatMul`. The
+    /// name inside the function follows, without that of the node if it begins so.
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -42,6 +65,16 @@ impl TensorInfo {
     /// called twice has every tensor twice.
     pub fn short_name(&self) -> &str {
         &self.short
+    }
+
+    /// Whether it stands in a branch, so that a run may do without it.
+    pub fn is_conditional(&self) -> bool {
+        self.within.iter().any(|within| !within.is_repeated)
+    }
+
+    /// Whether it stands in a loop, so that a run has a value of it for every step.
+    pub fn is_repeated(&self) -> bool {
+        self.within.iter().any(|within| within.is_repeated)
     }
 
     /// TensorFlow's name of the operation that makes it.
@@ -89,6 +122,14 @@ impl Tensors {
         for (index, node) in (0..).zip(&graph.nodes) {
             tensors.first.push(tensors.all.len() as u32);
             let blocked = node.blocked.map(|blame| why(graph, index, blame));
+            let names = aliases.of_node(graph, index);
+            let within = graph.bodies_around(index).map(|body| {
+                let inside = &graph.bodies[body as usize];
+                let short_end = names.bodies.iter().find(|(other, _)| *other == body).map_or(0, |(_, end)| *end);
+                Within { body, is_repeated: inside.part.is_repeated(), name_end: inside.name.len(), short_end }
+            });
+            let mut within: Vec<_> = within.collect();
+            within.reverse();
             for (output, port) in (0..).zip(&node.outputs) {
                 // A handle is no tensor. A variable of TensorFlow 1 is its own value.
                 let handle = &*node.op == "VarHandleOp";
@@ -99,7 +140,9 @@ impl Tensors {
                 let number = if output == 0 { String::new() } else { format!(":{output}") };
                 tensors.all.push(TensorInfo {
                     name: format!("{}{number}", node.name),
-                    short: format!("{}{number}", aliases.of_node(&node.name)),
+                    short: format!("{}{number}", names.short),
+                    owned: node.within.map(|_| format!("{}{number}", names.owned)),
+                    within: within.clone(),
                     op: node.op.to_string(),
                     ty: port.ty,
                     shape: port.shape.clone(),
@@ -118,6 +161,11 @@ impl Tensors {
     pub fn of_node(&self, node: u32) -> &[TensorInfo] {
         let at = |node: usize| self.first[node] as usize;
         &self.all[at(node as usize)..at(node as usize + 1)]
+    }
+
+    /// The place of a value among all.
+    pub fn place(&self, value: Value) -> usize {
+        self.first[value.node as usize] as usize + value.output as usize
     }
 
     /// The tensor that is a value.

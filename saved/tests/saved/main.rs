@@ -1,5 +1,6 @@
 //! Saved models out of files, with the values that TensorFlow computes.
 
+mod bodies;
 mod common;
 mod contents;
 mod crafted;

@@ -43,19 +43,15 @@ pub fn flatten<E: Engine>(
         // In a function it is an argument, called as the signature calls it; otherwise it is a node with a name of its own.
         let own = if root.is_some() { name } else { node_of(info.name) };
         let node = inliner.push(Node {
-            name: own.to_owned(),
-            op: "Placeholder".into(),
-            inputs: Vec::new(),
             outputs: vec![port.clone()],
-            what: What::Input(inputs.len()),
-            blocked: None,
+            ..Node::new(own.to_owned(), "Placeholder", What::Input(inputs.len()))
         })?;
         given.insert(node_of(info.name), Value { node, output: 0 });
         inputs.push(Input { name: (*name).to_owned(), node, port });
     }
     let captured = captured(meta, &nodes, &needed, &inliner)?;
     let sources = if meta.objects.is_none() { restore::sources(&nodes, meta.restore) } else { HashMap::new() };
-    let place = Place { prefix: "", before: &[], depth: 0 };
+    let place = Place { prefix: "", without: "", siblings: &[], before: &[], depth: 0 };
     let file_order = meta.graph.nodes.iter().filter(|node| needed.contains(node.name) && Some(node.name) != root);
     inliner.body(file_order, &mut names, place, |inliner, node| {
         if let Some(value) = given.get(node.name) {
@@ -78,12 +74,8 @@ pub fn flatten<E: Engine>(
             Err(error) => {
                 let ty = node.attrs.ty("dtype").ok().flatten().unwrap_or(0);
                 let node = inliner.push(Node {
-                    name: node.name.to_owned(),
-                    op: node.op.into(),
-                    inputs: Vec::new(),
                     outputs: vec![Port { ty: Type::of(ty), shape: Default::default() }],
-                    what: What::Unsupported(error.to_string()),
-                    blocked: None,
+                    ..Node::new(node.name.to_owned(), node.op, What::Unsupported(error.to_string()))
                 })?;
                 Ok(Some(Value { node, output: 0 }))
             }
@@ -101,7 +93,8 @@ pub fn flatten<E: Engine>(
         Ok(Output { name: (*name).to_owned(), value })
     });
     let outputs = outputs.collect::<Result<_>>()?;
-    Ok(Graph { nodes: inliner.nodes, inputs, outputs, variables: inliner.variables.read, calls: inliner.calls })
+    let Inliner { nodes, bodies, calls, variables, .. } = inliner;
+    Ok(Graph { nodes, inputs, outputs, variables: variables.read, calls, bodies })
 }
 
 fn data<'n>(node: &'n NodeDef<'_>) -> impl Iterator<Item = &'n str> {
