@@ -19,13 +19,6 @@ pub(crate) fn open(path: &Path, signature: Option<&str>) -> Outcome<SavedModel> 
     taper_saved::open_signature(path, wanted).map_err(Failure::file)
 }
 
-/// The tensors that a name means, those that can't be computed included.
-pub(crate) fn find<'m>(model: &'m SavedModel, name: &str) -> Outcome<Vec<&'m TensorInfo>> {
-    // A name may mean what only runs have, such as a step of a loop.
-    let any = model.find_any(name).or_else(|error| model.find(name).map_err(|_| error));
-    any.map_err(Failure::name)
-}
-
 /// The paths of a model's tensors: the name by layers where it is one tensor's alone, and else the whole name.
 pub(crate) struct Paths<'m> {
     by_name: HashMap<&'m str, &'m TensorInfo>,

@@ -7,8 +7,8 @@ use serde::Serialize;
 use taper_saved::TensorInfo;
 
 use crate::arguments::Taps;
-use crate::failure::Outcome;
-use crate::paths::{Paths, find, open};
+use crate::failure::{Failure, Outcome};
+use crate::paths::{Paths, open};
 use crate::show::{Side, counted, sizes, table};
 
 /// The operation of a weight's handle.
@@ -32,7 +32,8 @@ pub(crate) fn taps(arguments: &Taps, out: &mut impl Write) -> Outcome<()> {
     let paths = Paths::of(&model, arguments.full_names);
     let all = model.tensors();
     // What a name means is in the order of all.
-    let wanted: Option<Vec<&TensorInfo>> = arguments.pattern.as_ref().map(|name| find(&model, name)).transpose()?;
+    let wanted: Option<Vec<&TensorInfo>> =
+        arguments.pattern.as_ref().map(|name| model.find_any(name).map_err(Failure::name)).transpose()?;
     let wanted: Vec<(usize, &TensorInfo)> = match wanted {
         Some(wanted) => {
             let places: HashMap<&str, usize> =

@@ -19,7 +19,7 @@ use taper_saved::{SavedModel, TensorInfo};
 
 use crate::arguments::Run;
 use crate::failure::{Failure, Outcome};
-use crate::paths::{Paths, find, open};
+use crate::paths::{Paths, open};
 use crate::show::counted;
 use bar::Bar;
 use results::{Given, Summary};
@@ -80,7 +80,7 @@ pub(crate) fn run(arguments: &Run, out: &mut impl Write) -> Outcome<()> {
 fn tapped<'m>(model: &'m SavedModel, names: &[String]) -> Outcome<Vec<&'m TensorInfo>> {
     let mut taps: Vec<&TensorInfo> = Vec::new();
     for name in names {
-        let found = find(model, name)?;
+        let found = model.find_any(name).map_err(Failure::name)?;
         let usable: Vec<_> = found.iter().copied().filter(|tensor| tensor.is_capturable()).collect();
         let pattern = name.contains(['*', '?']);
         let left = found.iter().filter(|tensor| tensor.unsupported().is_some()).count();
