@@ -21,6 +21,7 @@ mod matrix;
 mod norm;
 mod picture;
 mod pool;
+mod quantize;
 mod rank;
 mod reduce;
 mod resize;
@@ -84,6 +85,7 @@ const COMPUTING: &[Table] = &[
     norm::OPERATIONS,
     picture::OPERATIONS,
     pool::OPERATIONS,
+    quantize::OPERATIONS,
     reduce::OPERATIONS,
     segment::OPERATIONS,
     volume::OPERATIONS,
