@@ -27,6 +27,8 @@ pub struct Run<'m, 'e> {
     model: &'m SavedModel,
     run: taper::Run<'m, 'e, SavedModel>,
     progress: Progress,
+    /// Whether a capture may lack some of what is asked for.
+    absent: bool,
 }
 
 impl fmt::Debug for Run<'_, '_> {
@@ -47,7 +49,7 @@ fn everywhere(places: &[Place], value: &Tensor) -> Vec<Vec<Visited<Tensor>>> {
 
 impl<'m> Run<'m, 'm> {
     pub(crate) fn of(model: &'m SavedModel) -> Self {
-        Run { model, run: taper::Model::run(model), progress: Progress::default() }
+        Run { model, run: taper::Model::run(model), progress: Progress::default(), absent: false }
     }
 }
 
@@ -96,6 +98,12 @@ impl<'m, 'e> Run<'m, 'e> {
         Run { run: self.run.if_reached(), ..self }
     }
 
+    /// Lets a capture do without what the run does not come by: tensors in a branch that is not taken, or in a step that is
+    /// not made. [`Captured::absent`] lists them, where otherwise the first is an error.
+    pub fn allow_absent(self) -> Self {
+        Run { absent: true, ..self }
+    }
+
     /// Calls `report` while a run goes on: with the nodes that are done, and those that are needed for what was asked.
     /// A run that has what it is to give before all of them are done ends without a last call.
     pub fn on_progress(self, report: impl Fn(usize, usize) + Send + Sync + 'static) -> Self {
@@ -127,7 +135,11 @@ impl<'m, 'e> Run<'m, 'e> {
         let places = places(self.model, names)?;
         let inputs = inputs.until(self.model.last_visits(&places.concat()));
         let values = self.run.on((&inputs,)).capture(|sites| sites.at(&places.concat()))?;
-        Captured::of(self.model, &places, values)
+        self.whole(Captured::of(self.model, &places, values))
+    }
+
+    fn whole(&self, captured: Captured) -> Result<Captured> {
+        if self.absent { Ok(captured) } else { captured.whole() }
     }
 
     /// What the model gives and the tensors of some names, of one run, with the changes.
@@ -149,7 +161,7 @@ impl<'m, 'e> Run<'m, 'e> {
         let inputs = self.inputs(inputs)?;
         let places = places(self.model, names)?;
         let (output, values) = self.run.on((&inputs,)).capture(|sites| (sites.output, sites.at(&places.concat())))?;
-        Ok((Outputs::of(self.model, output), Captured::of(self.model, &places, values)?))
+        Ok((Outputs::of(self.model, output), self.whole(Captured::of(self.model, &places, values))?))
     }
 
     /// Runs the model and keeps every tensor, so that later runs can start from them.
@@ -209,7 +221,7 @@ impl<'m, 'e> Recording<'m, 'e> {
         'e: 'x,
     {
         Replay {
-            run: Run { model: self.model, run: self.recording.replay(), progress: Progress::default() },
+            run: Run { model: self.model, run: self.recording.replay(), progress: Progress::default(), absent: false },
             inputs: &self.inputs,
         }
     }
@@ -221,7 +233,7 @@ impl<'m, 'e> Recording<'m, 'e> {
     pub fn values(&self, names: &[&str]) -> Result<Captured> {
         let places = places(self.model, names)?;
         let values = self.recording.values(|sites| sites.at(&places.concat()))?;
-        Captured::of(self.model, &places, values)
+        Captured::of(self.model, &places, values).whole()
     }
 }
 
@@ -312,8 +324,8 @@ impl Loss<'_, '_> {
         let found = self.loss.on((&inputs,)).gradients(|sites| sites.at(&places.concat()))?;
         Ok(taper::Gradients {
             loss: found.loss,
-            values: Captured::of(self.model, &places, found.values)?,
-            gradients: Captured::of(self.model, &places, found.gradients)?,
+            values: Captured::of(self.model, &places, found.values).whole()?,
+            gradients: Captured::of(self.model, &places, found.gradients).whole()?,
         })
     }
 }

@@ -51,9 +51,10 @@ impl SavedModel {
     /// # Errors
     /// A name that means nothing, with near ones, or several things, with their whole names.
     pub fn find_any(&self, name: &str) -> Result<Vec<&TensorInfo>> {
-        match name.contains(['*', '?']) {
-            true => self.matching_any(name),
-            false => self.look_up(name),
+        match self.with_steps(name)? {
+            Some(found) => Ok(found.into_iter().map(|found| found.tensor).collect()),
+            None if name.contains(['*', '?']) => self.matching_any(name),
+            None => self.look_up(name),
         }
     }
 
@@ -152,7 +153,11 @@ impl SavedModel {
         }
         match (&short[..], self.layer(name)) {
             ([tensor], _) => Ok(vec![*tensor]),
-            (_, Ok(layer)) => self.outputs(layer.calls.iter().flat_map(|call| &call.outputs), name),
+            (tensors, Ok(layer)) => {
+                let outputs = self.outputs(layer.calls.iter().flat_map(|call| &call.outputs), name);
+                // The scope of an operation may be of the same name, and give nothing.
+                outputs.map_err(|error| if tensors.is_empty() { error } else { several(name, tensors) })
+            }
             ([], Err(error)) => Err(error),
             (tensors, _) => Err(several(name, tensors)),
         }

@@ -63,6 +63,8 @@ impl Index<&str> for Outputs {
 #[derive(Clone, Debug)]
 pub struct Captured {
     all: Vec<Value>,
+    /// Why there is nothing for some of the names.
+    absent: Vec<String>,
 }
 
 /// A value that was asked for.
@@ -72,13 +74,14 @@ struct Value {
     name: String,
     /// Without them.
     plain: String,
+    visits: Vec<u32>,
     tensor: Tensor,
 }
 
 impl Captured {
-    /// The values at some places. A group of them that gives nothing at all is an error.
-    pub(crate) fn of(model: &SavedModel, groups: &[Vec<Place>], values: Vec<Vec<Visited<Tensor>>>) -> Result<Self> {
-        let mut all = Vec::new();
+    /// The values at some places. A group of them may give nothing at all.
+    pub(crate) fn of(model: &SavedModel, groups: &[Vec<Place>], values: Vec<Vec<Visited<Tensor>>>) -> Self {
+        let (mut all, mut absent) = (Vec::new(), Vec::new());
         let mut values = values.into_iter();
         for group in groups {
             let before = all.len();
@@ -87,14 +90,34 @@ impl Captured {
                 all.extend(visited.into_iter().map(|Visited { visits, value }| Value {
                     name: sited.at(&visits),
                     plain: sited.name.clone(),
+                    visits,
                     tensor: value,
                 }));
             }
             if let Some(place) = group.first().filter(|_| all.len() == before) {
-                return Err(model.nothing(place));
+                absent.push(model.nothing(place).to_string());
             }
         }
-        Ok(Captured { all })
+        Captured { all, absent }
+    }
+
+    /// The same, something for every name.
+    pub(crate) fn whole(self) -> Result<Self> {
+        match self.absent.first() {
+            Some(why) => Err(Error::Msg(why.clone())),
+            None => Ok(self),
+        }
+    }
+
+    /// Why there is nothing for some of the names, in a run that [may](crate::Run::allow_absent) leave them out: a branch that
+    /// was not taken, a step that was not made.
+    pub fn absent(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.absent.iter().map(String::as_str)
+    }
+
+    /// The tensors with their whole names without numbers, and the steps of the loops around them, outermost first.
+    pub fn iter_visits(&self) -> impl ExactSizeIterator<Item = (&str, &[u32], &Tensor)> {
+        self.all.iter().map(|value| (value.plain.as_str(), value.visits.as_slice(), &value.tensor))
     }
 
     /// The tensor of a whole name, with the numbers of its steps if it stands in a loop.

@@ -22,6 +22,7 @@ mod matrix;
 mod norm;
 mod picture;
 mod pool;
+mod quantize;
 mod rank;
 mod reduce;
 mod resize;
@@ -85,6 +86,7 @@ const COMPUTING: &[Table] = &[
     norm::OPERATIONS,
     picture::OPERATIONS,
     pool::OPERATIONS,
+    quantize::OPERATIONS,
     reduce::OPERATIONS,
     segment::OPERATIONS,
     volume::OPERATIONS,

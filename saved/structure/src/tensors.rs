@@ -67,6 +67,25 @@ impl TensorInfo {
         &self.short
     }
 
+    /// The whole name in one step of every loop around it, outermost first: `net_1/lstm_1/while/body.2/lstm_cell_1/MatMul`.
+    pub fn name_at(&self, visits: &[u32]) -> String {
+        self.numbered(&self.name, visits, |within| within.name_end)
+    }
+
+    /// The same of the name by the layers: `net/lstm/while/body.2/lstm_cell/MatMul`.
+    pub fn short_name_at(&self, visits: &[u32]) -> String {
+        self.numbered(&self.short, visits, |within| within.short_end)
+    }
+
+    fn numbered(&self, name: &str, visits: &[u32], end: impl Fn(&Within) -> usize) -> String {
+        let loops = self.within.iter().filter(|within| within.is_repeated).map(end);
+        let mut numbered = name.to_owned();
+        for (end, visit) in loops.zip(visits).collect::<Vec<_>>().into_iter().rev() {
+            numbered.insert_str(end, &format!(".{visit}"));
+        }
+        numbered
+    }
+
     /// Whether it stands in a branch, so that a run may do without it.
     pub fn is_conditional(&self) -> bool {
         self.within.iter().any(|within| !within.is_repeated)

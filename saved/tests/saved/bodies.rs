@@ -79,6 +79,11 @@ fn a_tensor_in_a_loop_has_several_names_and_a_value_every_step() {
         assert_eq!(found.iter().next().unwrap().0, step(TANH, at));
     }
     assert_eq!(all.visits(TANH).len(), 3);
+    assert_eq!(all.iter_visits().map(|(_, visits, _)| visits.to_vec()).collect::<Vec<_>>(), [[0], [1], [2]]);
+    assert_eq!(
+        model.find_any("while/body.1/lstm_cell/Tanh").unwrap()[0].short_name_at(&[1]),
+        "net/lstm/while/body.1/lstm_cell/Tanh"
+    );
     assert_eq!(all.stacked(TANH).unwrap().dims(), [3, 2, 4]);
     assert!(all.nth(TANH, 3).unwrap_err().to_string().contains("visit 3"));
     assert_eq!(difference(&all[2], all.nth(TANH, -1).unwrap()), 0.);
@@ -125,6 +130,14 @@ fn a_branch_that_is_not_taken_has_no_values_and_says_so() {
     assert!(error.contains("has no value in this run") && error.contains(why), "{error}");
     let taken = model.capture(fed(&inputs), &["cond/else_branch/Relu", "cond_1/*_branch/*"]).unwrap();
     assert!(taken.iter().all(|(name, _)| name.contains("/cond/else") || name.contains("/cond_1/then")), "{taken:?}");
+    // Unless it may do without.
+    let names = ["cond/then_branch/Tanh", "cond/else_branch/Relu"];
+    let some = model.run().allow_absent().capture(fed(&inputs), &names).unwrap();
+    assert_eq!((some.len(), some.absent().len()), (1, 1));
+    assert!(some.absent().all(|reason| reason.contains(why)), "{:?}", some.absent().next());
+    let (name, visits, value) = some.iter_visits().next().unwrap();
+    assert_eq!((name, visits), ("StatefulPartitionedCall/cond/else_branch/cond/else_branch/Relu", &[][..]));
+    assert_eq!(difference(value, &taken[0]), 0.);
     let tensor = model.find("cond/then_branch/Tanh").unwrap()[0];
     assert!(tensor.is_conditional() && !tensor.is_repeated());
     let changed = || model.run().edit("cond/then_branch/Tanh", |t| t.neg()).unwrap();

@@ -103,6 +103,31 @@ fn a_function_that_calls_itself_is_an_error() {
     assert!(error.contains("a function calls itself"), "{error}");
 }
 
+/// Identities that wait for each other, as the condition of a `Merge`; frames without a way out.
+#[test]
+fn control_flow_that_goes_in_circles_is_an_error() {
+    let cond = || vec![attr("T", number(6, 1))];
+    let nodes = [
+        node("a", "Identity", &["b"], cond()),
+        node("b", "Identity", &["a"], cond()),
+        node("s", "Switch", &["x", "a"], cond()),
+        node("end", "Merge", &["s", "s:1"], cond()),
+    ];
+    let error = model("circle", &nodes, &[]).and_then(|model| run(&model)).unwrap_err().to_string();
+    assert!(error.contains("cycle"), "{error}");
+    let enter = || vec![attr("T", number(6, 1)), attr("frame_name", field(2, "frame"))];
+    let nodes = [
+        node("enter", "Enter", &["x"], enter()),
+        node("merge", "Merge", &["enter", "next"], cond()),
+        node("goes", "LoopCond", &["merge"], cond()),
+        node("switch", "Switch", &["merge", "goes"], cond()),
+        node("next", "NextIteration", &["end"], cond()),
+        node("end", "Exit", &["switch"], cond()),
+    ];
+    let error = model("frame", &nodes, &[]).and_then(|model| run(&model)).unwrap_err().to_string();
+    assert!(error.contains("can't be computed") || error.contains("not there"), "{error}");
+}
+
 /// 2⁶⁰ nodes out of sixty functions.
 #[test]
 fn a_small_file_makes_no_great_graph() {

@@ -4,12 +4,12 @@ use std::collections::{HashMap, HashSet};
 
 use super::inline::{Inliner, Place};
 use super::local::{Names, node_of};
-use super::restore;
 use super::variables::Variables;
 use super::{Engine, Graph, Input, Node, Output, Port, Value, What};
+use super::{lower, restore};
 use crate::checkpoint::Checkpoint;
 use crate::dtype::Type;
-use crate::proto::{MetaGraph, NodeDef, ObjectKind, Signature};
+use crate::proto::{GraphDef, MetaGraph, NodeDef, ObjectKind, Signature};
 use crate::{Error, Result};
 
 /// The graph of a signature. `size` is that of the file.
@@ -23,7 +23,10 @@ pub fn flatten<E: Engine>(
     size: usize,
     engine: &E,
 ) -> Result<Graph<E>> {
-    let nodes: HashMap<&str, &NodeDef<'_>> = meta.graph.nodes.iter().map(|node| (node.name, node)).collect();
+    let mut nodes: HashMap<&str, &NodeDef<'_>> = meta.graph.nodes.iter().map(|node| (node.name, node)).collect();
+    let written = lower::lower(&nodes);
+    let lowered = GraphDef::parse(&written)?;
+    nodes.extend(lowered.nodes.iter().map(|node| (node.name, node)));
     for (name, info) in signature.inputs.iter().chain(&signature.outputs) {
         if info.name.is_empty() {
             return Err(Error::Msg(format!("`{name}` of the signature is not a plain tensor, which is not supported")));
@@ -33,6 +36,7 @@ pub fn flatten<E: Engine>(
     let needed = ancestors(&nodes, &ends);
     let variables = Variables::new(engine, checkpoint, meta.objects.as_ref())?;
     let mut inliner = Inliner::new(meta, variables, size);
+    inliner.extend(&lowered.functions);
 
     let root = root(&nodes, &ends, &inliner)?;
     let mut inputs = Vec::new();
@@ -52,7 +56,9 @@ pub fn flatten<E: Engine>(
     let captured = captured(meta, &nodes, &needed, &inliner)?;
     let sources = if meta.objects.is_none() { restore::sources(&nodes, meta.restore) } else { HashMap::new() };
     let place = Place { prefix: "", without: "", siblings: &[], before: &[], depth: 0 };
-    let file_order = meta.graph.nodes.iter().filter(|node| needed.contains(node.name) && Some(node.name) != root);
+    let all = meta.graph.nodes.iter().chain(&lowered.nodes);
+    let file_order = all.filter(|node| nodes.get(node.name).is_some_and(|own| std::ptr::eq(*own, *node)));
+    let file_order = file_order.filter(|node| needed.contains(node.name) && Some(node.name) != root);
     inliner.body(file_order, &mut names, place, |inliner, node| {
         if let Some(value) = given.get(node.name) {
             return Ok(Some(*value));

@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use super::control::{Body, Caller};
 use super::known::known;
 use super::local::{Named, Names, order};
+use super::lower;
 use super::variables::Variables;
 use super::{Engine, Node, Port, Value, What};
 use crate::dtype::Type;
@@ -105,6 +106,11 @@ impl<'a, E: Engine> Inliner<'a, E> {
             left: size.saturating_mul(64).saturating_add(1 << 24),
             size,
         }
+    }
+
+    /// Adds functions that are not in the file's library.
+    pub(super) fn extend(&mut self, functions: &'a [FunctionDef<'a>]) {
+        self.functions.extend(functions.iter().map(|function| (function.signature.name, function)));
     }
 
     /// A function by its name.
@@ -330,6 +336,10 @@ impl<'a, E: Engine> Inliner<'a, E> {
             None => {
                 types.push(node.attrs.ty("T").ok().flatten().or(node.attrs.ty("dtype").ok().flatten()).unwrap_or(0))
             }
+        }
+        // What is a list is no float, which its flow is called.
+        if lower::flows(node.op) {
+            types.iter_mut().for_each(|ty| *ty = lower::VARIANT);
         }
         let mut shapes = node.attrs.output_shapes()?.into_iter();
         Ok(types.into_iter().map(|ty| Port { ty: Type::of(ty), shape: shapes.next().unwrap_or_default() }).collect())

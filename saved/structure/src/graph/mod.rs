@@ -5,6 +5,7 @@ mod flat;
 mod inline;
 mod known;
 mod local;
+mod lower;
 mod restore;
 mod variables;
 

@@ -106,6 +106,11 @@ impl<'a> Attrs<'a> {
         Attrs(all)
     }
 
+    /// The names and what stands in the file.
+    pub fn raw(&self) -> impl Iterator<Item = (&'a str, &'a [u8])> {
+        self.0.iter().map(|(name, value)| (*name, *value))
+    }
+
     pub fn get(&self, name: &str) -> Result<Option<Attr<'a>>> {
         self.0.get(name).map(|message| Attr::parse(message)).transpose()
     }

@@ -16,7 +16,7 @@ pub use attr::{Attr, Attrs};
 pub use bundle::{BundleEntry, BundleHeader, checkpoint_objects};
 pub(crate) use function::Parameter;
 pub use function::{FunctionDef, OpDef};
-pub use graph::NodeDef;
+pub use graph::{GraphDef, NodeDef};
 pub use objects::{ObjectGraph, ObjectKind};
 pub use saved_model::{Info, MetaGraph, SavedModel, Signature};
 pub use tensor::{Shape, TensorProto};
