@@ -142,8 +142,10 @@ fn compute(model: &SavedModel, arguments: &Run, inputs: &[(String, Tensor)], pat
     let fed = || inputs.iter().map(|(name, tensor)| (name.as_str(), tensor));
     model.inputs(fed()).map_err(Failure::usage)?;
     let bar = Bar::new();
-    let run = model.run().on_progress(bar.report()).allow_absent();
+    let run = model.run().on_progress(bar.report());
     let wanted: Vec<&str> = arguments.taps.iter().map(String::as_str).collect();
+    // A branch that was not taken is worth a note; a step that was asked for by its number, and that no loop made, an error.
+    let run = if wanted.iter().any(|name| is_of_a_step(name)) { run } else { run.allow_absent() };
     let ran = match arguments.only_taps {
         true => run.capture(fed(), &wanted).map(|captured| (None, captured)),
         false => run.forward_and_capture(fed(), &wanted).map(|(outputs, captured)| (Some(outputs), captured)),
@@ -166,4 +168,9 @@ fn compute(model: &SavedModel, arguments: &Run, inputs: &[(String, Tensor)], pat
         }
     }
     Ok(given)
+}
+
+/// Whether a name says which step of a loop is meant: `while/body.2/mul`.
+fn is_of_a_step(name: &str) -> bool {
+    name.split('/').any(|part| part.rsplit_once('.').is_some_and(|(_, number)| number.parse::<i64>().is_ok()))
 }
