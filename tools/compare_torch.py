@@ -137,12 +137,17 @@ OPERATIONS = {
 }
 
 
+def repeated(op, t, times):
+    for _ in range(times):
+        op(t)
+
+
 def operations():
     """Each operation by itself, and those of GPT-2 small together, as often as it does them."""
     t = {"wide": torch.randn(128, 3072), "stream": torch.randn(1, 128, 768), "heads": torch.randn(1, 12, 128, 64)}
     t |= {"scores": torch.randn(1, 12, 128, 128), "mask": torch.full((128, 128), -torch.inf).triu(1)}
     t |= {"weight": torch.randn(768), "bias": torch.randn(768)}
-    times, together = 20, [0.0, 0.0]
+    times, together = 100, [0.0, 0.0]
     with torch.inference_mode(), tempfile.TemporaryDirectory() as folder:
         file, written = os.path.join(folder, "tensors.safetensors"), os.path.join(folder, "output.safetensors")
         save_file(t, file)
@@ -153,9 +158,9 @@ def operations():
             assert torch.allclose(expected, actual, rtol=1e-5, atol=1e-5), name
             taken = [], []
             for _ in range(ROUNDS + 2):
-                # Several in a row, so that asking the other process is not what is timed.
-                taken[0].append(min(timed(os.getpid(), lambda: op(t)) for _ in range(times)))
-                taken[1].append(min(taper.seconds(name) for _ in range(times)))
+                # Many in a row, so that asking the other process is not what is timed.
+                taken[0].append(timed(os.getpid(), lambda: repeated(op, t, times)) / times)
+                taken[1].append(taper.seconds(f"{name} {times}") / times)
             torch_us, taper_us = (1e6 * statistics.median(seconds) for seconds in taken)
             print(f"# {name} torch {torch_us:.0f} us, taper {taper_us:.0f} us")
             print(f"ratio {name}/torch {taper_us / torch_us:.4f}", flush=True)

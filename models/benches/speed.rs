@@ -3,7 +3,8 @@
 //! `cargo bench -p taper-models --bench speed -- NAME FILE` loads the weights of the model `NAME`, its input among them,
 //! from `FILE`, and says `ready`. Then it takes lines, does what each says, and answers `done`: `plain` and `taps` run the
 //! model, without taps or with all of them, and `write FILE` writes its output to a file. Where `NAME` is `operations`,
-//! `FILE` has tensors of these names, and a line is the name of an operation, or the name, a space, and a file for its result.
+//! `FILE` has tensors of these names, and a line is the name of an operation, a space, and how many times to do it, or a file for
+//! its result.
 
 use std::collections::HashMap;
 use std::io::{self, BufRead};
@@ -72,8 +73,11 @@ fn main() -> Result<()> {
     if name == "operations" {
         let tensors = safetensors::load(file, &Device::Cpu)?;
         return answer(|line| match line.split_once(' ') {
+            Some((name, times)) if times.parse::<usize>().is_ok() => {
+                (0..times.parse().unwrap_or(0)).try_for_each(|_: usize| operation(name, &tensors).map(drop))
+            }
             Some((name, path)) => operation(name, &tensors)?.save_safetensors("output", path),
-            None => operation(line, &tensors).map(drop),
+            None => bail!("not `NAME TIMES` or `NAME FILE`: `{line}`"),
         });
     }
     let run = load(name, file)?;
