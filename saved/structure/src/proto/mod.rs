@@ -15,7 +15,7 @@ mod wire;
 pub use attr::{Attr, Attrs};
 pub use bundle::{BundleEntry, BundleHeader, checkpoint_objects};
 pub use function::{FunctionDef, OpDef, Parameter};
-pub use graph::NodeDef;
+pub use graph::{GraphDef, NodeDef};
 pub use objects::{ObjectGraph, ObjectKind};
 pub use saved_model::{Info, MetaGraph, SavedModel, Signature};
 pub use tensor::{Shape, TensorProto};
