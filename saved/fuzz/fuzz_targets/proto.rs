@@ -47,7 +47,7 @@ fn read_meta(meta: &MetaGraph<'_>) {
 fuzz_target!(|bytes: &[u8]| {
     memory::limited(bytes.len(), FACTOR, || {
         if let Ok(model) = SavedModel::parse(bytes) {
-            model.graphs.iter().for_each(read_meta);
+            model.graph.iter().for_each(read_meta);
         }
         let _ = GraphDef::parse(bytes).map(|graph| read_graph(&graph));
         let _ = TensorProto::parse(bytes).map(|tensor| tensor.shape.map(|shape| shape.known()));
