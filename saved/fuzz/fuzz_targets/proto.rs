@@ -12,8 +12,23 @@ use taper_saved_structure::proto::{
 const FACTOR: usize = 128;
 
 const ATTRIBUTES: &[&str] = &[
-    "T", "N", "dtype", "value", "shape", "f", "body", "cond", "branches", "Tin", "Tout", "num_split", "strides", "axis",
-    "_output_shapes", "element_shape", "shared_name",
+    "T",
+    "N",
+    "dtype",
+    "value",
+    "shape",
+    "f",
+    "body",
+    "cond",
+    "branches",
+    "Tin",
+    "Tout",
+    "num_split",
+    "strides",
+    "axis",
+    "_output_shapes",
+    "element_shape",
+    "shared_name",
 ];
 
 fn read_attributes(attrs: &Attrs<'_>) {

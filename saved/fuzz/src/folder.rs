@@ -41,7 +41,8 @@ impl Files {
             match (number, value) {
                 (GRAPH, value) => files.graph = raw(&value),
                 (ENTRY, Value::Message(entry)) => {
-                    let part = |number| entry.iter().find(|f| f.number == number).map(|f| raw(&f.value)).unwrap_or_default();
+                    let part =
+                        |number| entry.iter().find(|f| f.number == number).map(|f| raw(&f.value)).unwrap_or_default();
                     entries.push((part(1), without_checksum(&part(2))));
                 }
                 (DATA, value) => files.data = raw(&value),

@@ -136,7 +136,9 @@ impl Checkpoint {
             let read = read.entry(entry.shard).or_default();
             *read = read.saturating_add(left);
             if *read > len.saturating_mul(TIMES) {
-                return Err(Error::Msg(format!("its tensors lie over each other: they are {TIMES} times its {len} bytes")));
+                return Err(Error::Msg(format!(
+                    "its tensors lie over each other: they are {TIMES} times its {len} bytes"
+                )));
             }
             file.seek(SeekFrom::Start(offset))?;
             let mut buffer = [0; PART];

@@ -6,6 +6,9 @@ use crate::dtype::Type;
 use crate::proto::{Attrs, FunctionDef, NodeDef};
 use crate::{Error, Result};
 
+/// How many calls a branch or a loop counts as, of which there may not be more in each other than a thread has a stack for.
+const DEEP: usize = 4;
+
 /// A function that is not put in place of its call. Its first nodes are its arguments.
 pub struct Body<E: Engine> {
     /// Its nodes.
@@ -120,7 +123,7 @@ impl<'a, E: Engine> Inliner<'a, E> {
             })?;
             arguments.push(Value { node, output: 0 });
         }
-        let named = self.function(function, arguments, Place { prefix: "", before: &[], depth: place.depth + 1 })?;
+        let named = self.function(function, arguments, Place { prefix: "", before: &[], depth: place.depth + DEEP })?;
         let missing = || Error::Msg(format!("`{}` does not give all its outputs", function.signature.name));
         let outputs = named.values.into_iter().map(|value| value.ok_or_else(missing)).collect::<Result<_>>()?;
         Ok((outputs, !named.effects.is_empty()))

@@ -404,7 +404,7 @@ impl<'a, E: Engine> Inliner<'a, E> {
             )));
         }
         // Every node of it is looked at again.
-        self.spend(function.size / 4)?;
+        self.spend(function.size / 2)?;
         let mut names = Names::default();
         for (parameter, value) in parameters.iter().zip(inputs) {
             names.insert(parameter.name, Named { values: vec![Some(value)], ..Named::default() });
