@@ -167,7 +167,7 @@ fn constants_that_take_no_memory_are_not_put_there() {
         node("end", "Identity", &["great"], types()),
         node("end", "Less", &["rows", "columns"], types()),
         node("end", "LogicalAnd", &["rows", "columns"], types()),
-        node("end", "ClipByValue", &["rows", "columns", "x"], types()),
+        node("end", "ClipByValue", &["rows", "columns", "rows"], types()),
         node("end", "Pack", &often, types()),
         node("end", "ConcatV2", &[&often[..], &["axis"]].concat(), types()),
         node("end", "Unpack", &["empty"], types()),
