@@ -1,6 +1,6 @@
 """Times models of taper-models against the same in PyTorch, side by side: same weights, same input, outputs compared.
 
-usage: python compare_torch.py [NAME..]      gpt2 resnet50 mobilenet_v2; all of them without a name
+usage: python compare_torch.py [NAME..]      gpt2 resnet50 mobilenet_v2 operations; all of them without a name
 
 Builds and runs `models/benches/speed.rs`. In every round PyTorch's plain forward, taper's plain forward and taper's forward
 with every tap captured have their turn, on two threads each (THREADS=N for another number), the others waiting. Prints
@@ -13,6 +13,7 @@ import glob, json, os, statistics, subprocess, sys, tempfile, time
 THREADS = os.environ.get("THREADS", "2")
 os.environ.update(OMP_NUM_THREADS=THREADS, RAYON_NUM_THREADS=THREADS)
 import torch
+import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 
 torch.set_num_threads(int(THREADS))
@@ -118,7 +119,57 @@ def compare(name):
         print(f"ratio {name}-taps/torch {ms['taps'] / ms['torch']:.4f}", flush=True)
 
 
+# What GPT-2 small does besides products of matrices, and how often; and other functions of each element.
+OPERATIONS = {
+    "gelu_tanh": (12, lambda t: F.gelu(t["wide"], approximate="tanh")),
+    "layer_norm": (25, lambda t: F.layer_norm(t["stream"], (768,), t["weight"], t["bias"])),
+    "softmax": (12, lambda t: t["scores"].softmax(-1)),
+    "mask": (12, lambda t: t["scores"] + t["mask"]),
+    "add": (25, lambda t: t["stream"] + t["stream"]),
+    "split_heads": (36, lambda t: t["stream"].view(1, 128, 12, 64).transpose(1, 2).contiguous()),
+    "merge_heads": (12, lambda t: t["heads"].transpose(1, 2).flatten(2)),
+    "gelu": (0, lambda t: F.gelu(t["wide"])),
+    "silu": (0, lambda t: F.silu(t["wide"])),
+    "exp": (0, lambda t: t["wide"].exp()),
+    "tanh": (0, lambda t: t["wide"].tanh()),
+    "relu": (0, lambda t: t["wide"].relu()),
+    "add_wide": (0, lambda t: t["wide"] + t["wide"]),
+}
+
+
+def repeated(op, t, times):
+    for _ in range(times):
+        op(t)
+
+
+def operations():
+    """Each operation by itself, and those of GPT-2 small together, as often as it does them."""
+    t = {"wide": torch.randn(128, 3072), "stream": torch.randn(1, 128, 768), "heads": torch.randn(1, 12, 128, 64)}
+    t |= {"scores": torch.randn(1, 12, 128, 128), "mask": torch.full((128, 128), -torch.inf).triu(1)}
+    t |= {"weight": torch.randn(768), "bias": torch.randn(768)}
+    times, together = 100, [0.0, 0.0]
+    with torch.inference_mode(), tempfile.TemporaryDirectory() as folder:
+        file, written = os.path.join(folder, "tensors.safetensors"), os.path.join(folder, "output.safetensors")
+        save_file(t, file)
+        taper = Taper("operations", file)
+        for name, (count, op) in OPERATIONS.items():
+            taper.do(f"{name} {written}")
+            expected, actual = op(t), load_file(written)["output"]
+            assert torch.allclose(expected, actual, rtol=1e-5, atol=1e-5), name
+            taken = [], []
+            for _ in range(ROUNDS + 2):
+                # Many in a row, so that asking the other process is not what is timed.
+                taken[0].append(timed(os.getpid(), lambda: repeated(op, t, times)) / times)
+                taken[1].append(taper.seconds(f"{name} {times}") / times)
+            torch_us, taper_us = (1e6 * statistics.median(seconds) for seconds in taken)
+            print(f"# {name} torch {torch_us:.0f} us, taper {taper_us:.0f} us")
+            print(f"ratio {name}/torch {taper_us / torch_us:.4f}", flush=True)
+            together = [together[0] + count * torch_us, together[1] + count * taper_us]
+    print(f"# gpt2 without products torch {together[0] / 1e3:.2f} ms, taper {together[1] / 1e3:.2f} ms")
+    print(f"ratio gpt2-without-products/torch {together[1] / together[0]:.4f}")
+
+
 MODELS = {"gpt2": gpt2, "gpt2-sdpa": lambda: gpt2("sdpa"), "resnet50": resnet50, "mobilenet_v2": mobilenet_v2}
 PROGRAM = program()
-for name in sys.argv[1:] or MODELS:
-    compare(name)
+for name in sys.argv[1:] or [*MODELS, "operations"]:
+    operations() if name == "operations" else compare(name)

@@ -26,7 +26,7 @@ PAIRS = [
     (["resnet.rs", "resnet"], ["resnet.rs"]),
     (["neox.rs", "neox"], []),
     (["gpt2.rs"], []),
-    (["mobilenet_v2.rs"], []),
+    (["mobilenet_v2.rs", "mobilenet_v2"], []),
 ]
 def without_tests(text):
     """The text without every item under `#[cfg(test)]`."""

@@ -34,6 +34,7 @@ Names of tensors:
   encoder/dense         a layer: what others take of its values
   'encoder/**/Tanh'     a pattern: `*` is one part between slashes, `**`
                         several, `?` a character; quoted, for the shell
+  while/body.2/MatMul   in a loop: that of one step; without a number, of all
   '#12', '#-1'          its place in the list of `taper taps`
   StatefulPartitionedCall/model_1/dense_1/MatMul
                         the whole name in the file

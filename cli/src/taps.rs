@@ -1,5 +1,6 @@
 //! `taper taps`: the tensors of a model.
 
+use std::collections::HashMap;
 use std::io::Write;
 
 use serde::Serialize;
@@ -35,8 +36,9 @@ pub(crate) fn taps(arguments: &Taps, out: &mut impl Write) -> Outcome<()> {
         arguments.pattern.as_ref().map(|name| model.find_any(name).map_err(Failure::name)).transpose()?;
     let wanted: Vec<(usize, &TensorInfo)> = match wanted {
         Some(wanted) => {
-            let place = |tensor: &TensorInfo| all.iter().position(|other| std::ptr::eq(other, tensor));
-            wanted.into_iter().filter_map(|tensor| Some((place(tensor)?, tensor))).collect()
+            let places: HashMap<&str, usize> =
+                all.iter().enumerate().map(|(place, tensor)| (tensor.name(), place)).collect();
+            wanted.into_iter().filter_map(|tensor| Some((*places.get(tensor.name())?, tensor))).collect()
         }
         None => all.iter().enumerate().filter(|(_, tensor)| tensor.op() != HANDLE).collect(),
     };

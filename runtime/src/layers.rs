@@ -129,7 +129,7 @@ impl Module for RmsNorm {
     }
 }
 
-/// A linear layer, loaded as [`candle_nn::linear`] does.
+/// A linear layer, loaded as [`candle_nn::linear()`] does.
 ///
 /// # Errors
 /// Weights that are missing or of another shape.

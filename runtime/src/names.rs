@@ -61,6 +61,12 @@ impl Names {
         site.or_else(frame).cloned().unwrap_or_else(|| format!("#{index}"))
     }
 
+    /// The `Visits` around a site, outermost first.
+    pub(crate) fn loops_around(&self, index: u32) -> Vec<u32> {
+        let within = self.entries.iter().find(|e| e.index == index).map_or(&[][..], |e| &e.within);
+        within.iter().filter(|c| c.kind == ContainerKind::Visits).map(|c| c.node).collect()
+    }
+
     /// What a tap is called in a file of taps, all its visits being the first.
     pub(crate) fn first_visit(&self, entry: &Entry) -> String {
         let mut name = String::new();

@@ -3,12 +3,15 @@
 use std::fmt;
 
 use candle_core::Tensor;
+use taper::__private::Visited;
+use taper::EditedSite;
 
-use crate::Result;
 use crate::inputs::Inputs;
 use crate::model::SavedModel;
 use crate::outputs::{Captured, Outputs};
 use crate::progress::Progress;
+use crate::run::Place;
+use crate::{Error, Result};
 
 type Feed<'a> = (&'a str, &'a Tensor);
 
@@ -24,6 +27,8 @@ pub struct Run<'m, 'e> {
     model: &'m SavedModel,
     run: taper::Run<'m, 'e, SavedModel>,
     progress: Progress,
+    /// Whether a capture may lack some of what is asked for.
+    absent: bool,
 }
 
 impl fmt::Debug for Run<'_, '_> {
@@ -32,25 +37,29 @@ impl fmt::Debug for Run<'_, '_> {
     }
 }
 
-/// The places of everything that some names mean.
-fn places(model: &SavedModel, names: &[&str]) -> Result<Vec<usize>> {
-    let mut places = Vec::new();
-    for name in names {
-        places.extend(model.places(name)?);
-    }
-    Ok(places)
+/// The places of everything that some names mean, name by name.
+fn places(model: &SavedModel, names: &[&str]) -> Result<Vec<Vec<Place>>> {
+    names.iter().map(|name| model.places(name)).collect()
+}
+
+/// A tensor for every visit of some places.
+fn everywhere(places: &[Place], value: &Tensor) -> Vec<Vec<Visited<Tensor>>> {
+    places.iter().map(|_| vec![Visited { visits: Vec::new(), value: value.clone() }]).collect()
 }
 
 impl<'m> Run<'m, 'm> {
     pub(crate) fn of(model: &'m SavedModel) -> Self {
-        Run { model, run: taper::Model::run(model), progress: Progress::default() }
+        Run { model, run: taper::Model::run(model), progress: Progress::default(), absent: false }
     }
 }
 
 impl<'m, 'e> Run<'m, 'e> {
-    /// Puts `f` of the value in place of the value, at every tensor that the name means (see [`SavedModel::find`]).
+    /// Puts `f` of the value in place of the value, at every tensor that the name means (see [`SavedModel::find`]), and in
+    /// every step if it stands in a loop. A name with the number of a step, `lstm/while/body.2/lstm_cell/MatMul`, means that
+    /// one.
     ///
-    /// `f` must give the shape and dtype that it gets.
+    /// `f` must give the shape and dtype that it gets. In a run that does not come by, the change is an error (see
+    /// [`if_reached`](Self::if_reached)).
     ///
     /// # Errors
     /// As [`SavedModel::find`].
@@ -59,14 +68,40 @@ impl<'m, 'e> Run<'m, 'e> {
         Ok(Run { run: self.run.edit(|sites| sites.at(&places), f), ..self })
     }
 
-    /// Puts a known value in place of the value, at every tensor that the name means.
+    /// As [`edit`](Self::edit), `f` being told at which tensor it is, and in which steps of the loops around it
+    /// ([`visits`](taper::EditedSite::visits)).
+    ///
+    /// # Errors
+    /// As [`SavedModel::find`].
+    pub fn edit_at(
+        self,
+        name: &str,
+        f: impl Fn(&EditedSite, &Tensor) -> Result<Tensor> + Send + Sync + 'e,
+    ) -> Result<Self> {
+        let places = self.model.places(name)?;
+        Ok(Run { run: self.run.edit_at(|sites| sites.at(&places), f), ..self })
+    }
+
+    /// Puts a known value in place of the value, at every tensor that the name means, and in every step as
+    /// [`edit`](Self::edit) does.
     ///
     /// # Errors
     /// As [`SavedModel::find`].
     pub fn replace(self, name: &str, value: &Tensor) -> Result<Self> {
         let places = self.model.places(name)?;
-        let values = vec![value.clone(); places.len()];
+        let values = everywhere(&places, value);
         Ok(Run { run: self.run.replace(|sites| sites.at(&places), &values), ..self })
+    }
+
+    /// Lets a run do without the change before this: it may be in a branch that is not taken, or a step that is not made.
+    pub fn if_reached(self) -> Self {
+        Run { run: self.run.if_reached(), ..self }
+    }
+
+    /// Lets a capture do without what the run does not come by: tensors in a branch that is not taken, or in a step that is
+    /// not made. [`Captured::absent`] lists them, where otherwise the first is an error.
+    pub fn allow_absent(self) -> Self {
+        Run { absent: true, ..self }
     }
 
     /// Calls `report` while a run goes on: with the nodes that are done, and those that are needed for what was asked.
@@ -93,11 +128,18 @@ impl<'m, 'e> Run<'m, 'e> {
     /// # Errors
     /// As [`SavedModel::capture`], and those of the changes.
     pub fn capture<'a>(&self, inputs: impl IntoIterator<Item = Feed<'a>>, names: &[&str]) -> Result<Captured> {
-        let inputs = self.inputs(inputs)?;
+        self.captured(self.inputs(inputs)?, names)
+    }
+
+    fn captured(&self, inputs: Inputs, names: &[&str]) -> Result<Captured> {
         let places = places(self.model, names)?;
-        let values = self.run.on((&inputs,)).capture(|sites| sites.at(&places))?;
-        let names = places.iter().map(|place| self.model.names[*place].clone());
-        Ok(Captured { all: names.zip(values).collect() })
+        let inputs = inputs.until(self.model.last_visits(&places.concat()));
+        let values = self.run.on((&inputs,)).capture(|sites| sites.at(&places.concat()))?;
+        self.whole(Captured::of(self.model, &places, values))
+    }
+
+    fn whole(&self, captured: Captured) -> Result<Captured> {
+        if self.absent { Ok(captured) } else { captured.whole() }
     }
 
     /// What the model gives and the tensors of some names, of one run, with the changes.
@@ -118,9 +160,8 @@ impl<'m, 'e> Run<'m, 'e> {
     ) -> Result<(Outputs, Captured)> {
         let inputs = self.inputs(inputs)?;
         let places = places(self.model, names)?;
-        let (output, values) = self.run.on((&inputs,)).capture(|sites| (sites.output, sites.at(&places)))?;
-        let names = places.iter().map(|place| self.model.names[*place].clone());
-        Ok((Outputs::of(self.model, output), Captured { all: names.zip(values).collect() }))
+        let (output, values) = self.run.on((&inputs,)).capture(|sites| (sites.output, sites.at(&places.concat())))?;
+        Ok((Outputs::of(self.model, output), self.whole(Captured::of(self.model, &places, values))?))
     }
 
     /// Runs the model and keeps every tensor, so that later runs can start from them.
@@ -132,17 +173,29 @@ impl<'m, 'e> Run<'m, 'e> {
         Ok(Recording { model: self.model, recording: self.run.on((&inputs,)).record()?, inputs })
     }
 
-    /// A number to differentiate: `f` of the one tensor of a name.
+    /// A number to differentiate: `f` of the one tensor of a name, which in a loop is that of one step:
+    /// `lstm/while/body.2/lstm_cell/MatMul`.
     ///
     /// # Errors
-    /// As [`SavedModel::find`], and a name of several tensors.
+    /// As [`SavedModel::find`], and a name of several tensors, or of several steps.
     pub fn loss(self, of: &str, f: impl Fn(&Tensor) -> Result<Tensor> + Send + Sync + 'e) -> Result<Loss<'m, 'e>> {
         let model = self.model;
         let place = match model.places(of)?.as_slice() {
-            [place] => *place,
+            [place] => place.clone(),
             several => {
-                return Err(crate::Error::Msg(format!("`{of}` is {} tensors, and a loss is of one", several.len())));
+                return Err(Error::Msg(format!("`{of}` is {} tensors, and a loss is of one", several.len())));
             }
+        };
+        if place.visits.contains(&None) {
+            let name = model.sited[place.site].at(&vec![0; place.visits.len()]);
+            return Err(Error::Msg(format!(
+                "`{of}` has a value for every step of a loop, and a loss is of one; name the step: `{name}`"
+            )));
+        }
+        let nothing = model.nothing(&place).to_string();
+        let f = move |values: &Vec<Visited<Tensor>>| match values.as_slice() {
+            [visited] => f(&visited.value),
+            _ => Err(Error::Msg(nothing.clone())),
         };
         Ok(Loss { model, loss: self.run.loss(|sites| sites.at(&[place]).remove(0), f) })
     }
@@ -168,7 +221,7 @@ impl<'m, 'e> Recording<'m, 'e> {
         'e: 'x,
     {
         Replay {
-            run: Run { model: self.model, run: self.recording.replay(), progress: Progress::default() },
+            run: Run { model: self.model, run: self.recording.replay(), progress: Progress::default(), absent: false },
             inputs: &self.inputs,
         }
     }
@@ -179,9 +232,8 @@ impl<'m, 'e> Recording<'m, 'e> {
     /// As [`SavedModel::find`].
     pub fn values(&self, names: &[&str]) -> Result<Captured> {
         let places = places(self.model, names)?;
-        let values = self.recording.values(|sites| sites.at(&places))?;
-        let names = places.iter().map(|place| self.model.names[*place].clone());
-        Ok(Captured { all: names.zip(values).collect() })
+        let values = self.recording.values(|sites| sites.at(&places.concat()))?;
+        Captured::of(self.model, &places, values).whole()
     }
 }
 
@@ -208,6 +260,31 @@ impl<'r, 'x> Replay<'r, 'x> {
     /// As [`SavedModel::find`].
     pub fn replace(self, name: &str, value: &Tensor) -> Result<Self> {
         Ok(Replay { run: self.run.replace(name, value)?, ..self })
+    }
+
+    /// As [`Run::edit_at`].
+    ///
+    /// # Errors
+    /// As [`SavedModel::find`].
+    pub fn edit_at(
+        self,
+        name: &str,
+        f: impl Fn(&EditedSite, &Tensor) -> Result<Tensor> + Send + Sync + 'x,
+    ) -> Result<Self> {
+        Ok(Replay { run: self.run.edit_at(name, f)?, ..self })
+    }
+
+    /// As [`Run::if_reached`].
+    pub fn if_reached(self) -> Self {
+        Replay { run: self.run.if_reached(), ..self }
+    }
+
+    /// The tensors of some names, with the changes.
+    ///
+    /// # Errors
+    /// As [`SavedModel::find`], those of the model, and of the changes.
+    pub fn capture(&self, names: &[&str]) -> Result<Captured> {
+        self.run.captured(self.inputs.clone(), names)
     }
 
     /// What the model gives, with the changes.
@@ -241,9 +318,14 @@ impl Loss<'_, '_> {
         &self,
         inputs: impl IntoIterator<Item = Feed<'a>>,
         names: &[&str],
-    ) -> Result<taper::Gradients<Vec<Tensor>>> {
+    ) -> Result<taper::Gradients<Captured>> {
         let inputs = self.model.inputs(inputs)?;
         let places = places(self.model, names)?;
-        self.loss.on((&inputs,)).gradients(|sites| sites.at(&places))
+        let found = self.loss.on((&inputs,)).gradients(|sites| sites.at(&places.concat()))?;
+        Ok(taper::Gradients {
+            loss: found.loss,
+            values: Captured::of(self.model, &places, found.values).whole()?,
+            gradients: Captured::of(self.model, &places, found.gradients).whole()?,
+        })
     }
 }

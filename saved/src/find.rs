@@ -1,10 +1,11 @@
 //! Tensors by what people call them.
 
-use taper::__private::{did_you_mean, matches_parts, near};
+use taper::__private::{matches_parts, near};
 
 use crate::graph::Value;
 use crate::model::SavedModel;
-use crate::tensors::TensorInfo;
+use crate::run::{Place, numbered};
+use crate::tensors::{TensorInfo, Within};
 use crate::{Error, Result};
 
 /// How many names an error lists.
@@ -22,12 +23,23 @@ impl SavedModel {
     /// - a layer, or the end of its name, if it is that of one layer, or of one that stands in the model itself: `two`,
     ///   `two/d1`. It means what others take of its values; those of every call, if it is called several times.
     ///
+    /// A tensor in a loop stands for its values in all steps. With a number behind the name of the loop's function it is that
+    /// of one step, from the end if negative: `lstm/while/body.2/lstm_cell/MatMul`, `while/body.-1/*`. The steps of a loop's
+    /// condition are those of its `cond`, of which there is one more.
+    ///
     /// # Errors
     /// A name that means nothing, with near ones, or several things, with their whole names; a tensor that can't be
     /// computed, with the node that is to blame.
     pub fn find(&self, name: &str) -> Result<Vec<&TensorInfo>> {
-        let found = self.look_up(name)?;
-        match found.iter().find_map(|tensor| Some((tensor, tensor.blocked.as_ref()?))) {
+        Ok(self.found(name)?.into_iter().map(|found| found.tensor).collect())
+    }
+
+    fn found(&self, name: &str) -> Result<Vec<Found<'_>>> {
+        let found = match self.with_steps(name)? {
+            Some(found) => found,
+            None => self.look_up(name)?.into_iter().map(|tensor| Found { tensor, visits: Vec::new() }).collect(),
+        };
+        match found.iter().find_map(|found| Some((found.tensor, found.tensor.blocked.as_ref()?))) {
             Some((tensor, why)) => Err(Error::Msg(format!("`{}` can't be computed: {why}", tensor.name))),
             None => Ok(found),
         }
@@ -39,27 +51,74 @@ impl SavedModel {
     /// # Errors
     /// A name that means nothing, with near ones, or several things, with their whole names.
     pub fn find_any(&self, name: &str) -> Result<Vec<&TensorInfo>> {
-        match name.contains(['*', '?']) {
-            true => self.matching_any(name),
-            false => self.look_up(name),
+        match self.with_steps(name)? {
+            Some(found) => Ok(found.into_iter().map(|found| found.tensor).collect()),
+            None if name.contains(['*', '?']) => self.matching_any(name),
+            None => self.look_up(name),
         }
     }
 
     /// Their places among the sites.
-    pub(crate) fn places(&self, name: &str) -> Result<Vec<usize>> {
-        self.find(name)?
-            .into_iter()
-            .map(|tensor| {
-                tensor.site.ok_or_else(|| {
-                    let what = if tensor.op == "VarHandleOp" {
-                        "a weight: what reads it is a tensor"
-                    } else {
-                        "no tensor of numbers"
-                    };
-                    Error::Msg(format!("`{}` ({}) is {what}", tensor.name, tensor.ty))
-                })
-            })
-            .collect()
+    pub(crate) fn places(&self, name: &str) -> Result<Vec<Place>> {
+        let place = |Found { tensor, mut visits }: Found<'_>| {
+            let site = tensor.site.ok_or_else(|| {
+                let what = if tensor.op == "VarHandleOp" {
+                    "a weight: what reads it is a tensor"
+                } else {
+                    "no tensor of numbers"
+                };
+                Error::Msg(format!("`{}` ({}) is {what}", tensor.name, tensor.ty))
+            })?;
+            visits.resize(self.sited[site].loops().count(), None);
+            Ok(Place { site, visits })
+        };
+        self.found(name)?.into_iter().map(place).collect()
+    }
+
+    /// What a name means that has numbers of steps, `while/body.2/mul`. `None` if it has none that belong to loops.
+    fn with_steps(&self, name: &str) -> Result<Option<Vec<Found<'_>>>> {
+        let steps = steps(name);
+        // A name in the file may have such numbers itself.
+        if steps.is_empty() || self.tensors.all.iter().any(|tensor| tensor.name == name) {
+            return Ok(None);
+        }
+        let is_pattern = name.contains(['*', '?']);
+        let anywhere = format!("**/{name}");
+        let plain = name.strip_suffix(":0").unwrap_or(name);
+        let fits = |own: &str| match is_pattern {
+            true => matches_parts(name, own, '/') || matches_parts(&anywhere, own, '/'),
+            false => is_end(own, plain),
+        };
+        let (mut found, mut whole) = (Vec::new(), Vec::new());
+        for tensor in self.tensors.all.iter().filter(|tensor| tensor.is_repeated()) {
+            let loops: Vec<_> = tensor.within.iter().filter(|within| within.is_repeated).collect();
+            let ends = |end: fn(&Within) -> usize| loops.iter().map(|within| end(within)).collect::<Vec<_>>();
+            let (names, shorts) = (ends(|within| within.name_end), ends(|within| within.short_end));
+            for visits in placed(&steps, loops.len()) {
+                let own = numbered(&tensor.name, &names, visits.iter().copied());
+                let short = numbered(&tensor.short, &shorts, visits.iter().copied());
+                if fits(&own) || fits(&short) {
+                    // As with other names: from the first layer on it means that one, whatever else ends so.
+                    let to = if own == plain || short == plain { &mut whole } else { &mut found };
+                    to.push(Found { tensor, visits });
+                    break;
+                }
+            }
+        }
+        if is_pattern {
+            let usable: Vec<_> = found.iter().filter(|found| found.tensor.site.is_some()).cloned().collect();
+            let found = if usable.is_empty() { found } else { usable };
+            return Ok(Some(found).filter(|found| !found.is_empty()));
+        }
+        match (whole.len(), found.len()) {
+            (1, _) => Ok(Some(whole)),
+            (0, 1) => Ok(Some(found)),
+            (0, 0) => Ok(None),
+            _ => {
+                whole.extend(found);
+                Err(several(name, &whole.iter().map(|found| found.tensor).collect::<Vec<_>>()))
+            }
+        }
     }
 
     fn look_up(&self, name: &str) -> Result<Vec<&TensorInfo>> {
@@ -82,8 +141,9 @@ impl SavedModel {
         if name.contains(['*', '?']) {
             return self.matching(name);
         }
-        let short: Vec<&TensorInfo> =
-            all.iter().filter(|tensor| is_end(&tensor.short, plain) || is_end(&tensor.name, plain)).collect();
+        let owned = |tensor: &TensorInfo| tensor.owned.as_ref().is_some_and(|owned| is_end(owned, plain));
+        let fits = |tensor: &&TensorInfo| is_end(&tensor.short, plain) || is_end(&tensor.name, plain) || owned(tensor);
+        let short: Vec<&TensorInfo> = all.iter().filter(fits).collect();
         // A name from the first layer on means that one, whatever else ends so; then one from the layers in the model on.
         for begins in [|short: &str, name: &str| short == name, in_model] {
             let whole: Vec<&TensorInfo> = short.iter().copied().filter(|tensor| begins(&tensor.short, plain)).collect();
@@ -93,13 +153,13 @@ impl SavedModel {
         }
         match (&short[..], self.layer(name)) {
             ([tensor], _) => Ok(vec![*tensor]),
-            (_, Ok(layer)) => self.outputs(layer.calls.iter().flat_map(|call| &call.outputs), name),
+            (tensors, Ok(layer)) => {
+                let outputs = self.outputs(layer.calls.iter().flat_map(|call| &call.outputs), name);
+                // The scope of an operation may be of the same name, and give nothing.
+                outputs.map_err(|error| if tensors.is_empty() { error } else { several(name, tensors) })
+            }
             ([], Err(error)) => Err(error),
-            (several, _) => Err(Error::Msg(format!(
-                "`{name}` is the name of {} tensors: {}; give the whole name of one, or a pattern for all",
-                several.len(),
-                listed(several.iter().map(|tensor| tensor.name.as_str()))
-            ))),
+            (tensors, _) => Err(several(name, tensors)),
         }
     }
 
@@ -171,7 +231,9 @@ impl SavedModel {
     fn matching_any(&self, pattern: &str) -> Result<Vec<&TensorInfo>> {
         let of = |patterns: &[&str]| -> Vec<&TensorInfo> {
             let fits = |name: &str| patterns.iter().any(|pattern| matches_parts(pattern, name, '/'));
-            self.tensors.all.iter().filter(|tensor| fits(&tensor.name) || fits(&tensor.short)).collect()
+            let owned = |tensor: &TensorInfo| tensor.owned.as_deref().is_some_and(fits);
+            let all = self.tensors.all.iter();
+            all.filter(|tensor| fits(&tensor.name) || fits(&tensor.short) || owned(tensor)).collect()
         };
         let mut found = of(&[pattern]);
         // The names of weights leave out the model, `dense/kernel`, and are not what is meant by `dense/*`.
@@ -196,12 +258,52 @@ impl SavedModel {
         let all =
             self.tensors.all.iter().map(|tensor| &tensor.short).chain(self.layers.iter().map(|layer| &layer.name));
         let ends = all.filter(|whole| whole.len() < 1 << 12).map(|whole| (end(whole), whole));
-        let near = near(name, ends.map(|(end, whole)| (end.clone(), format!("{end}` (`{whole}"))));
-        match near.is_empty() {
-            true => format!("; the layers are {}", listed(self.layers().map(|layer| layer.name()))),
-            false => did_you_mean(&near),
+        let near = near(name, ends.map(|(end, whole)| (end.clone(), format!("`{end}` (`{whole}`)"))));
+        match (near.is_empty(), self.layers().next()) {
+            (true, None) => String::new(),
+            (true, Some(_)) => format!("; the layers are {}", listed(self.layers().map(|layer| layer.name()))),
+            (false, _) => format!("; did you mean {}?", near.join(", ")),
         }
     }
+}
+
+/// A tensor that a name means, and of the loops around it, outermost first, which step.
+#[derive(Clone)]
+struct Found<'m> {
+    tensor: &'m TensorInfo,
+    visits: Vec<Option<isize>>,
+}
+
+/// The numbers of steps in a name, `2` of `while/body.2/mul`.
+fn steps(name: &str) -> Vec<isize> {
+    let step = |part: &str| {
+        let (own, number) = part.rsplit_once('.')?;
+        let is_loop = own.ends_with("body") || own.ends_with("cond") || own.contains(['*', '?', '#']);
+        number.parse().ok().filter(|_| is_loop)
+    };
+    name.split('/').filter_map(step).collect()
+}
+
+/// Every way in which the numbers may belong to the loops, which there may be more of; inner ones first.
+fn placed(steps: &[isize], loops: usize) -> Vec<Vec<Option<isize>>> {
+    let Some((last, rest)) = steps.split_last() else { return vec![vec![None; loops]] };
+    let mut ways = Vec::new();
+    for at in (0..loops).rev() {
+        for mut way in placed(rest, at) {
+            way.push(Some(*last));
+            way.resize(loops, None);
+            ways.push(way);
+        }
+    }
+    ways
+}
+
+fn several(name: &str, tensors: &[&TensorInfo]) -> Error {
+    Error::Msg(format!(
+        "`{name}` is the name of {} tensors: {}; give the whole name of one, or a pattern for all",
+        tensors.len(),
+        listed(tensors.iter().map(|tensor| tensor.name.as_str()))
+    ))
 }
 
 /// Whether a name is another, or its last parts.

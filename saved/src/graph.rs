@@ -6,7 +6,7 @@ use taper_saved_structure::graph::{self, Engine};
 use taper_saved_structure::slices::Slice;
 use taper_saved_structure::{Error, Result};
 
-pub(crate) use graph::{Input, Value};
+pub(crate) use graph::{Body, Input, Part, Value};
 
 use crate::ops::{self, Compute};
 use crate::proto::{Attrs, TensorProto};
@@ -19,13 +19,13 @@ pub(crate) struct Candle;
 pub(crate) type Graph = graph::Graph<Candle>;
 pub(crate) type Node = graph::Node<Candle>;
 pub(crate) type What = graph::What<Candle>;
-pub(crate) type Body = graph::Body<Candle>;
 
 impl Engine for Candle {
     type Tensor = Tensor;
     type Operation = Compute;
 
-    fn weight(&self, checkpoint: &Checkpoint, key: &str) -> Result<Tensor> {
+    fn weight(&self, from: Option<(&Checkpoint, &str)>) -> Result<Tensor> {
+        let (checkpoint, key) = from.ok_or_else(|| Error::Msg("a weight has no checkpoint".to_owned()))?;
         weights::tensor(checkpoint, key).map_err(Error::wrap)
     }
 

@@ -1,12 +1,13 @@
 //! What a model is given: tensors by the names of its signature.
 
+use std::collections::BTreeMap;
+
 use candle_core::{DType, Tensor};
 
 use crate::dtype::Type;
 use crate::graph::Input;
 use crate::model::SavedModel;
 use crate::progress::Progress;
-use crate::proto::Shape;
 use crate::{Error, Result};
 
 /// The arguments of a run, as the signature asks for them: what [`SavedModel::inputs`] gives.
@@ -14,11 +15,18 @@ use crate::{Error, Result};
 pub struct Inputs {
     /// In the order of the signature.
     pub(crate) values: Vec<Tensor>,
+    /// Of functions of loops of which only steps by number are asked for, the last one.
+    pub(crate) last: BTreeMap<u32, u32>,
     identity: u64,
     progress: Progress,
 }
 
 impl Inputs {
+    /// The same for a run of which only these steps are asked for.
+    pub(crate) fn until(&self, last: BTreeMap<u32, u32>) -> Self {
+        Inputs { last, ..self.clone() }
+    }
+
     pub(crate) fn on_progress(self, progress: Progress) -> Self {
         Inputs { progress, ..self }
     }
@@ -68,6 +76,7 @@ impl SavedModel {
         }
         Ok(Inputs {
             values: values.into_iter().flatten().collect(),
+            last: BTreeMap::new(),
             identity: self.identity,
             progress: Progress::default(),
         })
@@ -76,7 +85,7 @@ impl SavedModel {
     fn listed(&self) -> String {
         let inputs = self.graph.inputs.iter();
         inputs
-            .map(|input| format!("`{}` ({} {})", input.name, input.port.ty, sizes(&input.port.shape)))
+            .map(|input| format!("`{}` ({} {})", input.name, input.port.ty, input.port.shape))
             .collect::<Vec<_>>()
             .join(", ")
     }
@@ -90,7 +99,7 @@ fn fitting(input: &Input, tensor: &Tensor) -> std::result::Result<Tensor, String
         sizes.len() == tensor.rank() && sizes.iter().zip(tensor.dims()).all(same)
     });
     if !fits {
-        return Err(format!("is of shape {:?}, and the model takes {}", tensor.dims(), sizes(shape)));
+        return Err(format!("is of shape {:?}, and the model takes {}", tensor.dims(), shape));
     }
     let wanted = ty.dtype().ok_or_else(|| format!("is of the type {ty}, which no tensor holds"))?;
     let have = tensor.dtype();
@@ -101,17 +110,6 @@ fn fitting(input: &Input, tensor: &Tensor) -> std::result::Result<Tensor, String
         false if small => tensor.to_dtype(DType::I64).map_err(|error| error.to_string()),
         false => {
             Err(format!("is {}, and the model takes {ty}: convert it by `.to_dtype(DType::{wanted:?})`", have.as_str()))
-        }
-    }
-}
-
-/// Sizes as they are shown, `[?, 28, 28, 1]`.
-pub(crate) fn sizes(shape: &Shape) -> String {
-    match &shape.0 {
-        None => "[..]".to_owned(),
-        Some(sizes) => {
-            let size = |size: &i64| if *size < 0 { "?".to_owned() } else { size.to_string() };
-            format!("[{}]", sizes.iter().map(size).collect::<Vec<_>>().join(", "))
         }
     }
 }

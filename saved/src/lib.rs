@@ -16,9 +16,30 @@
 //! # Ok::<(), candle_core::Error>(())
 //! ```
 //!
+//! A tensor in the function of a loop has a value for every step, and one in a branch has none where another is taken:
+//!
+//! ```
+//! # use candle_core::{DType, Device, Tensor};
+//! # let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/data/saved/lstm/export");
+//! let model = taper_saved::open(directory)?;
+//! let x = Tensor::ones((2, 3, 5), DType::F32, &Device::Cpu)?; // [batch, step, channel]
+//! let states = model.capture([("x", &x)], &["while/body/lstm_cell/mul_2"])?;
+//! assert_eq!(states.len(), 3);
+//! let name = "StatefulPartitionedCall/net_1/lstm_1/while/body/lstm_cell_1/mul_2";
+//! assert_eq!(states.stacked(name)?.dims(), [3, 2, 4]); // [step, batch, channel]
+//! // One step by its number, in captures and changes alike.
+//! let last = model.capture([("x", &x)], &["while/body.-1/lstm_cell/mul_2"])?;
+//! assert_eq!(last.single()?.dims(), states.nth(name, -1)?.dims());
+//! let y = model.run().edit("while/body.0/lstm_cell/mul_2", |h| h.zeros_like())?.forward([("x", &x)])?;
+//! # Ok::<(), candle_core::Error>(())
+//! ```
+//!
 //! Integers are 64 bits wide here, whatever they are in the file, and truth values are `u8`. Layouts are those of the file:
 //! pictures are `[batch, height, width, channel]`.
 
+#[doc(hidden)]
+#[path = "private.rs"]
+pub mod __private;
 mod changed;
 mod data;
 mod find;
@@ -32,6 +53,11 @@ mod run;
 mod summary;
 mod values;
 mod weights;
+
+pub use candle_core;
+pub use taper;
+#[doc = include_str!("../docs/saved_model.md")]
+pub use taper_saved_macros::saved_model;
 
 pub use changed::{Loss, Recording, Replay, Run};
 pub use inputs::Inputs;

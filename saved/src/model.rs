@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use candle_core::Tensor;
 use taper::Model;
-use taper_saved_structure::open::open as open_structure;
+use taper_saved_structure::open::{Structure, open as open_structure};
 use taper_saved_structure::tensors::Tensors;
 
 use crate::changed::Run;
 use crate::graph::{Candle, Graph, What};
 use crate::outputs::{Captured, Outputs};
-use crate::run::Taps;
+use crate::run::{Regions, Sited, Taps};
 use crate::{Layer, Result, Signature, TensorInfo};
 
 /// One signature of a TensorFlow SavedModel, with its weights: what [`open`] gives.
@@ -22,8 +22,9 @@ pub struct SavedModel {
     pub(crate) graph: Graph,
     pub(crate) tensors: Tensors,
     pub(crate) layers: Vec<Layer>,
-    /// The names of the sites.
-    pub(crate) names: Arc<[String]>,
+    /// What has a site.
+    pub(crate) sited: Arc<[Sited]>,
+    pub(crate) regions: Regions,
     /// Tells it from other models.
     pub(crate) identity: u64,
     pub(crate) signature: String,
@@ -77,21 +78,36 @@ pub fn signatures(path: impl AsRef<Path>) -> Result<Vec<Signature>> {
 }
 
 fn open_at(path: &Path, signature: Option<&str>) -> Result<SavedModel> {
-    let found = open_structure(path, signature, &Candle)?;
-    let sited = found.tensors.all.iter().filter(|tensor| tensor.site.is_some());
-    Ok(SavedModel {
-        names: sited.map(|tensor| tensor.name.clone()).collect(),
-        graph: found.graph,
-        tensors: found.tensors,
-        layers: found.layers,
-        identity: found.identity,
-        signature: found.signature,
-        signatures: found.signatures,
-        version: found.version,
-    })
+    Ok(SavedModel::of(open_structure(path, signature, &Candle)?))
+}
+
+/// A signature, and what is written down of its structure.
+pub(crate) fn open_recorded(
+    path: &Path,
+    signature: &str,
+    places: impl IntoIterator<Item = usize>,
+) -> Result<(SavedModel, String)> {
+    let found = open_structure(path, Some(signature), &Candle)?;
+    let record = found.record(places);
+    Ok((SavedModel::of(found), record))
 }
 
 impl SavedModel {
+    fn of(found: Structure<Candle>) -> Self {
+        let sited = found.tensors.all.iter().filter(|tensor| tensor.site.is_some());
+        SavedModel {
+            sited: sited.map(Sited::of).collect(),
+            regions: Regions::of(&found.graph),
+            graph: found.graph,
+            tensors: found.tensors,
+            layers: found.layers,
+            identity: found.identity,
+            signature: found.signature,
+            signatures: found.signatures,
+            version: found.version,
+        }
+    }
+
     /// The names of the signatures in the file.
     pub fn signatures(&self) -> &[String] {
         &self.signatures

@@ -5,8 +5,10 @@ use std::ops::Index;
 use std::path::Path;
 
 use candle_core::Tensor;
+use taper::__private::Visited;
 
 use crate::model::SavedModel;
+use crate::run::Place;
 use crate::{Error, Result};
 
 /// What a model gives, by the names of its signature.
@@ -55,31 +57,129 @@ impl Index<&str> for Outputs {
 }
 
 /// The tensors that were asked for, in the order in which they were, with their whole names.
+///
+/// A tensor in a loop has a value for every step, one behind the other, whose number its name has:
+/// `lstm/while/body.2/lstm_cell/MatMul` is that of the third. One in a branch that was not taken has none.
 #[derive(Clone, Debug)]
 pub struct Captured {
-    pub(crate) all: Vec<(String, Tensor)>,
+    all: Vec<Value>,
+    /// Why there is nothing for some of the names.
+    absent: Vec<String>,
+}
+
+/// A value that was asked for.
+#[derive(Clone, Debug)]
+struct Value {
+    /// With the steps of the loops around it.
+    name: String,
+    /// Without them.
+    plain: String,
+    visits: Vec<u32>,
+    tensor: Tensor,
 }
 
 impl Captured {
-    /// The tensor of a whole name.
+    /// The values at some places. A group of them may give nothing at all.
+    pub(crate) fn of(model: &SavedModel, groups: &[Vec<Place>], values: Vec<Vec<Visited<Tensor>>>) -> Self {
+        let (mut all, mut absent) = (Vec::new(), Vec::new());
+        let mut values = values.into_iter();
+        for group in groups {
+            let before = all.len();
+            for (place, visited) in group.iter().zip(values.by_ref()) {
+                let sited = &model.sited[place.site];
+                all.extend(visited.into_iter().map(|Visited { visits, value }| Value {
+                    name: sited.at(&visits),
+                    plain: sited.name.clone(),
+                    visits,
+                    tensor: value,
+                }));
+            }
+            if let Some(place) = group.first().filter(|_| all.len() == before) {
+                absent.push(model.nothing(place).to_string());
+            }
+        }
+        Captured { all, absent }
+    }
+
+    /// The same, something for every name.
+    pub(crate) fn whole(self) -> Result<Self> {
+        match self.absent.first() {
+            Some(why) => Err(Error::Msg(why.clone())),
+            None => Ok(self),
+        }
+    }
+
+    /// Why there is nothing for some of the names, in a run that [may](crate::Run::allow_absent) leave them out: a branch that
+    /// was not taken, a step that was not made.
+    pub fn absent(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.absent.iter().map(String::as_str)
+    }
+
+    /// The tensors with their whole names without numbers, and the steps of the loops around them, outermost first.
+    pub fn iter_visits(&self) -> impl ExactSizeIterator<Item = (&str, &[u32], &Tensor)> {
+        self.all.iter().map(|value| (value.plain.as_str(), value.visits.as_slice(), &value.tensor))
+    }
+
+    /// The tensor of a whole name, with the numbers of its steps if it stands in a loop.
     pub fn get(&self, name: &str) -> Option<&Tensor> {
-        self.all.iter().find(|(own, _)| own == name).map(|(_, tensor)| tensor)
+        self.all.iter().find(|value| value.name == name).map(|value| &value.tensor)
+    }
+
+    /// The values of a tensor in a loop, by its whole name without numbers, one for every step in the order of the run. Of
+    /// any other tensor there is one.
+    pub fn visits(&self, name: &str) -> Vec<&Tensor> {
+        self.all.iter().filter(|value| value.plain == name).map(|value| &value.tensor).collect()
+    }
+
+    /// The value of a tensor in one step of its loop, from the end if negative.
+    ///
+    /// # Errors
+    /// A tensor that was not asked for, and a step that the run did not make.
+    pub fn nth(&self, name: &str, visit: isize) -> Result<&Tensor> {
+        let visits = self.visits(name);
+        let place = if visit < 0 { visits.len().checked_add_signed(visit) } else { Some(visit.unsigned_abs()) };
+        place.and_then(|place| visits.get(place).copied()).ok_or_else(|| {
+            let made = visits.len();
+            Error::Msg(format!(
+                "visit {visit} of `{name}` was asked for, and {made} were captured under this whole name"
+            ))
+        })
+    }
+
+    /// The values of a tensor in a loop as one tensor, the steps being its first axis: `[step, …]`.
+    ///
+    /// # Errors
+    /// A tensor that was not asked for, and values of different shapes.
+    pub fn stacked(&self, name: &str) -> Result<Tensor> {
+        let visits = self.visits(name);
+        if visits.is_empty() {
+            return Err(Error::Msg(format!("nothing was captured under the whole name `{name}`")));
+        }
+        Tensor::stack(&visits, 0).map_err(|error| {
+            Error::Msg(format!("the values of `{name}` can't be stacked, take them by `visits`: {error}"))
+        })
     }
 
     /// The one tensor that was asked for.
     ///
     /// # Errors
-    /// Several were.
+    /// Several were, or several steps of one.
     pub fn single(&self) -> Result<&Tensor> {
         match self.all.as_slice() {
-            [(_, tensor)] => Ok(tensor),
+            [value] => Ok(&value.tensor),
+            [first, rest @ ..] if rest.iter().all(|value| value.plain == first.plain) => Err(Error::Msg(format!(
+                "`{}` has {} values, one for every step; take them by `visits` or `stacked`, or ask for one: `{}`",
+                first.plain,
+                self.all.len(),
+                first.name
+            ))),
             all => Err(Error::Msg(format!("{} tensors were captured, and not one", all.len()))),
         }
     }
 
     /// The tensors with their whole names.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &Tensor)> {
-        self.all.iter().map(|(name, tensor)| (name.as_str(), tensor))
+        self.all.iter().map(|value| (value.name.as_str(), &value.tensor))
     }
 
     /// How many there are.
@@ -108,6 +208,6 @@ impl Index<usize> for Captured {
     type Output = Tensor;
 
     fn index(&self, place: usize) -> &Tensor {
-        &self.all[place].1
+        &self.all[place].tensor
     }
 }

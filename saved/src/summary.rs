@@ -3,7 +3,6 @@
 use std::fmt;
 
 use crate::Layer;
-use crate::inputs::sizes;
 use crate::model::SavedModel;
 use crate::tensors::TensorInfo;
 
@@ -21,7 +20,7 @@ impl SavedModel {
 }
 
 fn tensor(tensor: &TensorInfo) -> String {
-    format!("{} {}", tensor.ty, sizes(&tensor.shape))
+    format!("{} {}", tensor.ty, tensor.shape)
 }
 
 /// With a point between thousands.
@@ -71,7 +70,7 @@ impl fmt::Display for Summary<'_> {
             writeln!(f, "{}", format!("{name:first$}  {outputs:second$}  {parameters}").trim_end())?;
         }
         let parameters: usize = model.graph.variables.iter().map(|variable| variable.value.elem_count()).sum();
-        let sites = model.names.len();
+        let sites = model.sited.len();
         writeln!(f, "{} weights, {} nodes, {sites} tensors to capture", grouped(parameters), model.graph.nodes.len())?;
         for (node, op, why) in model.unsupported() {
             writeln!(f, "not supported: {node} ({op}): {why}")?;

@@ -184,7 +184,7 @@ fn neoxes() -> Result<()> {
 
 #[test]
 fn t5() -> Result<()> {
-    for reference in ["t5", "t5_gated"] {
+    for reference in ["t5", "t5_gated", "mt5"] {
         let golden = Golden::open(reference)?;
         let model = originals::pretrained::<T5>(&golden, |_| ())?;
         let mask = golden.tensor("input.attention_mask");

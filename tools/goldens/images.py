@@ -54,6 +54,10 @@ def hugging_face_mobilenet_v2(out, name, x, note, **kw):
     c = T.MobileNetV2Config(**dict(num_labels=10, classifier_dropout_prob=0) | kw)
     m = T.MobileNetV2ForImageClassification(c).eval(); wide(m)
     with torch.no_grad():
+        # So that what the first layers give is still seen in what the last do.
+        for conv in m.modules():
+            if isinstance(conv, nn.Conv2d):
+                conv.weight.mul_(5 / conv.weight[0].numel() ** 0.5)
         # So that some values reach six.
         for bn in m.modules():
             if isinstance(bn, nn.BatchNorm2d):

@@ -72,6 +72,33 @@ def loops(folder):
     save(folder, m, {"serving_default": {"x": normal(2, 4), "steps": np.array(3, "int32")}}, m.serve)
 
 
+class Nested(tf.Module):
+    def __init__(self):
+        super().__init__("nested")
+        self.w = tf.Variable(0.4 * normal(3, 3, seed=4), name="w")
+
+    @tf.function(input_signature=[spec(2, 3, name="x"), spec(name="steps", dtype=tf.int32)])
+    def serve(self, x, steps):
+        def deep(i, h):
+            """A loop whose length and branch are known step by step."""
+            def inner(j, t):
+                return j + 1, tf.cond(tf.reduce_sum(t) > 0.0, lambda: tf.tanh(t @ self.w), lambda: t * 0.5 + tf.cast(i, tf.float32) * x)
+
+            return tf.while_loop(lambda j, t: j <= i, inner, [tf.constant(0), h])[1]
+
+        def step(i, h, unused):
+            h = tf.switch_case(i % 3, [lambda: deep(i, h), lambda: h - 0.25, lambda: deep(i, -h)])
+            return i + 1, h, unused * 2.0
+
+        _, h, unused = tf.while_loop(lambda i, h, u: i < steps, step, [tf.constant(0), x, x])
+        return {"h": h, "scaled": 3.0 * h, "unused": unused}
+
+
+def nested(folder):
+    m = Nested()
+    save(folder, m, {"serving_default": {"x": normal(2, 3, seed=5), "steps": np.array(4, "int32")}}, m.serve)
+
+
 class Eager(tf.Module):
     """Python's own `for` and `if` over tensors, as AutoGraph rewrites them."""
 
@@ -315,6 +342,7 @@ MAKERS = {
     "rows": (rows, "Rows dealt out, stitched, counted, looked for and put in segments; diagonals; TensorArrays that grow, are gathered, split and joined; losses and a gradient in the graph."),
     "conditions": (conditions, "tf.cond and tf.switch_case: on an input, on a value, nested; If, StatelessIf, StatelessCase. The same function under two signatures, with two sets of inputs."),
     "loops": (loops, "tf.while_loop: as long as an input says, one loop in another, a cond inside, a TensorArray, a loop that never runs."),
+    "nested": (nested, "A cond in a loop in a branch of a switch_case in a loop; one carried value that the others do without."),
     "autograph": (autograph, "Python's `for` and `if` over tensors, tf.map_fn and tf.scan."),
     "calls": (calls, "tf.functions that call each other, the same one several times: nested and repeated PartitionedCalls."),
     "signatures": (signatures, "Four signatures with different inputs (one without any), variables in a dict and a list, two of the same name, captured constants."),

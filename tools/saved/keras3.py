@@ -255,6 +255,23 @@ def dense_block(folder):
     save(folder, keras.Model(x, L.GlobalAveragePooling2D(name="avg_pool")(h), name="densenet"), {"image": normal(1, 6, 6, 4)})
 
 
+class Leaky(L.Layer):
+    """A cell of its own for `RNN`: two Dense layers, and plain operations between."""
+
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+        self.units, self.state_size, self.output_size = units, units, units
+        self.mix, self.recall = L.Dense(units, name="mix"), L.Dense(units, use_bias=False, name="recall")
+
+    def call(self, x, states):
+        h = 0.5 * states[0] + keras.ops.tanh(self.mix(x) + self.recall(states[0]))
+        return h, [h]
+
+
+def own_cell(folder):
+    recurrent(lambda x: L.Dense(2, name="head")(L.RNN(Leaky(4, name="leaky"), name="memory")(x)))(folder)
+
+
 class LayerScale(L.Layer):
     def __init__(self, width, **kwargs):
         super().__init__(**kwargs)
@@ -374,6 +391,7 @@ MAKERS = {
     "lstm": (recurrent(lambda x: L.Dense(2, name="head")(L.LSTM(4, return_sequences=True, name="lstm")(x))), "LSTM with its sequence, then Dense at every step: While with TensorLists."),
     "gru": (recurrent(lambda x: L.Dense(2, name="head")(L.GRU(4, name="gru")(x))), "GRU (reset after), the last state."),
     "bidirectional": (recurrent(lambda x: L.Dense(2, name="head")(L.Bidirectional(L.LSTM(3, return_sequences=True), name="both")(x))), "Bidirectional LSTM, concatenated: ReverseV2 around a second While."),
+    "own_cell": (own_cell, "RNN over a cell of its own, which holds two Dense layers."),
     "masked_lstm": (masked_lstm, "LSTM behind Masking: a While that keeps the old state where the mask says so."),
     "transformer": (transformer, "BERT-like encoder with Keras's MultiHeadAttention: token ids (int32), a mask (bool), embeddings, einsum, layer norms, a custom layer of positions."),
     "pooling": (pooling, "Max and average pooling, SAME and VALID, uneven windows and strides; 1D; global."),

@@ -71,7 +71,7 @@ def expect(folder, signature, inputs, outs, data):
         seen, rows, dead = Seen(), [], []
         for op in graph.get_operations():
             for t in op.outputs if op.name in needed else []:
-                if t.name in fed or not shown(t) or t.dtype == tf.variant:
+                if t.name in fed or not shown(t) or t.dtype == tf.variant or is_flow(t):
                     continue
                 if op.name in framed:
                     dead.append(t.name)
@@ -86,6 +86,13 @@ def expect(folder, signature, inputs, outs, data):
         if dead:
             table["dead"] = dead
         folder.put("tf1", signature, table, seen.values, {prefix + n: v for n, v in data.items()})
+
+
+def is_flow(t):
+    """Whether a float is what TensorFlow 1's TensorArrays pass on, which means nothing."""
+    while t.op.type in ("Identity", "Enter", "Switch", "Merge", "Exit", "NextIteration"):
+        t = t.op.inputs[0]
+    return t.op.type in ("TensorArrayV3", "TensorArrayWriteV3", "TensorArrayScatterV3", "TensorArraySplitV3")
 
 
 class Value:
@@ -150,6 +157,34 @@ def switches(folder):
             v1.enable_control_flow_v2()
 
 
+def frames(folder):
+    """Loops in loops and branches in both, in the graph itself."""
+    on = v1.control_flow_v2_enabled()
+    v1.disable_control_flow_v2()
+    try:
+        with tf.Graph().as_default(), v1.Session(config=PLAIN) as session:
+            x = v1.placeholder(tf.float32, [None, 4], name="x")
+            w = v1.get_variable("w", initializer=normal(4, 4, seed=1))
+            positive = tf.reduce_sum(x) > 0.0
+            chosen = v1.cond(positive, lambda: tf.matmul(x, w), lambda: v1.cond(tf.reduce_max(x) > 9.0, lambda: x, lambda: x - 1.0, name="inner"), name="outer")
+            fixed = v1.cond(positive, lambda: tf.constant(2.0), lambda: tf.constant(3.0), name="fixed")
+            steps, h = v1.while_loop(lambda i, h: i < 4, lambda i, h: (i + 1, tf.tanh(tf.matmul(h, w)) + x * fixed), [tf.constant(0), chosen], name="steps")
+            rows = tf.TensorArray(tf.float32, 4).unstack(tf.transpose(h))
+
+            def step(i, total, odd, outs):
+                inner = v1.while_loop(lambda j, t: j < i, lambda j, t: (j + 1, t * 0.5 + x), [tf.constant(0), tf.zeros_like(x)], name="inner")[1]
+                odd = v1.cond(tf.equal(i % 2, 1), lambda: odd + 1.0, lambda: odd * 2.0, name="odd")
+                return i + 1, total + inner, odd, outs.write(i, rows.read(i) * odd)
+
+            _, total, odd, outs = v1.while_loop(lambda i, *_: i < 4, step, [tf.constant(0), tf.zeros_like(x), tf.constant(1.0), tf.TensorArray(tf.float32, 4)], name="rows")
+            outs = outs.stack()
+            session.run(v1.global_variables_initializer())
+            write(folder, session, {"serving_default": ({"x": x}, {"chosen": chosen, "steps": steps, "h": h, "total": total, "odd": odd, "rows": outs})}, {"x": -normal(3, 4)})
+    finally:
+        if on:
+            v1.enable_control_flow_v2()
+
+
 def recurrent(folder):
     """An LSTM as TensorFlow 1's users wrote it, with the loops of TensorFlow 2 inside."""
     on = v1.control_flow_v2_enabled()
@@ -179,6 +214,7 @@ def recurrent(folder):
 
 
 MAKERS = {
+    "tf1_frames": (frames, "TensorFlow 1's own control flow, one in the other: loops, branches, TensorArrays; `dead` as in `tf1_switches`."),
     "tf1_recurrent": (recurrent, "TensorFlow 1: an LSTM in a loop of TensorFlow 2's kind, whose operations the file does not describe; partitioned variables."),
     "tf1_resource": (variables(True), "TensorFlow 1, SavedModelBuilder: a small convolutional network with FusedBatchNorm and resource variables; two signatures."),
     "tf1_reference": (variables(False), "The same network with the reference variables (VariableV2) of old files."),

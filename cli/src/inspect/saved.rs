@@ -15,7 +15,7 @@ use crate::show::{Side, counted, grouped, sizes, table, typed};
 const OUTPUTS: usize = 2;
 
 /// How many of the nodes are named that are not supported for one reason.
-const NODES: usize = 6;
+const NODES: usize = 3;
 
 pub(super) fn inspect(arguments: &Inspect, out: &mut impl Write) -> Outcome<()> {
     let signatures = taper_saved::signatures(&arguments.path).map_err(Failure::file)?;
@@ -195,6 +195,16 @@ impl<'m> Contents<'m> {
     fn tree(&self, out: &mut impl Write, tensors: bool) -> Outcome<()> {
         let known: HashSet<&str> = self.layers.iter().map(|layer| layer.name).collect();
         let mut rows = vec![["layer".to_owned(), "parameters".to_owned(), "output".to_owned()]];
+        // What a layer inside has stands there.
+        let mut owner: HashMap<&str, &str> = HashMap::new();
+        for layer in &self.layers {
+            for weight in &layer.weights {
+                let owner = owner.entry(weight.name).or_insert(layer.name);
+                if owners(layer.name).any(|outer| outer == *owner) {
+                    *owner = layer.name;
+                }
+            }
+        }
         for layer in &self.layers {
             let parent = owners(layer.name).find(|name| known.contains(name));
             let own = parent.map_or(layer.name, |parent| &layer.name[parent.len() + 1..]);
@@ -204,17 +214,13 @@ impl<'m> Contents<'m> {
             rows.push([format!("{}{own}{calls}", "  ".repeat(depth)), parameters, returns(&layer.returns)]);
             if tensors {
                 let inner = "  ".repeat(depth + 1);
-                // What a layer inside has stands there.
-                let own = |weight: &&Weight<'_>| {
-                    let inside = |other: &&Layer<'_>| owners(other.name).any(|owner| owner == layer.name);
-                    let has = |other: &Layer<'_>| other.weights.iter().any(|own| own.name == weight.name);
-                    !self.layers.iter().filter(inside).any(has)
-                };
-                rows.extend(layer.weights.iter().filter(own).map(|weight| {
-                    let count: usize = weight.shape.iter().product();
-                    let name = weight.name.rsplit('/').next().unwrap_or_default();
-                    [format!("{inner}{name}"), grouped(count as u64), format!("weight {:?}", weight.shape)]
-                }));
+                rows.extend(layer.weights.iter().filter(|weight| owner.get(weight.name) == Some(&layer.name)).map(
+                    |weight| {
+                        let count: usize = weight.shape.iter().product();
+                        let name = weight.name.rsplit('/').next().unwrap_or_default();
+                        [format!("{inner}{name}"), grouped(count as u64), format!("weight {:?}", weight.shape)]
+                    },
+                ));
                 rows.extend(layer.tensors.iter().map(|tensor| tensor.row(&inner, tensor.inside(layer.name))));
             }
         }

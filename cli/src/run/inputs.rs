@@ -1,5 +1,7 @@
 //! What a model is given.
 
+use std::path::Path;
+
 use candle_core::{DType, Tensor};
 use taper_saved::{SavedModel, TensorInfo};
 
@@ -86,9 +88,9 @@ fn all(wanted: &[Input<'_>], source: &Source) -> Outcome<Vec<(String, Tensor)>> 
     let listed: Vec<_> = wanted.iter().map(described).collect();
     match source {
         _ if wanted.is_empty() => Err(Failure::usage("the signature takes no inputs; leave out `--input`")),
-        Source::Npz(_, None) | Source::Safetensors(_, None) | Source::Random(_) => {
-            (0..wanted.len()).map(|place| one_of_all(wanted, place, source)).collect()
-        }
+        Source::Npz(path, None) => every(wanted, path, &Npz::open(path)?.names(), source),
+        Source::Safetensors(path, None) => every(wanted, path, &File::open(path)?.names()?, source),
+        Source::Random(_) => (0..wanted.len()).map(|place| one(wanted, place, source)).collect(),
         _ => Err(Failure::usage(format!(
             "the model has {} inputs, {}; say which this is, `--input NAME=SOURCE`",
             wanted.len(),
@@ -97,19 +99,20 @@ fn all(wanted: &[Input<'_>], source: &Source) -> Outcome<Vec<(String, Tensor)>> 
     }
 }
 
-/// One of several inputs of a file: that of its own name.
-fn one_of_all(wanted: &[Input<'_>], place: usize, source: &Source) -> Outcome<(String, Tensor)> {
-    let member = Some(wanted[place].0.to_owned());
-    let source = match source {
-        Source::Npz(path, None) => Source::Npz(path.clone(), member),
-        Source::Safetensors(path, None) => Source::Safetensors(path.clone(), member),
-        other => other.clone(),
-    };
-    one(wanted, place, &source)
+/// Every input out of a file that has arrays of their names.
+fn every(wanted: &[Input<'_>], path: &Path, names: &[String], source: &Source) -> Outcome<Vec<(String, Tensor)>> {
+    if let Some((missing, _)) = wanted.iter().find(|(input, _)| !names.iter().any(|name| name == input)) {
+        let why = unknown("array", missing, names.iter().map(String::as_str));
+        let path = path.display();
+        return Err(Failure::name(format!(
+            "`{path}`: {why}; say which is meant for each input, `--input {missing}={path}:ARRAY`"
+        )));
+    }
+    (0..wanted.len()).map(|place| one(wanted, place, source)).collect()
 }
 
 /// Which of a file's arrays is meant: the one that is named, that of the input's name, or the only one.
-fn chosen(names: &[String], wanted: Option<&str>, input: &str, path: &std::path::Path) -> Outcome<String> {
+fn chosen(names: &[String], wanted: Option<&str>, input: &str, path: &Path) -> Outcome<String> {
     let path = path.display();
     if let Some(wanted) = wanted {
         return match names.iter().find(|name| *name == wanted) {

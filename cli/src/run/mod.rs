@@ -10,7 +10,7 @@ mod source;
 mod tensors;
 mod threads;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::Write;
 
 use candle_core::Tensor;
@@ -42,12 +42,13 @@ pub(crate) fn run(arguments: &Run, out: &mut impl Write) -> Outcome<()> {
     }
     let model = open(&arguments.model, arguments.signature.as_deref())?;
     let taps = tapped(&model, &arguments.taps)?;
-    let names = names(&model, arguments, &taps)?;
+    let paths = Paths::of(&model, arguments.full_names);
     if !arguments.only_taps {
         check_outputs(&model)?;
+        check_names(&model, &paths, &taps, arguments.full_names)?;
     }
     let inputs = inputs::inputs(&model, &arguments.inputs)?;
-    let given = compute(&model, arguments, &inputs, &taps, names)?;
+    let given = compute(&model, arguments, &inputs, &paths)?;
     if let Some(path) = &arguments.save {
         tensors::save(path, &results::by_name(&given)?)?;
     }
@@ -75,7 +76,7 @@ pub(crate) fn run(arguments: &Run, out: &mut impl Write) -> Outcome<()> {
     Ok(())
 }
 
-/// The tensors that names mean, each once.
+/// The tensors that names mean, name by name.
 fn tapped<'m>(model: &'m SavedModel, names: &[String]) -> Outcome<Vec<&'m TensorInfo>> {
     let mut taps: Vec<&TensorInfo> = Vec::new();
     for name in names {
@@ -103,11 +104,7 @@ fn tapped<'m>(model: &'m SavedModel, names: &[String]) -> Outcome<Vec<&'m Tensor
                 if left == 1 { "is" } else { "are" }
             );
         }
-        for tensor in usable {
-            if !taps.iter().any(|other| std::ptr::eq(*other, tensor)) {
-                taps.push(tensor);
-            }
-        }
+        taps.extend(usable);
     }
     Ok(taps)
 }
@@ -123,51 +120,57 @@ fn check_outputs(model: &SavedModel) -> Outcome<()> {
     }
 }
 
-/// The names under which tensors are shown and saved: outputs first.
-fn names(model: &SavedModel, arguments: &Run, taps: &[&TensorInfo]) -> Outcome<Vec<String>> {
-    let paths = Paths::of(model, arguments.full_names);
-    let outputs: HashMap<&str, Option<&TensorInfo>> = match arguments.only_taps {
-        true => HashMap::new(),
-        false => model.output_tensors().collect(),
-    };
-    let path = |tensor: &&TensorInfo| {
-        let path = paths.path(tensor);
-        match outputs.get(path) {
-            // The same value under the same name, once more.
-            Some(Some(output)) if std::ptr::eq(*output, *tensor) => Ok(path.to_owned()),
-            Some(_) => Err(Failure::name(format!(
-                "`{path}` is the name of an output and that of another tensor, and both can't be saved under it; run it \
-                 with `--only-taps`, or without that tensor"
-            ))),
-            None => Ok(path.to_owned()),
-        }
-    };
-    taps.iter().map(path).collect()
+/// That no tensor has the name of an output that is another.
+fn check_names(model: &SavedModel, paths: &Paths<'_>, taps: &[&TensorInfo], full: bool) -> Outcome<()> {
+    let outputs: HashMap<&str, Option<&TensorInfo>> = model.output_tensors().collect();
+    let clash = taps.iter().find(|tensor| match outputs.get(paths.path(tensor)) {
+        Some(Some(output)) => !std::ptr::eq(*output, **tensor),
+        Some(None) => true,
+        None => false,
+    });
+    match clash {
+        None => Ok(()),
+        Some(tensor) => Err(Failure::name(format!(
+            "`{}` is the name of an output and that of another tensor, and both can't be saved under it; use {}",
+            paths.path(tensor),
+            if full { "`--only-taps`" } else { "`--full-names` or `--only-taps`" }
+        ))),
+    }
 }
 
-fn compute(
-    model: &SavedModel,
-    arguments: &Run,
-    inputs: &[(String, Tensor)],
-    taps: &[&TensorInfo],
-    names: Vec<String>,
-) -> Outcome<Vec<Given>> {
+fn compute(model: &SavedModel, arguments: &Run, inputs: &[(String, Tensor)], paths: &Paths<'_>) -> Outcome<Vec<Given>> {
     let fed = || inputs.iter().map(|(name, tensor)| (name.as_str(), tensor));
     model.inputs(fed()).map_err(Failure::usage)?;
     let bar = Bar::new();
     let run = model.run().on_progress(bar.report());
-    let wanted: Vec<&str> = taps.iter().map(|tensor| tensor.name()).collect();
+    let wanted: Vec<&str> = arguments.taps.iter().map(String::as_str).collect();
+    // A branch that was not taken is worth a note; a step that was asked for by its number, and that no loop made, an error.
+    let run = if wanted.iter().any(|name| is_of_a_step(name)) { run } else { run.allow_absent() };
     let ran = match arguments.only_taps {
         true => run.capture(fed(), &wanted).map(|captured| (None, captured)),
         false => run.forward_and_capture(fed(), &wanted).map(|(outputs, captured)| (Some(outputs), captured)),
     };
     bar.clear();
     let (outputs, captured) = ran.map_err(Failure::run)?;
+    for why in captured.absent() {
+        // The run has the others.
+        let _ = writeln!(std::io::stderr(), "note: {why}");
+    }
     let outputs = outputs.iter().flat_map(|outputs| outputs.iter());
-    let outputs: Vec<Given> =
+    let mut given: Vec<Given> =
         outputs.map(|(name, tensor)| Given { name: name.to_owned(), output: true, tensor: tensor.clone() }).collect();
-    let values = captured.iter().map(|(_, tensor)| tensor.clone());
-    let taps = names.into_iter().zip(values).map(|(name, tensor)| Given { name, output: false, tensor });
-    let new: Vec<_> = taps.filter(|tap| !outputs.iter().any(|output| output.name == tap.name)).collect();
-    Ok(outputs.into_iter().chain(new).collect())
+    // Two patterns may mean one tensor, and it may be an output.
+    let mut seen: HashSet<String> = given.iter().map(|given| given.name.clone()).collect();
+    for (name, tensor) in captured.iter() {
+        let name = paths.of_whole(name);
+        if seen.insert(name.clone()) {
+            given.push(Given { name, output: false, tensor: tensor.clone() });
+        }
+    }
+    Ok(given)
+}
+
+/// Whether a name says which step of a loop is meant: `while/body.2/mul`.
+fn is_of_a_step(name: &str) -> bool {
+    name.split('/').any(|part| part.rsplit_once('.').is_some_and(|(_, number)| number.parse::<i64>().is_ok()))
 }

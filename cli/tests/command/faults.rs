@@ -80,7 +80,13 @@ fn names_of_taps() {
     assert!(run("#x").failed(4).contains("`#x`"));
     let weight = run("score/kernel").failed(4);
     assert!(weight.contains("is a weight"), "{weight}");
-    // In a flat graph of TensorFlow 1 an output may have the name of another tensor.
+    // The output `range` and the tensor `range` are two.
+    let (model, inputs) = (saved("numbers/tfsave"), saved("numbers/inputs.npz"));
+    let clash = taper(&["run", &model, "-i", &inputs, "-t", "range"]).failed(4);
+    assert!(clash.contains("`range` is the name of an output") && clash.contains("`--full-names`"), "{clash}");
+    let both = taper(&["run", &model, "-i", &inputs, "-t", "range", "--full-names"]).well();
+    assert!(both.contains("StatefulPartitionedCall/range  int64 [2]"), "{both}");
+    taper(&["run", &model, "-i", &inputs, "-t", "range", "--only-taps"]).well();
     let error = taper(&["run", &model, "-i", &inputs, "--only-taps"]).failed(2);
     assert!(error.contains("--tap"), "{error}");
 }

@@ -40,6 +40,9 @@ fn an_array_for_each_input_or_one_file_for_all() {
     assert!(none.contains("`img` (float32 [?, 8, 8, 4]), `meta`"), "{none}");
     let twice = taper(&["run", &model, "-i", &inputs, "-i", &format!("meta={inputs}")]).failed(2);
     assert!(twice.contains("`meta` is given twice"), "{twice}");
+    let other = taper(&["run", &saved("branchy/tfsave"), "-i", &inputs]).failed(4);
+    assert!(other.contains("no array `inputs`; there are `img`, `meta`"), "{other}");
+    assert!(other.contains("--input inputs=") && other.contains(":ARRAY"), "{other}");
     let which = taper(&["run", &model, "-i", &format!("{inputs}:meta")]).failed(2);
     assert!(which.contains("2 inputs") && which.contains("NAME=SOURCE"), "{which}");
 }

@@ -5,4 +5,5 @@ mod faults;
 mod inputs;
 mod inspect;
 mod outputs;
+mod steps;
 mod taps;

@@ -11,7 +11,7 @@ use crate::common::{Folder, command, difference, saved, taper, tensors};
 const TOLERANCE: f64 = 1e-5;
 
 /// Models whose outputs need operations that are not supported.
-const UNSUPPORTED: [&str; 5] = ["convolutions", "rare", "shapes", "tf1_simple_save", "tf1_switches"];
+const UNSUPPORTED: [&str; 2] = ["rare", "tf1_switches"];
 
 fn npz(path: &Path) -> HashMap<String, Tensor> {
     Tensor::read_npz(path).unwrap().into_iter().collect()
@@ -77,7 +77,7 @@ fn the_outputs_of_every_model_are_tensorflows() {
             }
         }
     }
-    assert!(compared >= 65 && outputs_compared >= 216, "{compared} signatures, {outputs_compared} outputs");
+    assert!(compared >= 78 && outputs_compared >= 407, "{compared} signatures, {outputs_compared} outputs");
 }
 
 /// Every tensor of a model by its whole name, and by its path.
@@ -135,6 +135,33 @@ fn a_layer_and_a_place_are_taps() {
     let mut names: Vec<_> = tensors(&to).into_keys().collect();
     names.sort();
     assert_eq!(names, ["Identity_1", "custom/two/d1/Relu", "output_0", "output_1"]);
+}
+
+/// A tensor in a loop has a value for every step, and one in a branch may have none.
+#[test]
+fn steps_of_loops_and_branches_are_taps() {
+    let folder = Folder::new("steps");
+    let to = folder.at("out.safetensors");
+    let (model, inputs) = (saved("lstm/export"), saved("lstm/inputs.npz"));
+    let run = |taps: &[&str]| {
+        let mut arguments = vec!["run", &model, "-i", &inputs, "-o", &to, "--only-taps"];
+        arguments.extend(taps.iter().flat_map(|tap| ["-t", tap]));
+        taper(&arguments).well();
+        tensors(&to)
+    };
+    let which = taper(&["run", &model, "-i", &inputs, "-t", "lstm_cell/BiasAdd"]).failed(4);
+    assert!(which.contains("the name of 2 tensors") && which.contains("while/body/"), "{which}");
+    let all = run(&["body/lstm_cell/BiasAdd", "lstm/*"]);
+    let path = |step: usize| format!("net/lstm/while/body.{step}/lstm_cell/BiasAdd");
+    assert!((0..3).all(|step| all[&path(step)].dims() == [2, 16]));
+    assert!(difference(&all[&path(0)], &all[&path(1)]) > 0.);
+    let one = run(&["while/body.-1/lstm_cell/BiasAdd"]);
+    assert_eq!(one.keys().collect::<Vec<_>>(), [&path(2)]);
+    assert_eq!(difference(&one[&path(2)], &all[&path(2)]), 0.);
+    let beyond = taper(&["run", &model, "-i", &inputs, "-t", "body.7/lstm_cell/BiasAdd"]).failed(1);
+    assert!(beyond.contains("no step 7"), "{beyond}");
+    let listed = taper(&["taps", &model, "body.1/lstm_cell/BiasAdd", "--json"]).json();
+    assert_eq!(listed[0]["path"], "net/lstm/while/body/lstm_cell/BiasAdd");
 }
 
 #[test]

@@ -2,8 +2,9 @@
 //!
 //! candle computes most of these by fused kernels, and **drops the gradient without a word**: behind one, `backward()` finds
 //! nothing, or, where another way leads around it, only the part of that way, which is wrong. The functions here have the
-//! gradients, and the values of candle's, bit for bit and on every device, because candle computes them. Softmax and the
-//! norms of `f32` on the CPU are the exception: they are computed in vectors, and differ from candle's in rounding.
+//! gradients, and the values of candle's, bit for bit and on every device, because candle computes them. On the CPU, softmax and
+//! the norms of `f32` are the exception, which are computed in vectors, and so are products of matrices, which are divided
+//! among the threads by another rule: they differ from candle's in rounding.
 //!
 //! | here | candle | PyTorch |
 //! |---|---|---|
@@ -35,7 +36,11 @@
 //! | [`tanh`] | [`Tensor::tanh`](candle_core::Tensor::tanh) | `tanh` |
 //!
 //! [`conv2d`] is `F.conv2d` by matrix products, and, where every channel has a kernel of its own, in vectors: many times as
-//! fast on the CPU as candle's, which takes the groups one after the other.
+//! fast on the CPU as candle's, which takes the groups one after the other. [`channels_last`] has the same of images as
+//! TensorFlow lays them out.
+//!
+//! All of it runs on candle's own threads, the caller's among them, as many as `RAYON_NUM_THREADS` says. They wait for work
+//! without sleeping, for a millisecond at most.
 //!
 //! Gradients flow to every input that is tracked, also where `x` is not and a weight is. They are exact, not those of the
 //! kernel's roundings; in half precision they are computed in single precision and rounded once, except that `rope`

@@ -19,6 +19,8 @@ pub(super) fn count() -> usize {
 }
 
 /// Does `work` with each piece, on as many threads as have something to do. Which thread gets which is left to chance.
+///
+/// `work` must not share work itself: the threads are taken until it ends, and it would wait for itself.
 pub(super) fn share<I>(pieces: I, work: impl Fn(I::Item) + Sync)
 where
     I: ExactSizeIterator + Send,

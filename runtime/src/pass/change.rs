@@ -8,8 +8,8 @@ use crate::bundle;
 use crate::select::short;
 use crate::{Error, Result};
 
-/// An edit of the value at a site. It must leave the type as it is.
-type EditFn<'e> = Arc<dyn Fn(&mut dyn Any) -> Result<()> + Send + Sync + 'e>;
+/// An edit of the value at a site, in the visits that the run is in. It must leave the type as it is.
+type EditFn<'e> = Arc<dyn Fn(&mut dyn Any, &[(u32, u32)]) -> Result<()> + Send + Sync + 'e>;
 
 /// What is done at a site.
 #[derive(Clone)]
@@ -36,22 +36,27 @@ impl<'e> What<'e> {
     /// Lets this value flow on in place of one of the same form.
     pub(crate) fn put_in_place<T: Clone + Send + Sync + 'static>(value: &T) -> Self {
         let known = value.clone();
-        What::Edit(Arc::new(move |value| set(of::<T>(value)?, known.clone(), "the value put in is")))
+        What::Edit(Arc::new(move |value, _| set(of::<T>(value)?, known.clone(), "the value put in is")))
     }
 
     /// Lets this value flow on, whatever flows by and whatever other changes there are before this one.
     pub(crate) fn set<T: Clone + Send + Sync + 'static>(value: &T) -> Self {
         let known = value.clone();
-        What::Edit(Arc::new(move |value| {
+        What::Edit(Arc::new(move |value, _| {
             *of::<T>(value)? = known.clone();
             Ok(())
         }))
     }
 
     pub(crate) fn edit<T: 'static>(f: impl Fn(&T) -> Result<T> + Send + Sync + 'e) -> Self {
-        What::Edit(Arc::new(move |value| {
+        What::edit_in(move |value, _| f(value))
+    }
+
+    /// The same, `f` being told the visits.
+    pub(crate) fn edit_in<T: 'static>(f: impl Fn(&T, &[(u32, u32)]) -> Result<T> + Send + Sync + 'e) -> Self {
+        What::Edit(Arc::new(move |value, visits| {
             let value = of::<T>(value)?;
-            let edited = f(value)?;
+            let edited = f(value, visits)?;
             set(value, edited, "the edit gave")
         }))
     }
@@ -174,7 +179,7 @@ impl<'e> Changes<'e> {
         }
         for (_, change) in self.at(index, path) {
             match &change.what {
-                What::Edit(edit) if !(origin == Origin::Recorded && change.inherited) => edit(value)?,
+                What::Edit(edit) if !(origin == Origin::Recorded && change.inherited) => edit(value, path)?,
                 _ => {}
             }
         }

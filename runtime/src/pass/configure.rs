@@ -23,6 +23,7 @@ impl<'r> Pass<'r> {
             fault: None,
             changes: None,
             reached: Vec::new(),
+            expected: Vec::new(),
             path: None,
             replay: None,
             given: None,

@@ -40,7 +40,10 @@ impl<'r> Pass<'r> {
     fn all_reached(&self) -> Result<()> {
         let Some(changes) = self.changes else { return Ok(()) };
         let seen = |output: u32| self.flags[output as usize] & SEEN != 0;
-        let passed = |change: &Change<'_>| !self.stopped || self.layout.scopes_around(change.index).any(seen);
+        let passed = |change: &Change<'_>| {
+            let expected = || self.expected.contains(&change.index);
+            !self.stopped || expected() || self.layout.scopes_around(change.index).any(seen)
+        };
         let left_out = |(change, reached): &(&Change<'_>, &bool)| !change.optional && !**reached && passed(change);
         let left_out = changes.iter().zip(&self.reached).find(left_out);
         let Some((change, _)) = left_out else { return Ok(()) };

@@ -71,6 +71,8 @@ pub struct Pass<'r> {
     changes: Option<&'r Changes<'r>>,
     /// Which changes were made.
     reached: Vec<bool>,
+    /// Changed sites that the run comes by before it ends.
+    expected: Vec<u32>,
     /// The visits that the run is in, outermost first, where changes or a recording have to know.
     path: Option<Vec<(u32, u32)>>,
     replay: Option<Replay<'r>>,

@@ -27,6 +27,22 @@ impl Pass<'_> {
         !self.effects && (changed && replaced() || self.replay.is_some() && self.is_recorded::<T>(site.index))
     }
 
+    /// Says that the run comes by this value before it ends: a change there that is not made is an error, even if the run stops
+    /// early. Whether there is one.
+    pub fn expects<T>(&mut self, site: &Site<T>) -> bool {
+        let changed = self.flags[site.index as usize] & CHANGE != 0;
+        if changed {
+            self.expected.push(site.index);
+        }
+        changed
+    }
+
+    /// Whether what is known beforehand may be another in every visit of a frame.
+    pub fn differs_by_visit(&self) -> bool {
+        let of_one_visit = |changes: &super::Changes<'_>| changes.iter().any(|change| !change.visits.is_empty());
+        self.replay.is_some() || self.changes.is_some_and(of_one_visit)
+    }
+
     /// The error of a node, with its name, what it is and the shape of what it got.
     pub fn blame<T>(&mut self, site: &Site<T>, what: &str, dims: Option<&[usize]>, error: Error) -> Error {
         self.name_layer(site.index, what, dims, error)

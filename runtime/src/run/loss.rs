@@ -214,10 +214,11 @@ impl<'m, M: Tapped> LossSetup<'m, '_, M> {
         let read = |what: Read| {
             let mut missing = Vec::new();
             let slots = read_planted(slots, what, &grads, reducers, &mut missing)?;
-            match missing.first() {
-                Some(&index) => Err(self.no_gradient(index, suspect)),
-                None => selection.read(&Reader::new(&slots, &self.setup.model)),
-            }
+            // A visit that has no part in the loss is none that has to be read.
+            selection.read(&Reader::new(&slots, &self.setup.model)).map_err(|error| match missing.first() {
+                Some(&index) => self.no_gradient(index, suspect),
+                None => error,
+            })
         };
         Ok(Gradients { loss: loss.detach(), values: read(Read::Values)?, gradients: read(Read::Gradients)? })
     }

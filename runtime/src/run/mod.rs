@@ -115,6 +115,7 @@ impl<M: Runnable> fmt::Debug for Run<'_, '_, M> {
 pub struct EditedSite {
     name: String,
     position: usize,
+    visits: Vec<u32>,
 }
 
 impl EditedSite {
@@ -126,6 +127,11 @@ impl EditedSite {
     /// Its place among the sites of the selection, from 0.
     pub fn position(&self) -> usize {
         self.position
+    }
+
+    /// Which visit it is of each loop around the site, counted from 0, outermost first; empty for a plain site.
+    pub fn visits(&self) -> &[u32] {
+        &self.visits
     }
 }
 
@@ -179,7 +185,7 @@ impl<'m, 'e, M: Runnable> Run<'m, 'e, M> {
         })
     }
 
-    /// As [`edit`](Self::edit), the function being told at which site it is.
+    /// As [`edit`](Self::edit), the function being told at which site it is, and in which visit.
     pub fn edit_at<S: Targets>(
         self,
         select: impl FnOnce(M::Sites) -> S,
@@ -189,8 +195,11 @@ impl<'m, 'e, M: Runnable> Run<'m, 'e, M> {
         self.with(|setup| {
             let names = setup.model.names();
             setup.change(select, None, |position, index, _| {
-                let (f, site) = (f.clone(), EditedSite { name: names.of(index), position });
-                What::edit(move |value| f(&site, value))
+                let (f, name, loops) = (f.clone(), names.of(index), names.loops_around(index));
+                What::edit_in(move |value, visits: &[(u32, u32)]| {
+                    let visits = visits.iter().filter(|(node, _)| loops.contains(node)).map(|(_, visit)| *visit);
+                    f(&EditedSite { name: name.clone(), position, visits: visits.collect() }, value)
+                })
             });
         })
     }

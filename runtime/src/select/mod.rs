@@ -48,7 +48,7 @@ impl<S: Tree> Selection for S {
     type Value = S::Value;
 
     fn want<'s>(&'s self, wants: &mut Wants<'s>) {
-        wants.span(self.span());
+        self.spans(&mut |span| wants.span(span));
     }
 
     fn read(&self, reader: &Reader<'_>) -> Result<Self::Value> {

@@ -123,7 +123,7 @@ impl<S: Tree> Targets for S {
 /// All sites of a generated `…Sites`. Their values have fields, which are given one by one.
 pub(crate) fn whole<S: Tree>(sites: &S, values: Option<&S::Value>, aims: &mut Aims<'_, S::Item>) {
     match values {
-        None => aims.site(sites.span(), None),
+        None => sites.spans(&mut |span| aims.site(span, None)),
         Some(_) => aims.fail(format!(
             "the values of a whole `{}` can't be given at once; select the taps that are meant, such as `.output`",
             short(type_name::<S>())

@@ -37,6 +37,8 @@ pub struct Layout {
     pub(crate) frames: Vec<(u32, u32)>,
     /// Indices of the values that are no call's: their code stands in a model's own body.
     pub(crate) taps: Vec<u32>,
+    /// Outputs of the models of which a run may compute a part, so that passing one by is not coming by all in it.
+    pub(crate) partial: Vec<u32>,
     /// Tells trees of different models apart.
     pub(crate) fingerprint: u64,
 }
@@ -53,10 +55,11 @@ impl Layout {
         self.scopes.binary_search_by_key(&output, |(_, last)| *last).map_or(output, |place| self.scopes[place].0)
     }
 
-    /// The outputs of the models that the site stands in, as far as a run has one of each.
+    /// The outputs of the models that the site stands in, as far as a run has one of each and computes all of it.
     pub(crate) fn scopes_around(&self, index: u32) -> impl Iterator<Item = u32> + '_ {
         let place = self.frames_around(index).next().unwrap_or(index);
-        self.scopes.iter().filter(move |(first, last)| *first <= place && place < *last).map(|(_, last)| *last)
+        let around = self.scopes.iter().filter(move |(first, last)| *first <= place && place < *last);
+        around.map(|(_, last)| *last).filter(|last| !self.partial.contains(last))
     }
 
     /// The `Maybe` or `Visits` of an index.
@@ -84,6 +87,18 @@ struct Naming {
     names: Names,
     prefix: Vec<String>,
     within: Vec<Container>,
+}
+
+/// A name of its parts, with points between them. A part that begins with a slash brings what separates it.
+fn joined(parts: &[String]) -> String {
+    let mut name = String::new();
+    for part in parts {
+        if !name.is_empty() && !part.starts_with('/') {
+            name.push('.');
+        }
+        name.push_str(part);
+    }
+    name
 }
 
 /// The indices of one model, while they are given out.
@@ -178,8 +193,17 @@ impl Builder {
         self.layout.taps.pop_if(|tap| *tap == output);
         self.layout.scopes.push((scope.first, output));
         if let Some(Naming { names, prefix, .. }) = &mut self.names {
-            names.models.push((output, prefix.join("."), scope.type_name));
+            names.models.push((output, joined(prefix), scope.type_name));
         }
+    }
+
+    /// Ends the sites of a part of a model that stands for a call, of which a run computes what is needed and no more. What
+    /// it gives ends it; it has no name, and is nobody's to select.
+    pub fn end_part(&mut self, scope: Scope) -> Site<Vec<Tensor>> {
+        let (output, tree) = self.index();
+        self.layout.partial.push(output);
+        self.end(scope);
+        Site::new(output, tree)
     }
 
     fn named<R>(&mut self, name: &str, build: impl FnOnce(&mut Self) -> R) -> R {
@@ -218,7 +242,7 @@ impl Builder {
         let (index, tree) = self.index();
         if let Some(Naming { names, prefix, within }) = &mut self.names {
             names.entries.push(Entry {
-                name: prefix.join("."),
+                name: joined(prefix),
                 index,
                 value: type_name::<T>(),
                 type_id: TypeId::of::<T>(),
@@ -233,7 +257,7 @@ impl Builder {
         let (first, tree) = self.index();
         let at = self.layout.frames.len();
         if let Some(Naming { names, prefix, within }) = &mut self.names {
-            names.frames.push((first, prefix.join(".")));
+            names.frames.push((first, joined(prefix)));
             within.push(Container { node: first, kind });
         }
         let inner = build.map(|build| build(self));
@@ -305,7 +329,7 @@ impl Builder {
         let place = self.eaches;
         self.eaches += u32::from(self.beyond.is_none());
         if let Some(Naming { names, prefix, .. }) = &mut self.names {
-            names.eaches.push((prefix.join("."), elements.len()));
+            names.eaches.push((joined(prefix), elements.len()));
         }
         let mut items = Vec::with_capacity(elements.len());
         for (i, element) in elements.iter().enumerate() {

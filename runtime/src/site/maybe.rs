@@ -18,6 +18,12 @@ pub struct Maybe<S> {
 }
 
 impl<S> Maybe<S> {
+    /// What stands in a frame that was built by itself.
+    #[doc(hidden)]
+    pub fn of(frame: &impl Frame, inner: S) -> Self {
+        Maybe { span: frame.frame().0, inner: Some(inner) }
+    }
+
     /// Selects inside: `t.gate.map(|g| g.output)`. The value is an `Option` of what is selected.
     pub fn map<R: Selection>(self, select: impl FnOnce(S) -> R) -> MaybeSelection<R> {
         MaybeSelection { span: self.span, inner: self.inner.map(select) }

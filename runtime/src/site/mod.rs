@@ -5,6 +5,7 @@
 
 mod build;
 mod each;
+mod framed;
 mod maybe;
 mod tree;
 mod visits;
@@ -15,6 +16,7 @@ use std::marker::PhantomData;
 
 pub use build::{Builder, Layout, TapSites};
 pub use each::{Each, Elements};
+pub use framed::{Around, Framed, Visited};
 pub use maybe::{Maybe, MaybeSelection};
 pub use tree::{Span, Tree};
 pub use visits::{Visit, VisitSelection, Visits, VisitsSelection};

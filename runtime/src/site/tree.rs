@@ -32,6 +32,12 @@ pub trait Tree: Clone + Debug {
     #[doc(hidden)]
     fn span(&self) -> Span;
 
+    /// The ranges that it covers: one, unless the sites were given out in another order than that of the tree.
+    #[doc(hidden)]
+    fn spans(&self, f: &mut dyn FnMut(Span)) {
+        f(self.span());
+    }
+
     #[doc(hidden)]
     fn read_taps(&self, reader: &Reader<'_>) -> Result<Self::Value>;
 

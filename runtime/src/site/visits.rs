@@ -18,6 +18,12 @@ pub struct Visits<S> {
 }
 
 impl<S> Visits<S> {
+    /// What stands in a frame that was built by itself.
+    #[doc(hidden)]
+    pub fn of(frame: &impl Frame, inner: S) -> Self {
+        Visits { span: frame.frame().0, inner: Some(inner) }
+    }
+
     /// Selects inside every visit: `t.shared.each(|s| s.output)`.
     pub fn each<R: Selection>(self, select: impl FnOnce(S) -> R) -> VisitsSelection<R> {
         VisitsSelection { span: self.span, inner: self.inner.map(select) }

@@ -119,7 +119,8 @@ impl SavedTaps {
 
     /// Whether there are taps of this name or inside it.
     fn has_under(&self, name: &str) -> bool {
-        let inside = |tap: &str| tap.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+        let inside =
+            |tap: &str| tap.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '/']));
         self.names.iter().any(|tap| inside(tap))
     }
 

@@ -75,6 +75,53 @@ pub(super) const OPERATIONS: &[(&str, Build)] = &[
         })
     }),
     ("TensorListSplit", |_| of_lists(split)),
+    // TensorFlow 1's lists: a handle, and a flow that passes from one to the next; here the flow is the list.
+    ("TensorArrayV3", array),
+    ("TensorArrayWriteV3", |_| {
+        of_lists(|inputs| {
+            let [_, at, item, own] = super::take(inputs)?;
+            write(own.list()?, at, item, true)
+        })
+    }),
+    ("TensorArrayReadV3", |attrs| {
+        let dtype = typed(attrs)?;
+        of_lists(move |inputs| {
+            let [_, at, own] = super::take(inputs)?;
+            let own = own.list()?;
+            let shape = Data::Tensor(Tensor::new(-1i64, &Device::Cpu)?);
+            Ok(vec![Data::Tensor(match &own.items[place(own.items.len(), at)?] {
+                Some(item) => item.clone(),
+                None => zeros(own, &shape, dtype)?,
+            })])
+        })
+    }),
+    ("TensorArrayGatherV3", |attrs| {
+        let dtype = typed(attrs)?;
+        of_lists(move |inputs| {
+            let [_, places, own] = super::take(inputs)?;
+            let shape = Data::Tensor(Tensor::new(-1i64, &Device::Cpu)?);
+            taken(own.list()?, places, &shape, dtype)
+        })
+    }),
+    ("TensorArrayScatterV3", |_| {
+        of_lists(|inputs| {
+            let [_, places, x, own] = super::take(inputs)?;
+            let own = own.list()?;
+            scatter(x, places, own.items.to_vec(), own.shape.clone())
+        })
+    }),
+    ("TensorArraySizeV3", |_| {
+        of_lists(|inputs| {
+            let [_, own] = super::take(inputs)?;
+            Ok(vec![Data::Tensor(Tensor::new(own.list()?.items.len() as i64, &Device::Cpu)?)])
+        })
+    }),
+    ("TensorArrayConcatV3", |_| {
+        of_lists(|inputs| {
+            let [_, own] = super::take(inputs)?;
+            concat(&[own.clone(), own.clone()])
+        })
+    }),
     ("TensorListConcatV2", |_| of_lists(concat)),
     ("TensorListConcat", |_| of_lists(concat)),
     ("TensorListResize", |_| {
@@ -153,17 +200,21 @@ fn set_item(attrs: &Attrs<'_>) -> Result<Compute> {
     let grows = attrs.bool("resize_if_index_out_of_bounds")?;
     of_lists(move |inputs| {
         let [own, at, item] = super::take(inputs)?;
-        let own = own.list()?;
-        let mut items = own.items.to_vec();
-        if grows {
-            let len = size(int(at.tensor()?)?)?.saturating_add(1);
-            room(&[len])?;
-            items.resize(items.len().max(len), None);
-        }
-        let at = place(items.len(), at)?;
-        items[at] = Some(item.tensor()?.clone());
-        list(items, own.shape.clone())
+        write(own.list()?, at, item, grows)
     })
+}
+
+/// With an element in its place; whether a list that is too short grows.
+fn write(own: &List, at: &Data, item: &Data, grows: bool) -> Result<Vec<Data>> {
+    let mut items = own.items.to_vec();
+    if grows {
+        let len = size(int(at.tensor()?)?)?.saturating_add(1);
+        room(&[len])?;
+        items.resize(items.len().max(len), None);
+    }
+    let at = place(items.len(), at)?;
+    items[at] = Some(item.tensor()?.clone());
+    list(items, own.shape.clone())
 }
 
 fn pop_back(attrs: &Attrs<'_>) -> Result<Compute> {
@@ -203,17 +254,39 @@ fn gather(attrs: &Attrs<'_>) -> Result<Compute> {
     let dtype = element(attrs)?;
     of_lists(move |inputs| {
         let [list, places, shape] = super::take(inputs)?;
-        let list = list.list()?;
-        let places = all_ints(places)?;
-        let joined = match places.is_empty() {
-            true => Tensor::zeros([&[0], zeros(list, shape, dtype)?.dims()].concat(), dtype, &Device::Cpu)?,
-            false => {
-                let items = places.iter().map(|at| Ok(list.items[inside(list.items.len(), *at)?].as_ref()));
-                together(items, || zeros(list, shape, dtype))?
-            }
-        };
-        Ok(vec![Data::Tensor(joined)])
+        taken(list.list()?, places, shape, dtype)
     })
+}
+
+fn typed(attrs: &Attrs<'_>) -> Result<DType> {
+    Type::of(attrs.ty("dtype")?.unwrap_or(0)).held()
+}
+
+/// A list of TensorFlow 1, as its handle and as its flow.
+fn array(attrs: &Attrs<'_>) -> Result<Compute> {
+    let shape = match attrs.get("element_shape")? {
+        Some(crate::proto::Attr::Shape(shape)) => shape.0,
+        _ => None,
+    };
+    of_lists(move |inputs| {
+        let [len] = super::take(inputs)?;
+        let len = size(int(len.tensor()?)?)?;
+        room(&[len])?;
+        let list = Data::List(List { items: Arc::new(vec![None; len]), shape: shape.clone().map(Into::into) });
+        Ok(vec![list.clone(), list])
+    })
+}
+
+fn taken(list: &List, places: &Data, shape: &Data, dtype: DType) -> Result<Vec<Data>> {
+    let places = all_ints(places)?;
+    let joined = match places.is_empty() {
+        true => Tensor::zeros([&[0], zeros(list, shape, dtype)?.dims()].concat(), dtype, &Device::Cpu)?,
+        false => {
+            let items = places.iter().map(|at| Ok(list.items[inside(list.items.len(), *at)?].as_ref()));
+            together(items, || zeros(list, shape, dtype))?
+        }
+    };
+    Ok(vec![Data::Tensor(joined)])
 }
 
 /// Elements one behind the other, along an axis of their own; one is made for all places that nothing was written to.
@@ -345,5 +418,26 @@ mod tests {
         assert_eq!(call("TensorListSetItem", &grows, &far).unwrap()[0].list().unwrap().items.len(), 5);
         let split = [tensor(rising(&[3])), unknown, tensor(i(&[1], &[2]))];
         assert!(call("TensorListSplit", &[], &split).is_err());
+    }
+
+    #[test]
+    fn lists_of_tensorflow_1_flow() {
+        use super::super::testing::{A, rising};
+        let tensor = |x: Tensor| Data::Tensor(x);
+        let float = [("dtype", A::Type(1))];
+        let list = call("TensorArrayV3", &float, &[tensor(i(&[], &[2]))]).unwrap();
+        let [handle, flow] = &list[..] else { unreachable!() };
+        let put = [handle.clone(), tensor(i(&[1], &[1])), tensor(rising(&[1, 2])), flow.clone()];
+        let flow = call("TensorArrayScatterV3", &float, &put).unwrap().remove(0);
+        let put = [handle.clone(), tensor(i(&[], &[0])), tensor(f(&[2], &[8., 9.])), flow];
+        let flow = call("TensorArrayWriteV3", &float, &put).unwrap().remove(0);
+        let read = call("TensorArrayReadV3", &float, &[handle.clone(), tensor(i(&[], &[1])), flow.clone()]).unwrap();
+        same(read[0].tensor().unwrap(), &[2], &[1., 2.]);
+        let all = [handle.clone(), tensor(i(&[2], &[0, 1])), flow.clone()];
+        let all = call("TensorArrayGatherV3", &float, &all).unwrap();
+        same(all[0].tensor().unwrap(), &[2, 2], &[8., 9., 1., 2.]);
+        let size = call("TensorArraySizeV3", &[], &[handle.clone(), flow.clone()]).unwrap();
+        same(size[0].tensor().unwrap(), &[], &[2.]);
+        assert!(call("TensorArrayReadV3", &float, &[handle.clone(), tensor(i(&[], &[2])), flow]).is_err());
     }
 }

@@ -1,7 +1,8 @@
 //! The operations that can be computed: one table.
 //!
 //! To add one: write a function in the file whose idea it is, which reads the attributes and gives a function of the
-//! tensors; put its name in the file's `OPERATIONS`; and add a line to the test of that file.
+//! tensors; put its name in the file's `OPERATIONS`, and in the list of `taper-saved-structure`, which macros read (a test
+//! compares them); and add a line to the test of that file.
 
 mod binary;
 mod blocks;
@@ -21,6 +22,7 @@ mod matrix;
 mod norm;
 mod picture;
 mod pool;
+mod quantize;
 mod rank;
 mod reduce;
 mod resize;
@@ -85,6 +87,7 @@ const COMPUTING: &[Table] = &[
     norm::OPERATIONS,
     picture::OPERATIONS,
     pool::OPERATIONS,
+    quantize::OPERATIONS,
     reduce::OPERATIONS,
     segment::OPERATIONS,
     volume::OPERATIONS,
@@ -300,5 +303,16 @@ mod tests {
         assert_eq!(broadcast(&[], &[0]).unwrap(), [0]);
         assert!(broadcast(&[2], &[3]).is_err());
         assert!(broadcast(&[1 << 40, 1], &[1, 1 << 40]).is_err());
+    }
+
+    /// Macros, which do not know the table, know this list.
+    #[test]
+    fn the_list_of_names_is_that_of_the_table() {
+        let mut names: Vec<_> = supported().collect();
+        names.sort_unstable();
+        let listed = taper_saved_structure::operations::OPERATIONS;
+        let missing: Vec<_> = names.iter().filter(|name| !listed.contains(name)).collect();
+        assert!(missing.is_empty(), "add these to saved/structure/src/operations.rs, in order: {missing:?}");
+        assert_eq!(names, listed);
     }
 }

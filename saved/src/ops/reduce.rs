@@ -72,14 +72,11 @@ fn reduce(attrs: &Attrs<'_>, float: fn(&Tensor, &[usize]) -> Result<Tensor>, of_
 
 /// Along one axis after the other, the last first, so that the others stay where they are. Of nothing it is `empty`.
 fn one_by_one(x: &Tensor, axes: &[usize], empty: f64, f: impl Fn(&Tensor, usize) -> Result<Tensor>) -> Result<Tensor> {
-    axes.iter().rev().try_fold(x.clone(), |x, axis| match x.dims()[*axis] {
-        0 => {
-            let mut sizes = x.dims().to_vec();
-            sizes.remove(*axis);
-            Tensor::full(empty, sizes, x.device())?.to_dtype(x.dtype())
-        }
-        _ => f(&x, *axis),
-    })
+    if x.elem_count() == 0 {
+        let kept = (0..x.rank()).filter(|axis| !axes.contains(axis)).map(|axis| x.dims()[axis]);
+        return Tensor::full(empty, kept.collect::<Vec<_>>(), x.device())?.to_dtype(x.dtype());
+    }
+    axes.iter().rev().try_fold(x.clone(), |x, axis| f(&x, *axis))
 }
 
 fn product(x: &Tensor, axis: usize) -> Result<Tensor> {
@@ -91,6 +88,10 @@ fn arg(x: &Tensor, along: &Tensor, f: fn(&Tensor, usize) -> Result<Tensor>) -> R
     let axis = axis(int(along)?, x.rank())?;
     if x.dims()[axis] == 0 {
         return Err(Error::Msg(format!("there is nothing along axis {axis} of {:?}", x.dims())));
+    }
+    if x.elem_count() == 0 {
+        let kept = (0..x.rank()).filter(|other| *other != axis).map(|other| x.dims()[other]);
+        return Tensor::zeros(kept.collect::<Vec<_>>(), DType::I64, x.device());
     }
     f(x, axis)?.to_dtype(DType::I64)
 }
@@ -146,6 +147,10 @@ mod tests {
         same(&along("Prod", &[0], false), &[3, 2], &[7., 16., 27., 40., 55., 72.]);
         same(&along("Sum", &[], false), &[2, 3, 2], &(1..=12).map(f64::from).collect::<Vec<_>>());
         assert!(outputs("Sum", &[], &[x.clone(), i(&[1], &[3])]).is_err());
+        for (op, value) in [("Max", f64::NEG_INFINITY), ("Min", f64::INFINITY), ("Prod", 1.), ("Sum", 0.)] {
+            let nothing = candle_core::Tensor::zeros((0, 3), candle_core::DType::F32, x.device()).unwrap();
+            same(&output(op, &[], [nothing, i(&[2], &[0, 1])]), &[], &[value]);
+        }
         same(&output("ArgMax", &[], &[f(&[2, 2], &[1., 3., 2., 0.]), i(&[], &[1])]), &[2], &[1., 0.]);
         same(&output("Any", &[], &[b(&[2, 2], &[0, 0, 0, 1]), i(&[], &[1])]), &[2], &[0., 1.]);
         same(&output("All", &[], &[b(&[2, 2], &[1, 1, 0, 1]), i(&[], &[1])]), &[2], &[1., 0.]);

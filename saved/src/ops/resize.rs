@@ -176,8 +176,11 @@ fn area(attrs: &Attrs<'_>) -> Result<Compute> {
     })
 }
 
+/// The weight of a pixel by how far away it is.
+type Kernel = fn(f32) -> f32;
+
 /// A kernel by its name, and how far it reaches.
-fn kernel(name: &str) -> Option<(f32, fn(f32) -> f32)> {
+fn kernel(name: &str) -> Option<(f32, Kernel)> {
     fn sinc(x: f32) -> f32 {
         let x = std::f32::consts::PI * x;
         if x.abs() < 1e-3 { 1. } else { x.sin() / x }
@@ -236,10 +239,9 @@ fn scale_and_translate(attrs: &Attrs<'_>) -> Result<Compute> {
                 let to = ((place + radius * wide - 0.5).floor().min(old as f32 - 1.)).max(0.) as usize;
                 let to = to.min(old - 1);
                 let mut sum = 0.;
-                for from in from..=to {
-                    let weight = kernel(((from as f32 + 0.5 - place) / wide).abs());
-                    row[from] = weight;
-                    sum += weight;
+                for (at, weight) in row.iter_mut().enumerate().take(to + 1).skip(from) {
+                    *weight = kernel(((at as f32 + 0.5 - place) / wide).abs());
+                    sum += *weight;
                 }
                 if sum.abs() >= 1000. * f32::MIN_POSITIVE {
                     row.iter_mut().for_each(|weight| *weight /= sum);

@@ -1,42 +1,100 @@
-//! Runs branches and loops.
+//! Runs branches and loops: every call of one of their functions is a frame of the pass.
 
 use candle_core::Tensor;
+use taper::__private::Pass;
 
-use crate::data::Data;
-use crate::graph::{Body, What};
+use super::execute::{Execution, Given};
+use crate::graph::What;
 use crate::{Error, Result};
 
 /// More steps than any loop takes that ends.
 const STEPS: usize = 1 << 24;
 
-/// The values of a node that is neither given nor a weight.
-pub(super) fn call(what: &What, inputs: &[Data]) -> Result<Vec<Data>> {
-    match what {
-        What::Constant(tensor) => Ok(vec![Data::Tensor(tensor.clone())]),
-        What::Nothing => Ok(Vec::new()),
-        What::Compute(compute) => compute.call(inputs),
-        What::Branch { bodies, condition } => {
-            let [which, rest @ ..] = inputs else { return Err(Error::Msg("it has no condition".to_owned())) };
-            let which = match condition {
-                true => usize::from(truth(which.tensor()?)?),
-                false => usize::try_from(crate::ops::int(which.tensor()?)?).unwrap_or(usize::MAX),
-            };
-            // What is no branch is the last one.
-            run(&bodies[which.min(bodies.len() - 1)], rest.to_vec())
-        }
-        What::Loop { condition, body } => {
-            let mut state = inputs.to_vec();
-            for _ in 0..STEPS {
-                let goes_on = run(condition, state.clone())?;
-                if !truth(goes_on[0].tensor()?)? {
-                    return Ok(state);
-                }
-                state = run(body, state)?;
+/// More values than anybody asks for of the loops of one run. They are all in memory until it ends.
+const KEPT: usize = 1 << 21;
+
+impl Execution<'_> {
+    /// What a branch or a loop gives, of that which somebody takes. `None` if the run is over.
+    pub(super) fn control(&self, index: u32, inputs: Given, pass: &mut Pass<'_>) -> Result<Option<Given>> {
+        let outputs = match &self.model.graph.nodes[index as usize].what {
+            What::Branch { bodies, condition } => {
+                let which = inputs.first().and_then(Option::as_ref);
+                let which = which.ok_or_else(|| Error::Msg("it has no condition".to_owned()))?;
+                let which = match condition {
+                    true => usize::from(truth(which.tensor()?)?),
+                    false => usize::try_from(crate::ops::int(which.tensor()?)?).unwrap_or(usize::MAX),
+                };
+                // What is no branch is the last one.
+                self.call(bodies[which.min(bodies.len() - 1)], inputs[1..].to_vec(), pass)?
             }
-            Err(Error::Msg(format!("the loop has not ended after {STEPS} steps")))
+            What::Loop { bodies: [condition, step] } => {
+                let last = self.model.last_step(self.plan, self.inputs, index);
+                self.steps([*condition, *step], last, inputs, pass)?
+            }
+            _ => None,
+        };
+        let Some(outputs) = outputs else { return Ok(None) };
+        let end = self.model.graph.bodies_of(index).first().and_then(|body| self.sites.end(*body));
+        let ended = end.is_none_or(|end| pass.tap(Vec::<Tensor>::new(), end).is_some());
+        Ok(ended.then_some(outputs))
+    }
+
+    /// The steps of a loop, until it ends or the last one that is asked for is over.
+    fn steps(
+        &self,
+        [condition, step]: [u32; 2],
+        last: Option<u32>,
+        mut state: Given,
+        pass: &mut Pass<'_>,
+    ) -> Result<Option<Given>> {
+        for made in 0..STEPS {
+            if last.is_some_and(|last| made > last as usize) {
+                return Ok(Some(Vec::new()));
+            }
+            let Some(goes_on) = self.call(condition, state.clone(), pass)? else { return Ok(None) };
+            let goes_on = goes_on.first().and_then(Option::as_ref);
+            if !truth(goes_on.ok_or_else(|| Error::Msg("its condition gives nothing".to_owned()))?.tensor()?)? {
+                return Ok(Some(state));
+            }
+            match self.call(step, state, pass)? {
+                Some(next) => state = next,
+                None => return Ok(None),
+            }
         }
-        What::Unsupported(why) => Err(Error::Msg(why.clone())),
-        What::Input(_) | What::Variable(_) => Err(Error::Msg("its value is given, and not computed".to_owned())),
+        Err(Error::Msg(format!("the loop has not ended after {STEPS} steps")))
+    }
+
+    /// One call of a function.
+    fn call(&self, body: u32, given: Given, pass: &mut Pass<'_>) -> Result<Option<Given>> {
+        let Some(frame) = self.sites.frame(body) else {
+            return Err(Error::Msg(format!("`{}` can't be computed", self.model.graph.bodies[body as usize].name)));
+        };
+        let asked = self.plan.inspected[body as usize];
+        if asked > 0 {
+            // What is not asked for has its place in the frame all the same.
+            let places = self.model.graph.bodies[body as usize].nodes.len() / 8;
+            self.kept.set(self.kept.get() + asked + places);
+            if self.kept.get() > KEPT {
+                return Err(Error::Msg(
+                    "its steps have more values than a run keeps; ask for fewer tensors, or for steps by number"
+                        .to_owned(),
+                ));
+            }
+        }
+        pass.enter(frame);
+        let outputs = self.body(body, &given, pass);
+        let goes_on = pass.leave();
+        Ok(outputs?.filter(|_| goes_on))
+    }
+
+    fn body(&self, body: u32, given: &Given, pass: &mut Pass<'_>) -> Result<Option<Given>> {
+        let Some(mut values) = self.region(Some(body), given, pass)? else { return Ok(None) };
+        let outputs = self.model.graph.bodies[body as usize].outputs.iter().zip(&self.plan.live[body as usize]);
+        let outputs = outputs.map(|(output, live)| match live {
+            true => values.take(*output).map(Some),
+            false => Ok(None),
+        });
+        outputs.collect::<Result<Given>>().map(Some)
     }
 }
 
@@ -46,36 +104,4 @@ fn truth(x: &Tensor) -> Result<bool> {
         0 => Ok(x.to_dtype(candle_core::DType::F64)?.to_scalar::<f64>()? != 0.),
         _ => Ok(x.elem_count() > 0),
     }
-}
-
-/// What a function gives.
-fn run(body: &Body, inputs: Vec<Data>) -> Result<Vec<Data>> {
-    let mut uses = body.uses.clone();
-    let mut values: Vec<Vec<Data>> = vec![Vec::new(); body.nodes.len()];
-    for (index, node) in body.nodes.iter().enumerate() {
-        if uses[index] == 0 {
-            continue;
-        }
-        let at = |error: Error| Error::Msg(format!("in `{}` ({}): {error}", node.name, node.op));
-        let taken = node.inputs.iter().map(|input| {
-            let value = values[input.node as usize].get(input.output as usize);
-            value.cloned().ok_or_else(|| at(Error::Msg("a value is missing that it takes".to_owned())))
-        });
-        let taken = taken.collect::<Result<Vec<_>>>()?;
-        values[index] = match node.what {
-            What::Input(place) => vec![inputs[place].clone()],
-            _ => call(&node.what, &taken).map_err(at)?,
-        };
-        for input in &node.inputs {
-            uses[input.node as usize] -= 1;
-            if uses[input.node as usize] == 0 {
-                values[input.node as usize] = Vec::new();
-            }
-        }
-    }
-    let outputs = body.outputs.iter().map(|output| {
-        let value = values[output.node as usize].get(output.output as usize);
-        value.cloned().ok_or_else(|| Error::Msg("an output was not computed".to_owned()))
-    });
-    outputs.collect()
 }

@@ -5,6 +5,9 @@ mod execute;
 mod model;
 mod plan;
 mod sites;
+pub(crate) mod typed;
+mod visit;
 
 pub use model::Runner;
+pub(crate) use sites::{Place, Regions, Sited, numbered};
 pub use sites::{Sites, Taps};

@@ -4,7 +4,7 @@ use candle_core::{Error, Tensor};
 use taper::__private::{At, Builder, Runnable, Runner as Runs, Stateless, Tapped};
 use taper::{Input, Model, Seen};
 
-use super::sites::{Sites, Taps};
+use super::sites::{Building, Sites, Taps};
 use crate::inputs::Inputs;
 use crate::model::SavedModel;
 
@@ -19,10 +19,11 @@ impl Tapped for SavedModel {
             let weights: Vec<&Tensor> = self.graph.variables.iter().map(|variable| &variable.value).collect();
             weights.see()
         });
-        let all = self.names.iter().map(|name| b.with(name, Builder::site::<Tensor>)).collect();
+        let mut building = Building::new(self);
+        building.region(None, "", b);
         let output = b.with("output", Builder::site::<Vec<Tensor>>);
         b.end(scope);
-        Sites { all, names: self.names.clone(), output }
+        building.finish(output)
     }
 }
 

@@ -1,12 +1,15 @@
 //! What is wrong with a file.
 
 use std::fmt;
+use std::path::Path;
 
 /// What is wrong with a file, in words.
 #[derive(Debug)]
 pub enum Error {
     /// As it is shown.
     Msg(String),
+    /// There is no signature of the name that was asked for.
+    Signature(String),
 }
 
 /// A result of reading.
@@ -17,11 +20,20 @@ impl Error {
     pub fn wrap(error: impl fmt::Display) -> Self {
         Error::Msg(error.to_string())
     }
+
+    /// The same, with the file that it is about.
+    pub fn in_file(self, path: &Path) -> Self {
+        let text = format!("`{}`: {self}", path.display());
+        match self {
+            Error::Msg(_) => Error::Msg(text),
+            Error::Signature(_) => Error::Signature(text),
+        }
+    }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Error::Msg(text) = self;
+        let (Error::Msg(text) | Error::Signature(text)) = self;
         f.write_str(text)
     }
 }
@@ -36,7 +48,7 @@ impl From<std::io::Error> for Error {
 
 #[cfg(feature = "candle")]
 impl From<Error> for candle_core::Error {
-    fn from(Error::Msg(text): Error) -> Self {
+    fn from((Error::Msg(text) | Error::Signature(text)): Error) -> Self {
         candle_core::Error::Msg(text)
     }
 }

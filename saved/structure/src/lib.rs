@@ -10,10 +10,14 @@ mod error;
 pub mod graph;
 pub mod layers;
 pub mod open;
+pub mod operations;
+mod outline;
 pub mod proto;
+mod record;
 pub mod signatures;
 pub mod slices;
 mod table;
 pub mod tensors;
 
 pub use error::{Error, Result};
+pub use outline::Outline;

@@ -45,9 +45,8 @@ pub fn open<E: Engine>(path: &Path, signature: Option<&str>, engine: &E) -> Resu
     let (file, bytes) = graph_file(path)?;
     let prefix = path.join("variables").join("variables");
     let index = path.join("variables").join("variables.index");
-    let checkpoint = if index.exists() { Some(Checkpoint::open(&prefix)?) } else { None };
-    Structure::read(&bytes, signature, checkpoint, engine)
-        .map_err(|error| Error::Msg(format!("`{}`: {error}", file.display())))
+    let checkpoint = if E::WEIGHTS && index.exists() { Some(Checkpoint::open(&prefix)?) } else { None };
+    Structure::read(&bytes, signature, checkpoint, engine).map_err(|error| error.in_file(&file))
 }
 
 /// The path and the bytes of the file that has the graphs.
@@ -85,12 +84,22 @@ impl<E: Engine> Structure<E> {
             None => default(),
         };
         let Some((name, signature)) = found else {
-            let names: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
-            return Err(Error::Msg(match (signature, names.is_empty()) {
-                (Some(wanted), false) => format!("there is no signature `{wanted}`; there are {}", names.join(", ")),
-                _ => "it has no signature, so that nothing says what goes in and what comes out; save it with `signatures=`"
-                    .to_owned(),
-            }));
+            let near = |wanted: &str, quoted: &[String]| match near_name(wanted, &names) {
+                Some(name) if quoted.len() > 1 => format!("; did you mean `{name}`?"),
+                _ => String::new(),
+            };
+            let quoted: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
+            return Err(match (signature, names.is_empty()) {
+                (Some(wanted), false) => Error::Signature(format!(
+                    "there is no signature `{wanted}`{}; there are {}",
+                    near(wanted, &quoted),
+                    quoted.join(", ")
+                )),
+                _ => Error::Msg(
+                    "it has no signature, so that nothing says what goes in and what comes out; save it with `signatures=`"
+                        .to_owned(),
+                ),
+            });
         };
         let graph = graph::flatten(meta, signature, checkpoint, bytes.len(), engine)?;
         let aliases = Aliases::of(&graph);
@@ -110,4 +119,10 @@ impl<E: Engine> Structure<E> {
             graph,
         })
     }
+}
+
+/// The name that is nearest to another, if one is near.
+fn near_name<'n>(name: &str, names: &'n [String]) -> Option<&'n String> {
+    let distance = |other: &&String| strsim::damerau_levenshtein(name, other);
+    names.iter().min_by_key(distance).filter(|near| distance(near) <= 1 + name.len() / 3)
 }

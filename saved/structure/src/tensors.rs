@@ -32,11 +32,34 @@ pub struct TensorInfo {
     /// It holds no data of the run: a weight, or a constant.
     #[doc(hidden)]
     pub fixed: bool,
+    /// The name by the layers alone, if it stands in a branch or a loop.
+    #[doc(hidden)]
+    pub owned: Option<String>,
+    /// The functions of branches and loops that it stands in, outermost first.
+    #[doc(hidden)]
+    pub within: Vec<Within>,
+}
+
+/// A function of a branch or a loop, and what it is called in the names of what stands in it.
+#[derive(Clone, Copy, Debug)]
+pub struct Within {
+    /// Which function.
+    pub body: u32,
+    /// Whether a run may call it several times.
+    pub is_repeated: bool,
+    /// Where its name ends in the whole name.
+    pub name_end: usize,
+    /// Where it ends in the name by layers.
+    pub short_end: usize,
 }
 
 impl TensorInfo {
     /// The whole name in the file, `StatefulPartitionedCall/mlp_1/dense_1/MatMul`; of outputs after a node's first, with
     /// their number, `…/Split:1`.
+    ///
+    /// What stands in a branch or a loop has the name of its node in front, and what TensorFlow calls the function there:
+    /// `then_branch` or `else_branch`, `branch_2`, `cond` or `body`, as in `net_1/lstm_1/while/body/lstm_cell_1/MatMul`. The
+    /// name inside the function follows, without that of the node if it begins so.
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -45,6 +68,35 @@ impl TensorInfo {
     /// called twice has every tensor twice.
     pub fn short_name(&self) -> &str {
         &self.short
+    }
+
+    /// The whole name in one step of every loop around it, outermost first: `net_1/lstm_1/while/body.2/lstm_cell_1/MatMul`.
+    pub fn name_at(&self, visits: &[u32]) -> String {
+        self.numbered(&self.name, visits, |within| within.name_end)
+    }
+
+    /// The same of the name by the layers: `net/lstm/while/body.2/lstm_cell/MatMul`.
+    pub fn short_name_at(&self, visits: &[u32]) -> String {
+        self.numbered(&self.short, visits, |within| within.short_end)
+    }
+
+    fn numbered(&self, name: &str, visits: &[u32], end: impl Fn(&Within) -> usize) -> String {
+        let loops = self.within.iter().filter(|within| within.is_repeated).map(end);
+        let mut numbered = name.to_owned();
+        for (end, visit) in loops.zip(visits).collect::<Vec<_>>().into_iter().rev() {
+            numbered.insert_str(end, &format!(".{visit}"));
+        }
+        numbered
+    }
+
+    /// Whether it stands in a branch, so that a run may do without it.
+    pub fn is_conditional(&self) -> bool {
+        self.within.iter().any(|within| !within.is_repeated)
+    }
+
+    /// Whether it stands in a loop, so that a run has a value of it for every step.
+    pub fn is_repeated(&self) -> bool {
+        self.within.iter().any(|within| within.is_repeated)
     }
 
     /// TensorFlow's name of the operation that makes it.
@@ -61,6 +113,11 @@ impl TensorInfo {
     /// The axes are in the order of the file, which for pictures is `[batch, height, width, channel]`.
     pub fn shape(&self) -> Option<Vec<Option<usize>>> {
         Some(self.shape.0.as_ref()?.iter().map(|size| usize::try_from(*size).ok()).collect())
+    }
+
+    /// Name, operation, type and sizes in a line: `custom/two/Tanh (Tanh): float32 [?, 16]`.
+    pub fn described(&self) -> String {
+        format!("{} ({}): {} {}", self.name, self.op, self.ty, self.shape)
     }
 
     /// Whether a run can capture it. The handle of a weight is no tensor, and text has none of candle's.
@@ -97,6 +154,14 @@ impl Tensors {
                 true => why(graph, index, blame),
                 false => reasons.entry(blame).or_insert_with(|| why(graph, index, blame)).clone(),
             });
+            let names = aliases.of_node(graph, index);
+            let within = graph.bodies_around(index).map(|body| {
+                let inside = &graph.bodies[body as usize];
+                let short_end = names.bodies.iter().find(|(other, _)| *other == body).map_or(0, |(_, end)| *end);
+                Within { body, is_repeated: inside.part.is_repeated(), name_end: inside.name.len(), short_end }
+            });
+            let mut within: Vec<_> = within.collect();
+            within.reverse();
             for (output, port) in (0..).zip(&node.outputs) {
                 // A handle is no tensor. A variable of TensorFlow 1 is its own value.
                 let handle = &*node.op == "VarHandleOp";
@@ -107,7 +172,9 @@ impl Tensors {
                 let number = if output == 0 { String::new() } else { format!(":{output}") };
                 tensors.all.push(TensorInfo {
                     name: format!("{}{number}", node.name),
-                    short: format!("{}{number}", aliases.of_node(&node.name)),
+                    short: format!("{}{number}", names.short),
+                    owned: node.within.map(|_| format!("{}{number}", names.owned)),
+                    within: within.clone(),
                     op: node.op.to_string(),
                     ty: port.ty,
                     shape: port.shape.clone(),
@@ -126,6 +193,11 @@ impl Tensors {
     pub fn of_node(&self, node: u32) -> &[TensorInfo] {
         let at = |node: usize| self.first[node] as usize;
         &self.all[at(node as usize)..at(node as usize + 1)]
+    }
+
+    /// The place of a value among all.
+    pub fn place(&self, value: Value) -> usize {
+        self.first[value.node as usize] as usize + value.output as usize
     }
 
     /// The tensor that is a value.

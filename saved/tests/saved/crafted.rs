@@ -103,6 +103,31 @@ fn a_function_that_calls_itself_is_an_error() {
     assert!(error.contains("a function calls itself"), "{error}");
 }
 
+/// Identities that wait for each other, as the condition of a `Merge`; frames without a way out.
+#[test]
+fn control_flow_that_goes_in_circles_is_an_error() {
+    let cond = || vec![attr("T", number(6, 1))];
+    let nodes = [
+        node("a", "Identity", &["b"], cond()),
+        node("b", "Identity", &["a"], cond()),
+        node("s", "Switch", &["x", "a"], cond()),
+        node("end", "Merge", &["s", "s:1"], cond()),
+    ];
+    let error = model("circle", &nodes, &[]).and_then(|model| run(&model)).unwrap_err().to_string();
+    assert!(error.contains("cycle"), "{error}");
+    let enter = || vec![attr("T", number(6, 1)), attr("frame_name", field(2, "frame"))];
+    let nodes = [
+        node("enter", "Enter", &["x"], enter()),
+        node("merge", "Merge", &["enter", "next"], cond()),
+        node("goes", "LoopCond", &["merge"], cond()),
+        node("switch", "Switch", &["merge", "goes"], cond()),
+        node("next", "NextIteration", &["end"], cond()),
+        node("end", "Exit", &["switch"], cond()),
+    ];
+    let error = model("frame", &nodes, &[]).and_then(|model| run(&model)).unwrap_err().to_string();
+    assert!(error.contains("can't be computed") || error.contains("not there"), "{error}");
+}
+
 /// 2⁶⁰ nodes out of sixty functions.
 #[test]
 fn a_small_file_makes_no_great_graph() {
@@ -123,6 +148,91 @@ fn nodes_in_a_cycle_are_listed_and_not_computed() {
     let error = run(&model).unwrap_err().to_string();
     assert!(error.contains("the output `y` can't be computed") && error.contains("cycle"), "{error}");
     assert!(model.summary().to_string().contains("not supported: end (Relu)"));
+}
+
+/// A loop over `x` as long as `cond` says, which is asked again by `body`.
+fn repeat(name: &str, [cond, body]: [&str; 2], input: &str) -> Vec<u8> {
+    let called = |own: &str, function: &str| attr(own, field(10, field(1, function)));
+    let types = attr("T", field(1, number(6, 1)));
+    node(name, "StatelessWhile", &[input], vec![called("cond", cond), called("body", body), types])
+}
+
+/// One of two functions of `x`, by whether it is zero.
+fn choose(name: &str, [yes, no]: [&str; 2], input: &str) -> Vec<u8> {
+    let called = |own: &str, function: &str| attr(own, field(10, field(1, function)));
+    let types = |own: &str| attr(own, field(1, number(6, 1)));
+    let attrs = vec![called("then_branch", yes), called("else_branch", no), types("Tin"), types("Tout")];
+    node(name, "StatelessIf", &[input, input], attrs)
+}
+
+#[test]
+fn names_in_loops_are_those_of_no_other_node() {
+    // A name in the function is that of an argument once the loop's own is left out.
+    let never = function("never", &[node("loop/x", "Relu", &["x"], vec![])], "loop/x:output:0");
+    let step = function("step", &[node("loop/sum", "AddV2", &["x", "x"], vec![])], "loop/sum:output:0");
+    let nodes = [
+        node("loop/body/sum", "Relu", &["x"], vec![]),
+        repeat("loop", ["never", "step"], "loop/body/sum"),
+        node("end", "AddV2", &["loop", "loop/body/sum"], vec![]),
+    ];
+    let model = model("names", &nodes, &[never, step]).unwrap();
+    let names: Vec<_> = model.tensors().iter().map(|tensor| tensor.name()).collect();
+    let inside = ["loop/cond/x", "loop/cond/loop/x", "loop/body#2/x", "loop/body#2/sum"];
+    assert_eq!(names, [&["x", "loop/body/sum"][..], &inside, &["loop", "end"]].concat());
+    let none = Tensor::new(&[0f32; 0], &candle_core::Device::Cpu).unwrap();
+    let found = model.capture([("x", &none)], &["loop/cond/loop/x", "loop/body/sum"]).unwrap();
+    assert_eq!(found.len(), 2);
+    let error = model.capture([("x", &none)], &["loop/body#2/sum"]).unwrap_err().to_string();
+    assert!(error.contains("made no step of `loop/body#2`"), "{error}");
+}
+
+#[test]
+fn a_loop_or_branch_that_calls_itself_is_an_error() {
+    let stop = function("stop", &[node("r", "Relu", &["x"], vec![])], "r:output:0");
+    for own in [
+        function("own", &[repeat("again", ["stop", "own"], "x")], "again:output:0"),
+        function("own", &[choose("again", ["own", "stop"], "x")], "again:output:0"),
+        // Both ways.
+        function("own", &[choose("again", ["own", "own"], "x")], "again:output:0"),
+    ] {
+        let opened = model("loops", &[call("end", "own", "x")], &[own, stop.clone()]);
+        let error = opened.and_then(|model| run(&model)).unwrap_err().to_string();
+        assert!(error.contains("calls itself") || error.contains("no reasonable size"), "{error}");
+    }
+}
+
+#[test]
+fn what_is_not_supported_in_a_branch_keeps_the_branch_from_being_computed_and_names_itself() {
+    let odd = function("odd", &[node("pick/sum", "Odd", &["x"], vec![])], "pick/sum:output:0");
+    let even = function("even", &[node("pick/sum", "Relu", &["x"], vec![])], "pick/sum:output:0");
+    let nodes = [choose("pick", ["odd", "even"], "x"), node("end", "Relu", &["pick"], vec![])];
+    let model = model("odd", &nodes, &[odd, even]).unwrap();
+    let blame = "`pick/then_branch/sum` (Odd): the operation is not supported";
+    for name in ["pick/then_branch/sum", "pick/else_branch/sum", "pick", "end"] {
+        let error = model.find(name).unwrap_err().to_string();
+        assert!(error.contains("can't be computed") && error.contains(blame), "{name}: {error}");
+    }
+    assert!(run(&model).unwrap_err().to_string().contains(blame));
+    assert!(model.summary().to_string().contains("not supported: pick/then_branch/sum (Odd)"));
+}
+
+#[test]
+fn functions_that_do_not_fit_are_errors_and_leave_nothing() {
+    let one = function("one", &[node("r", "Relu", &["x"], vec![])], "r:output:0");
+    let types = |own: &str, count: usize| attr(own, field(1, vec![number(6, 1); count].concat()));
+    let called = |own: &str| attr(own, field(10, field(1, "one")));
+    for node_of_two in [
+        node("pair", "StatelessWhile", &["x", "x"], vec![called("cond"), called("body"), types("T", 2)]),
+        // It says that it gives more than its functions do.
+        node("pair", "StatelessIf", &["x", "x"], vec![called("then_branch"), called("else_branch"), types("Tout", 2)]),
+        node("pair", "StatelessCase", &["x", "x"], vec![attr("branches", field(1, "")), types("Tout", 1)]),
+    ] {
+        let nodes = [node_of_two, node("end", "Relu", &["pair"], vec![])];
+        let model = model("fit", &nodes, std::slice::from_ref(&one)).unwrap();
+        let error = run(&model).unwrap_err().to_string();
+        assert!(error.contains("do not take and give"), "{error}");
+        assert!(model.tensors().iter().all(|tensor| !tensor.name().contains("pair/")));
+    }
 }
 
 #[test]

@@ -100,7 +100,7 @@ fn a_graph_that_is_cut_anywhere_does_not_panic() {
 
 #[test]
 fn a_graph_with_flipped_bits_does_not_panic() {
-    for (model, seed) in [("custom", 1u64), ("branchy", 2)] {
+    for (model, seed) in [("custom", 1u64), ("branchy", 2), ("lstm", 3)] {
         let copy = Copy::of(model, &format!("bits-{model}"));
         let file = copy.file("saved_model.pb");
         let whole = std::fs::read(&file).unwrap();

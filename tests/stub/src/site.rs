@@ -73,6 +73,11 @@ impl<T, const N: usize> Elements for [T; N] {
     type Elem = T;
 }
 
+// What models of sites without types have; macros write none.
+pub struct Around;
+pub struct Framed;
+pub struct Visited;
+
 #[derive(Clone, Copy)]
 pub struct Span {
     pub first: u32,

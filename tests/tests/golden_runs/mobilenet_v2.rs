@@ -7,14 +7,17 @@ use taper_tests::parity::Golden;
 
 use super::{Edit, compare_edits, compare_gradients, compare_replays, double, zero};
 
-fn open() -> Result<Vec<(Golden, MobileNetV2)>> {
+fn open(names: [&str; 2]) -> Result<Vec<(Golden, MobileNetV2)>> {
     let open = |name| {
         let golden = Golden::open(name)?;
         let model = pretrained(&golden, |_| ())?;
         Ok((golden, model))
     };
-    ["mobilenet_v2", "mobilenet_v2_odd"].into_iter().map(open).collect()
+    names.into_iter().map(open).collect()
 }
+
+const TORCHVISION: [&str; 2] = ["mobilenet_v2", "mobilenet_v2_odd"];
+const HUGGING_FACE: [&str; 2] = ["mobilenet_v2_same", "mobilenet_v2_floor"];
 
 /// The original counts the stem with the blocks.
 const EDITS: &[Edit<MobileNetV2Sites>] = &[
@@ -22,14 +25,21 @@ const EDITS: &[Edit<MobileNetV2Sites>] = &[
     Edit { label: "block2_zero", at: |t| t.blocks[1].output, to: zero },
 ];
 
+/// Hugging Face counts neither the stem nor the first block.
+const HUGGING_FACE_EDITS: &[Edit<MobileNetV2Sites>] = &[
+    Edit { label: "stem_double", at: |t| t.blocks[0].output, to: double },
+    Edit { label: "layer1_zero", at: |t| t.blocks[2].output, to: zero },
+];
+
 #[test]
 fn edits_are_pytorchs() -> Result<()> {
-    open()?.iter().try_for_each(|(golden, model)| compare_edits(model, golden, EDITS))
+    open(TORCHVISION)?.iter().try_for_each(|(golden, model)| compare_edits(model, golden, EDITS))?;
+    open(HUGGING_FACE)?.iter().try_for_each(|(golden, model)| compare_edits(model, golden, HUGGING_FACE_EDITS))
 }
 
 #[test]
 fn a_replay_is_the_run_itself() -> Result<()> {
-    open()?.iter().try_for_each(|(golden, model)| compare_replays(model, golden, EDITS))
+    open(TORCHVISION)?.iter().try_for_each(|(golden, model)| compare_replays(model, golden, EDITS))
 }
 
 /// The tap that is the output of a module of the original. Both references have six blocks, of which the second
@@ -46,9 +56,17 @@ fn tap(module: &str) -> String {
 
 #[test]
 fn gradients_are_pytorchs() -> Result<()> {
-    for (golden, model) in open()? {
+    for (golden, model) in open(TORCHVISION)? {
         assert_eq!(model.blocks.len(), 6);
         compare_gradients(&model, &golden, |t| t.output, tap)?;
     }
-    Ok(())
+    let tap = |module: &str| match module.strip_prefix("mobilenet_v2.").expect("a part of the model") {
+        "conv_stem" => "blocks.0.output".to_owned(),
+        "conv_1x1" => "last.output".to_owned(),
+        layer => {
+            let layer: usize = layer.strip_prefix("layer.").expect("a layer").parse().expect("a number");
+            format!("blocks.{}.output", layer + 1)
+        }
+    };
+    open(HUGGING_FACE)?.iter().try_for_each(|(golden, model)| compare_gradients(model, golden, |t| t.output, tap))
 }

@@ -32,7 +32,12 @@ fn edits_are_pytorchs() -> Result<()> {
     let golden = Golden::open("resnet_odd")?;
     compare_edits(&pretrained::<ResNet<BasicBlock>>(&golden, |_| ())?, &golden, EDITS)?;
     let golden = Golden::open("resnet_bottleneck")?;
-    compare_edits(&pretrained::<ResNet<Bottleneck>>(&golden, |_| ())?, &golden, BOTTLENECK_EDITS)
+    compare_edits(&pretrained::<ResNet<Bottleneck>>(&golden, |_| ())?, &golden, BOTTLENECK_EDITS)?;
+    // Hugging Face counts stages from 0.
+    let golden = Golden::open("resnet_strides")?;
+    let edits =
+        [Edit { label: "stage0_double", ..BOTTLENECK_EDITS[0] }, Edit { label: "stage1_zero", ..BOTTLENECK_EDITS[1] }];
+    compare_edits(&pretrained::<ResNet<Bottleneck>>(&golden, |_| ())?, &golden, &edits)
 }
 
 #[test]
@@ -59,7 +64,19 @@ fn gradients_are_pytorchs() -> Result<()> {
     compare_gradients(&model, &golden, |t| t.output, |module| tap(module, &["layer1", "layer3"]))?;
     let golden = Golden::open("resnet_bottleneck")?;
     let model = pretrained::<ResNet<Bottleneck>>(&golden, |_| ())?;
-    compare_gradients(&model, &golden, |t| t.output, |module| tap(module, &["layer2"]))
+    compare_gradients(&model, &golden, |t| t.output, |module| tap(module, &["layer2"]))?;
+    // Strides in the first stage and in the first convolutions.
+    let golden = Golden::open("resnet_strides")?;
+    let model = pretrained::<ResNet<Bottleneck>>(&golden, |_| ())?;
+    compare_gradients(
+        &model,
+        &golden,
+        |t| t.output,
+        |module| match module.rsplit_once("stages.") {
+            Some((_, stage)) => tap(&format!("layer{}", stage.parse::<usize>().expect("a number") + 1), &["layer1"]),
+            None => "conv1".to_owned(),
+        },
+    )
 }
 
 #[test]

@@ -14,7 +14,7 @@ const EDITS: &[Edit<T5Sites>] = &[
 ];
 
 fn each(test: fn(&T5, &Golden) -> Result<()>) -> Result<()> {
-    ["t5", "t5_gated"].iter().try_for_each(|reference| {
+    ["t5", "t5_gated", "mt5"].iter().try_for_each(|reference| {
         let golden = Golden::open(reference)?;
         test(&pretrained(&golden, |_| ())?, &golden)
     })

@@ -1,6 +1,7 @@
 //! Changes at what a run may repeat or skip.
 
 use candle_core::{Result, Tensor};
+use taper::__private::{Around, Framed, Visited};
 use taper_tests::fixtures::{assert_error, assert_same, input};
 
 use crate::maze::{CALLS, Maze, Options, maze};
@@ -51,6 +52,66 @@ fn visits_are_changed_all_or_one_or_each_with_its_value() -> Result<()> {
     let values = b.iter().map(|v| v.iter().map(|v| v * 0.5).collect::<Result<Vec<_>>>()).collect::<Result<Vec<_>>>()?;
     let run = model.run().edit_with(|t| t.shared.each(|s| s.step), &values, |_, v| Ok(v.clone()));
     steps(&run)?.iter().flatten().zip(values.iter().flatten()).for_each(|(a, b)| assert_same(a, b));
+    Ok(())
+}
+
+/// What `edit_at` tells its function: the visits of every loop around the site.
+#[test]
+fn an_edit_is_told_its_visit() -> Result<()> {
+    let (model, x, options) = (maze(), input(), Options::default());
+    let seen = std::sync::Mutex::new(Vec::new());
+    let run = model.run().edit_at(
+        |t| (t.shared.clone().each(|s| s.output), t.shared.each(|s| s.step), t.output),
+        |site, value| {
+            seen.lock().unwrap().push((site.name().to_owned(), site.visits().to_vec()));
+            Ok(value.clone())
+        },
+    );
+    let steps = run.capture(&x, &options, |t| t.shared.each(|s| s.step))?;
+    run.forward(&x, &options)?;
+    drop(run);
+    let seen = seen.into_inner().unwrap();
+    let of = |name: &str| -> Vec<Vec<u32>> {
+        let mut found: Vec<_> = seen.iter().filter(|(n, _)| n == name).map(|(_, visits)| visits.clone()).collect();
+        found.sort();
+        found.dedup();
+        found
+    };
+    assert_eq!(of("shared.output"), (0..steps.len() as u32).map(|visit| vec![visit]).collect::<Vec<_>>());
+    let inner = steps.iter().zip(0..).flat_map(|(inner, outer)| (0..inner.len() as u32).map(move |i| vec![outer, i]));
+    assert_eq!(of("shared.step"), inner.collect::<Vec<_>>());
+    assert_eq!(of("output"), [Vec::<u32>::new()]);
+    Ok(())
+}
+
+/// The same sites one by one, with what is around them: as models have them whose sites are no types.
+#[test]
+fn a_site_with_what_is_around_it_is_selected_and_changed() -> Result<()> {
+    let (model, x, options) = (maze(), input(), Options::default());
+    let framed = |t: &taper::Sites<Maze>, visit| {
+        let mut site = None;
+        t.shared.clone().each(|s| *site.insert(s.output));
+        Framed::new(site.unwrap(), vec![Around::visits(&t.shared, visit)])
+    };
+    let typed = model.run().capture(&x, &options, |t| t.shared.each(|s| s.output))?;
+    let all = model.run().capture(&x, &options, |t| framed(&t, None))?;
+    assert_eq!(all.iter().map(|visited| visited.visits.clone()).collect::<Vec<_>>(), [[0], [1], [2]]);
+    all.iter().zip(&typed).for_each(|(a, b)| assert_same(&a.value, b));
+    for (visit, place) in [(1, Some(1)), (-1, Some(2)), (3, None), (-4, None)] {
+        let one = model.run().capture(&x, &options, |t| framed(&t, Some(visit)))?;
+        assert_eq!(one.iter().map(|visited| visited.visits[0]).next(), place, "{visit}");
+        assert_eq!(one.len(), usize::from(place.is_some()));
+    }
+    let outputs = |run: &taper::Run<'_, '_, Maze>| run.capture(&x, &options, |t| t.shared.each(|s| s.output));
+    let by_type = outputs(&model.run().edit(|t| t.shared.at(1).select(|s| s.output), twice))?;
+    let by_site = outputs(&model.run().edit(|t| framed(&t, Some(1)), twice))?;
+    by_type.iter().zip(&by_site).for_each(|(a, b)| assert_same(a, b));
+    // A value for one visit, and one for all.
+    for (visits, changed) in [(vec![1], 1..2), (vec![], 0..3)] {
+        let values = vec![Visited { visits, value: x.clone() }];
+        let found = outputs(&model.run().replace(|t| framed(&t, None), &values))?;
+        found[changed].iter().for_each(|value| assert_same(value, &x));
+    }
     Ok(())
 }
 

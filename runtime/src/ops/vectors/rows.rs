@@ -72,13 +72,14 @@ fn together(xs: &[f32], start: f32, put: impl Fn(f32, f32) -> f32, join: impl Fn
     for (part, &x) in parts.iter_mut().zip(rest) {
         *part = put(*part, x);
     }
-    // Halves on halves, so that the sum of a long row keeps its digits.
-    let mut len = PARTS / 2;
-    while len > 0 {
-        for at in 0..len {
-            parts[at] = join(parts[at], parts[at + len]);
-        }
-        len /= 2;
+    // Halves on halves, so that the sum of a long row keeps its digits; of known length, so that they are vectors.
+    macro_rules! halves {
+        ($($len:literal)+) => {$(
+            for at in 0..$len {
+                parts[at] = join(parts[at], parts[at + $len]);
+            }
+        )+};
     }
+    halves!(32 16 8 4 2 1);
     parts[0]
 }

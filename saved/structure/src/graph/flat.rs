@@ -4,12 +4,12 @@ use std::collections::{HashMap, HashSet};
 
 use super::inline::{Inliner, Place};
 use super::local::{Names, node_of};
-use super::restore;
 use super::variables::Variables;
 use super::{Engine, Graph, Input, Node, Output, Port, Value, What};
+use super::{lower, restore};
 use crate::checkpoint::Checkpoint;
 use crate::dtype::Type;
-use crate::proto::{MetaGraph, NodeDef, ObjectKind, Signature};
+use crate::proto::{GraphDef, MetaGraph, NodeDef, ObjectKind, Signature};
 use crate::{Error, Result};
 
 /// The graph of a signature. `size` is that of the file.
@@ -23,7 +23,10 @@ pub fn flatten<E: Engine>(
     size: usize,
     engine: &E,
 ) -> Result<Graph<E>> {
-    let nodes: HashMap<&str, &NodeDef<'_>> = meta.graph.nodes.iter().map(|node| (node.name, node)).collect();
+    let mut nodes: HashMap<&str, &NodeDef<'_>> = meta.graph.nodes.iter().map(|node| (node.name, node)).collect();
+    let written = lower::lower(&nodes);
+    let lowered = GraphDef::parse(&written)?;
+    nodes.extend(lowered.nodes.iter().map(|node| (node.name, node)));
     for (name, info) in signature.inputs.iter().chain(&signature.outputs) {
         if info.name.is_empty() {
             return Err(Error::Msg(format!("`{name}` of the signature is not a plain tensor, which is not supported")));
@@ -33,6 +36,7 @@ pub fn flatten<E: Engine>(
     let needed = ancestors(&nodes, &ends);
     let variables = Variables::new(engine, checkpoint, meta.objects.as_ref())?;
     let mut inliner = Inliner::new(meta, variables, size);
+    inliner.extend(&lowered.functions);
 
     let root = root(&nodes, &ends, &inliner)?;
     let mut inputs = Vec::new();
@@ -43,47 +47,42 @@ pub fn flatten<E: Engine>(
         // In a function it is an argument, called as the signature calls it; otherwise it is a node with a name of its own.
         let own = if root.is_some() { name } else { node_of(info.name) };
         let node = inliner.push(Node {
-            name: own.to_owned(),
-            op: "Placeholder".into(),
-            inputs: Vec::new(),
             outputs: vec![port.clone()],
-            what: What::Input(inputs.len()),
-            blocked: None,
+            ..Node::new(own.to_owned(), "Placeholder", What::Input(inputs.len()))
         })?;
         given.insert(node_of(info.name), Value { node, output: 0 });
         inputs.push(Input { name: (*name).to_owned(), node, port });
     }
     let captured = captured(meta, &nodes, &needed, &inliner)?;
     let sources = if meta.objects.is_none() { restore::sources(&nodes, meta.restore) } else { HashMap::new() };
-    let place = Place { prefix: "", before: &[], depth: 0 };
-    let file_order = meta.graph.nodes.iter().filter(|node| needed.contains(node.name) && Some(node.name) != root);
+    let place = Place { prefix: "", without: "", siblings: &[], before: &[], depth: 0 };
+    let all = meta.graph.nodes.iter().chain(&lowered.nodes);
+    let file_order = all.filter(|node| nodes.get(node.name).is_some_and(|own| std::ptr::eq(*own, *node)));
+    let file_order = file_order.filter(|node| needed.contains(node.name) && Some(node.name) != root);
     inliner.body(file_order, &mut names, place, |inliner, node| {
         if let Some(value) = given.get(node.name) {
             return Ok(Some(*value));
         }
+        let ty = || node.attrs.ty("dtype").ok().flatten().unwrap_or(0);
+        let port = || Port { ty: Type::of(ty()), shape: node.attrs.shape("shape").ok().flatten().unwrap_or_default() };
         let variable = match node.op {
             "VarHandleOp" => match captured.get(node.name) {
-                Some(object) => inliner.variables.object(*object),
+                Some(object) => inliner.variables.object(*object, port()),
                 None => {
                     let shared = node.attrs.str("shared_name")?.filter(|name| !name.is_empty());
-                    inliner.variables.named(shared.unwrap_or(node.name), sources.get(node.name))
+                    inliner.variables.named(shared.unwrap_or(node.name), sources.get(node.name), port())
                 }
             },
-            "VariableV2" | "Variable" => inliner.variables.named(node.name, sources.get(node.name)),
+            "VariableV2" | "Variable" => inliner.variables.named(node.name, sources.get(node.name), port()),
             _ => return Ok(None),
         };
         match variable {
             Ok(variable) => inliner.variable(variable, node.op).map(Some),
             // It may be that nothing asks for what depends on it.
             Err(error) => {
-                let ty = node.attrs.ty("dtype").ok().flatten().unwrap_or(0);
                 let node = inliner.push(Node {
-                    name: node.name.to_owned(),
-                    op: node.op.into(),
-                    inputs: Vec::new(),
-                    outputs: vec![Port { ty: Type::of(ty), shape: Default::default() }],
-                    what: What::Unsupported(error.to_string()),
-                    blocked: None,
+                    outputs: vec![Port { ty: Type::of(ty()), shape: Default::default() }],
+                    ..Node::new(node.name.to_owned(), node.op, What::Unsupported(error.to_string()))
                 })?;
                 Ok(Some(Value { node, output: 0 }))
             }
@@ -101,7 +100,8 @@ pub fn flatten<E: Engine>(
         Ok(Output { name: (*name).to_owned(), value })
     });
     let outputs = outputs.collect::<Result<_>>()?;
-    Ok(Graph { nodes: inliner.nodes, inputs, outputs, variables: inliner.variables.read, calls: inliner.calls })
+    let Inliner { nodes, bodies, calls, variables, .. } = inliner;
+    Ok(Graph { nodes, inputs, outputs, variables: variables.read, calls, bodies })
 }
 
 fn data<'n>(node: &'n NodeDef<'_>) -> impl Iterator<Item = &'n str> {

@@ -1,10 +1,11 @@
 //! Puts the nodes of a function in place of every call of it.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
 
-use super::described;
+use super::control::{Body, Caller};
+use super::known::known;
 use super::local::{Named, Names, order};
+use super::lower;
 use super::variables::Variables;
 use super::{Engine, Node, Port, Value, What};
 use crate::dtype::Type;
@@ -28,15 +29,18 @@ pub(super) struct Inliner<'a, E: Engine> {
     functions: HashMap<&'a str, &'a FunctionDef<'a>>,
     ops: HashMap<&'a str, &'a OpDef<'a>>,
     pub(super) nodes: Vec<Node<E>>,
+    pub(super) bodies: Vec<Body>,
     pub(super) variables: Variables<'a, E>,
     /// Names that are taken, and the number that the next node of that name may have.
-    taken: HashMap<String, usize>,
+    pub(super) taken: HashMap<String, usize>,
     /// Constants that were read, by where they stand in the file.
     constants: HashMap<usize, E::Tensor>,
     /// The node of every variable.
     handles: HashMap<usize, u32>,
     /// Of nodes behind effects, which.
-    behind: HashMap<u32, Vec<u32>>,
+    pub(super) behind: HashMap<u32, Vec<u32>>,
+    /// Of nodes that stand for arguments of functions, what is given first.
+    pub(super) captured: HashMap<u32, Value>,
     /// The values of calls, by their names.
     pub(super) calls: HashMap<String, Vec<Option<Value>>>,
     /// Bytes that may yet be used: functions that call others twice could make a great graph of a small file.
@@ -50,18 +54,40 @@ pub(super) struct Inliner<'a, E: Engine> {
 pub(super) struct Place<'p> {
     /// What is put in front of the names.
     pub(super) prefix: &'p str,
+    /// What is left out at the beginning of names.
+    pub(super) without: &'p str,
+    /// The names of the nodes beside it, in the order of letters.
+    pub(super) siblings: &'p [&'p str],
     /// The nodes with effects that have run before.
     pub(super) before: &'p [u32],
     pub(super) depth: usize,
 }
 
-/// The nodes around those of a body, while it is built.
-pub(super) struct Outer<E: Engine> {
-    nodes: Vec<Node<E>>,
-    taken: HashMap<String, usize>,
-    handles: HashMap<usize, u32>,
-    behind: HashMap<u32, Vec<u32>>,
-    calls: HashMap<String, Vec<Option<Value>>>,
+/// A name without what it begins with.
+pub(super) fn without<'n>(name: &'n str, beginning: &str) -> &'n str {
+    name.strip_prefix(beginning).filter(|rest| !rest.is_empty()).unwrap_or(name)
+}
+
+impl Place<'_> {
+    /// The whole name of a node.
+    pub(super) fn name(&self, own: &str) -> String {
+        format!("{}{}", self.prefix, without(own, self.without))
+    }
+
+    /// A name that no node beside it has, and that none of their names begins with.
+    pub(super) fn free(&self, name: &str) -> String {
+        let begins = |with: &str| {
+            let place = self.siblings.partition_point(|other| *other < with);
+            self.siblings.get(place).is_some_and(|other| other.starts_with(with))
+        };
+        let is_free = |name: &String| {
+            self.siblings.binary_search(&name.as_str()).is_err()
+                && !begins(&format!("{name}/"))
+                && !begins(&format!("{name}."))
+        };
+        let numbered = (2..).map(|number| format!("{name}#{number}"));
+        std::iter::once(name.to_owned()).chain(numbered).find(is_free).unwrap_or_default()
+    }
 }
 
 /// Cuts off what nobody reads: names in a file may be of any length, and stand in the errors of many nodes.
@@ -81,37 +107,25 @@ impl<'a, E: Engine> Inliner<'a, E> {
     pub(super) fn new(meta: &'a MetaGraph<'a>, variables: Variables<'a, E>, size: usize) -> Self {
         Inliner {
             functions: meta.graph.functions.iter().map(|f| (f.signature.name, f)).collect(),
-            ops: meta.ops.iter().map(|op| (op.name, op)).collect(),
+            // What the file says goes before what is known of it.
+            ops: known().map(|op| (op.name, op)).chain(meta.ops.iter().map(|op| (op.name, op))).collect(),
             nodes: Vec::new(),
+            bodies: Vec::new(),
             variables,
             taken: HashMap::new(),
             constants: HashMap::new(),
             handles: HashMap::new(),
             behind: HashMap::new(),
+            captured: HashMap::new(),
             calls: HashMap::new(),
             left: size.saturating_mul(64).saturating_add(1 << 24),
             size,
         }
     }
 
-    /// Begins nodes that stand alone.
-    pub(super) fn begin(&mut self) -> Outer<E> {
-        Outer {
-            nodes: std::mem::take(&mut self.nodes),
-            taken: std::mem::take(&mut self.taken),
-            handles: std::mem::take(&mut self.handles),
-            behind: std::mem::take(&mut self.behind),
-            calls: std::mem::take(&mut self.calls),
-        }
-    }
-
-    /// Ends nodes that stand alone, and goes on with those around them.
-    pub(super) fn end(&mut self, outer: Outer<E>) -> Vec<Node<E>> {
-        self.taken = outer.taken;
-        self.handles = outer.handles;
-        self.behind = outer.behind;
-        self.calls = outer.calls;
-        std::mem::replace(&mut self.nodes, outer.nodes)
+    /// Adds functions that are not in the file's library.
+    pub(super) fn extend(&mut self, functions: &'a [FunctionDef<'a>]) {
+        self.functions.extend(functions.iter().map(|function| (function.signature.name, function)));
     }
 
     /// A function by its name.
@@ -154,9 +168,17 @@ impl<'a, E: Engine> Inliner<'a, E> {
         }
         let index = u32::try_from(self.nodes.len()).map_err(Error::wrap)?;
         let unsupported = matches!(node.what, What::Unsupported(_)).then_some(index);
+        let bodies = match &node.what {
+            What::Branch { bodies, .. } => bodies.as_slice(),
+            What::Loop { bodies } => bodies,
+            _ => &[],
+        };
+        let inside = bodies.iter().flat_map(|body| &self.bodies[*body as usize].outputs);
         let nodes = &self.nodes;
-        node.blocked = unsupported.or_else(|| node.inputs.iter().find_map(|input| nodes[input.node as usize].blocked));
+        let blame = |value: &Value| nodes[value.node as usize].blocked;
+        node.blocked = unsupported.or_else(|| node.inputs.iter().chain(inside).find_map(blame));
         self.nodes.push(node);
+        self.called_by(index);
         Ok(index)
     }
 
@@ -167,14 +189,11 @@ impl<'a, E: Engine> Inliner<'a, E> {
         }
         let variable = &self.variables.read[place];
         let sizes = variable.shape.iter().map(|size| *size as i64).collect();
-        let node = self.push(Node {
-            name: variable.name.clone(),
-            op: op.into(),
-            inputs: Vec::new(),
+        let node = Node {
             outputs: vec![Port { ty: variable.ty, shape: Shape(Some(sizes)) }],
-            what: What::Variable(place),
-            blocked: None,
-        })?;
+            ..Node::new(variable.name.clone(), op, What::Variable(place))
+        };
+        let node = self.push(node)?;
         self.handles.insert(place, node);
         Ok(Value { node, output: 0 })
     }
@@ -188,6 +207,9 @@ impl<'a, E: Engine> Inliner<'a, E> {
         mut own: impl FnMut(&mut Self, &NodeDef<'a>) -> Result<Option<Value>>,
     ) -> Result<()> {
         let nodes: Vec<&NodeDef<'_>> = nodes.into_iter().filter(|node| names.get(node.name).is_none()).collect();
+        let mut siblings: Vec<&str> = nodes.iter().map(|node| node.name).collect();
+        siblings.sort_unstable();
+        let place = Place { siblings: &siblings, ..place };
         let order = order(
             &nodes.iter().map(|node| node.name).collect::<Vec<_>>(),
             &nodes.iter().map(|node| node.inputs.clone()).collect::<Vec<_>>(),
@@ -257,21 +279,30 @@ impl<'a, E: Engine> Inliner<'a, E> {
     /// What a node does that calls nothing.
     fn what(&mut self, node: &NodeDef<'a>, inputs: &[Value], before: &[u32], place: Place<'_>) -> What<E> {
         // A value that is read once it has been written is not the one in the file.
-        let targets: HashSet<&Value> = if before.is_empty() { HashSet::new() } else { inputs.iter().collect() };
+        let targets: HashSet<Value> =
+            if before.is_empty() { HashSet::new() } else { inputs.iter().map(|input| self.outer(*input)).collect() };
         let written = |assign: &u32| {
-            let target = self.nodes[*assign as usize].inputs.first();
-            target.is_some_and(|target| targets.contains(target)).then_some(*assign)
+            let target = self.outer(*self.nodes[*assign as usize].inputs.first()?);
+            targets.contains(&target).then_some(*assign)
         };
         if let Some(assign) = before.iter().find_map(written) {
             let name = &self.nodes[assign as usize].name;
             return What::Unsupported(format!("it reads what `{name}` has written, and nothing is written here"));
         }
-        self.made(node, inputs.len(), place).unwrap_or_else(|error| What::Unsupported(error.to_string()))
+        self.made(node, inputs, Place { before, ..place }).unwrap_or_else(|error| What::Unsupported(error.to_string()))
     }
 
-    fn made(&mut self, node: &NodeDef<'a>, inputs: usize, place: Place<'_>) -> Result<What<E>> {
+    /// What is given first, of a value that stands for an argument.
+    fn outer(&self, mut value: Value) -> Value {
+        while let Some(outer) = self.captured.get(&value.node) {
+            value = *outer;
+        }
+        value
+    }
+
+    fn made(&mut self, node: &NodeDef<'a>, inputs: &[Value], place: Place<'_>) -> Result<What<E>> {
         let attrs = self.attrs(node);
-        if let Some(what) = self.control(node, &attrs, inputs, place)? {
+        if let Some(what) = self.control(&Caller { node, attrs: &attrs, inputs, place })? {
             return Ok(what);
         }
         match node.op {
@@ -311,12 +342,11 @@ impl<'a, E: Engine> Inliner<'a, E> {
             Ok(outputs) => (outputs, what),
             Err(error) => (Vec::new(), What::Unsupported(error.to_string())),
         };
-        let op: Arc<str> = node.op.into();
-        self.push(Node { name: format!("{}{}", place.prefix, node.name), op, inputs, outputs, what, blocked: None })
+        self.push(Node { inputs, outputs, ..Node::new(place.name(node.name), node.op, what) })
     }
 
     /// The outputs of a node.
-    fn ports(&mut self, node: &NodeDef<'a>) -> Result<Vec<Port>> {
+    pub(super) fn ports(&mut self, node: &NodeDef<'a>) -> Result<Vec<Port>> {
         let attrs = self.attrs(node);
         let mut types = Vec::new();
         match self.ops.get(node.op).copied() {
@@ -330,15 +360,19 @@ impl<'a, E: Engine> Inliner<'a, E> {
                     types.extend(own);
                 }
             }
-            None if !described::outputs(node.op).is_empty() => {
-                for output in described::outputs(node.op) {
-                    types.extend(output.types(&attrs, self.size)?);
-                }
+            // Old files describe no operations. Nearly all have one output, of the type `T`.
+            None if node.attrs.output_shapes()?.len() > 1 => {
+                return Err(Error::Msg(
+                    "it gives several values, and the file does not say what they are called".to_owned(),
+                ));
             }
-            // Nearly all have one output, of the type `T`.
             None => {
                 types.push(node.attrs.ty("T").ok().flatten().or(node.attrs.ty("dtype").ok().flatten()).unwrap_or(0))
             }
+        }
+        // What is a list is no float, which its flow is called.
+        if lower::flows(node.op) {
+            types.iter_mut().for_each(|ty| *ty = lower::VARIANT);
         }
         let mut shapes = node.attrs.output_shapes()?.into_iter();
         Ok(types.into_iter().map(|ty| Port { ty: Type::of(ty), shape: shapes.next().unwrap_or_default() }).collect())
@@ -354,7 +388,7 @@ impl<'a, E: Engine> Inliner<'a, E> {
         let mut outputs = Vec::new();
         let mut first = 0;
         let attrs = self.attrs(node);
-        let known = self.ops.get(node.op).map_or(described::outputs(node.op), |op| &op.outputs);
+        let known = self.ops.get(node.op).map_or(&[][..], |op| &op.outputs);
         // Of a node without values nothing has to be known.
         for output in known.iter().filter(|_| ports > 0) {
             let len = output.types(&attrs, self.size).map_or(0, |types| types.len());
@@ -373,12 +407,11 @@ impl<'a, E: Engine> Inliner<'a, E> {
         before: &[u32],
         place: Place<'_>,
     ) -> Result<Named<'a>> {
-        let prefix = format!("{}{}/", place.prefix, node.name);
-        let inner = Place { prefix: &prefix, before, depth: place.depth + 1 };
-        let named = self
-            .function(function, inputs, inner)
-            .map_err(|error| Error::Msg(format!("in `{}{}`: {error}", place.prefix, node.name)))?;
-        let name = format!("{}{}", place.prefix, node.name);
+        let name = place.name(node.name);
+        let prefix = format!("{name}/");
+        let inner = Place { prefix: &prefix, without: "", siblings: &[], before, depth: place.depth + 1 };
+        let named =
+            self.function(function, inputs, inner).map_err(|error| Error::Msg(format!("in `{name}`: {error}")))?;
         self.spend(name.len() + NODE + 16 * named.values.len())?;
         self.calls.insert(name, named.values.clone());
         Ok(named)

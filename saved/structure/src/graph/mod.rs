@@ -1,17 +1,18 @@
 //! The graph of a signature: one list of nodes, every function call put in place of itself.
 
 mod control;
-mod described;
 mod flat;
 mod inline;
+mod known;
 mod local;
+mod lower;
 mod restore;
 mod variables;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-pub use control::Body;
+pub use control::{Body, Part};
 pub use flat::flatten;
 
 use crate::Result;
@@ -26,12 +27,15 @@ pub trait Engine {
     type Tensor: Clone;
     /// An operation with its attributes.
     type Operation;
+    /// Whether weights are read. Otherwise a checkpoint need not be there, and their types and shapes are those that the graph
+    /// has.
+    const WEIGHTS: bool = true;
 
-    /// A weight of a checkpoint.
+    /// A weight of a checkpoint, or without one what stands for it.
     ///
     /// # Errors
     /// A tensor that can't be read.
-    fn weight(&self, checkpoint: &Checkpoint, key: &str) -> Result<Self::Tensor>;
+    fn weight(&self, from: Option<(&Checkpoint, &str)>) -> Result<Self::Tensor>;
 
     /// One of the parts that a weight of a checkpoint is saved in.
     ///
@@ -64,6 +68,8 @@ pub struct Graph<E: Engine> {
     pub variables: Vec<Variable<E::Tensor>>,
     /// What calls that are put in place of themselves would have given, by their names.
     pub calls: HashMap<String, Vec<Option<Value>>>,
+    /// The functions that branches and loops call.
+    pub bodies: Vec<Body>,
 }
 
 /// One operation at one place.
@@ -80,6 +86,15 @@ pub struct Node<E: Engine> {
     pub what: What<E>,
     /// The first node that keeps this one from being computed: itself or one that it depends on.
     pub blocked: Option<u32>,
+    /// The function that it stands in, if it is one that a branch or a loop calls.
+    pub within: Option<u32>,
+}
+
+impl<E: Engine> Node<E> {
+    /// One that takes and gives nothing so far.
+    fn new(name: String, op: &str, what: What<E>) -> Self {
+        Node { name, op: op.into(), inputs: Vec::new(), outputs: Vec::new(), what, blocked: None, within: None }
+    }
 }
 
 /// A value: which output of which node.
@@ -102,7 +117,7 @@ pub struct Port {
 
 /// What a node does.
 pub enum What<E: Engine> {
-    /// It is given: which input.
+    /// It is given: which input of the signature, or which argument of the function that it stands in.
     Input(usize),
     /// It is a weight: which variable.
     Variable(usize),
@@ -113,16 +128,14 @@ pub enum What<E: Engine> {
     /// It calls one of several functions: by a condition the first or the second, otherwise by number.
     Branch {
         /// The functions.
-        bodies: Vec<Body<E>>,
+        bodies: Vec<u32>,
         /// Whether a condition says which; then the first is of what is false.
         condition: bool,
     },
     /// It calls a function as long as another says so.
     Loop {
-        /// Whether there is another step.
-        condition: Body<E>,
-        /// A step.
-        body: Body<E>,
+        /// Whether there is another step, and a step.
+        bodies: [u32; 2],
     },
     /// It does nothing and gives nothing, such as `NoOp`.
     Nothing,
@@ -137,8 +150,8 @@ impl<E: Engine> std::fmt::Debug for What<E> {
             What::Variable(place) => write!(f, "Variable({place})"),
             What::Constant(_) => f.write_str("Constant"),
             What::Compute(_) => f.write_str("Compute"),
-            What::Branch { bodies, .. } => f.debug_list().entries(bodies).finish(),
-            What::Loop { condition, body } => f.debug_list().entries([condition, body]).finish(),
+            What::Branch { bodies, .. } => write!(f, "Branch({bodies:?})"),
+            What::Loop { bodies } => write!(f, "Loop({bodies:?})"),
             What::Nothing => f.write_str("Nothing"),
             What::Unsupported(why) => write!(f, "Unsupported({why})"),
         }

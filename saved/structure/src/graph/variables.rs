@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::restore::Source;
-use super::{Engine, Variable};
+use super::{Engine, Port, Variable};
 use crate::checkpoint::Checkpoint;
 use crate::dtype::Type;
 use crate::proto::{ObjectGraph, ObjectKind, checkpoint_objects};
@@ -45,11 +45,14 @@ impl<'a, E: Engine> Variables<'a, E> {
     }
 
     /// The variable that is an object.
-    pub(super) fn object(&mut self, id: i64) -> Result<usize> {
+    pub(super) fn object(&mut self, id: i64, port: Port) -> Result<usize> {
         let object = self.objects.and_then(|graph| graph.objects.get(usize::try_from(id).ok()?));
         let Some(ObjectKind::Variable { name }) = object.map(|object| &object.kind) else {
             return Err(Error::Msg(format!("object {id} is no variable")));
         };
+        if !E::WEIGHTS {
+            return self.unread(format!("object {id}"), name, port);
+        }
         let Some(key) = self.keys.get(&id).cloned() else {
             return Err(Error::Msg(format!("the checkpoint has no value of the variable `{name}` (object {id})")));
         };
@@ -57,12 +60,32 @@ impl<'a, E: Engine> Variables<'a, E> {
     }
 
     /// The variable of a file without objects: by what the graph restores it from, or else by its name.
-    pub(super) fn named(&mut self, name: &str, source: Option<&Source<'_>>) -> Result<usize> {
+    pub(super) fn named(&mut self, name: &str, source: Option<&Source<'_>>, port: Port) -> Result<usize> {
+        if !E::WEIGHTS {
+            let key = match source {
+                Some(Source { key, part: None }) => (*key).to_owned(),
+                Some(Source { key, part: Some(part) }) => format!("{key} {part:?}"),
+                None => name.to_owned(),
+            };
+            return self.unread(key, name, port);
+        }
         match source {
             Some(Source { key, part: None }) => self.keyed(key, name),
             Some(Source { key, part: Some(part) }) => self.part(key, part, name),
             None => self.keyed(name, name),
         }
+    }
+
+    /// A variable whose value is not read.
+    fn unread(&mut self, key: String, name: &str, port: Port) -> Result<usize> {
+        if let Some(place) = self.places.get(&key) {
+            return Ok(*place);
+        }
+        let (place, value) = (self.read.len(), self.engine.weight(None)?);
+        self.places.insert(key, place);
+        let shape = port.shape.known().unwrap_or_default();
+        self.read.push(Variable { name: name.to_owned(), ty: port.ty, shape, value });
+        Ok(place)
     }
 
     /// A variable that is a part of what is saved under a key.
@@ -100,7 +123,7 @@ impl<'a, E: Engine> Variables<'a, E> {
         }
         let entry = checkpoint.entry(key)?;
         let shape = entry.shape.known().map_err(|error| Error::Msg(format!("the tensor `{key}`: {error}")))?;
-        let value = self.engine.weight(checkpoint, key)?;
+        let value = self.engine.weight(Some((checkpoint, key)))?;
         let place = self.read.len();
         self.places.insert(key.to_owned(), place);
         self.read.push(Variable { name: name.to_owned(), ty: Type::of(entry.dtype), shape, value });

@@ -20,8 +20,48 @@ pub struct Aliases {
 }
 
 /// The parts of a name, without those that are calls of functions.
-pub(super) fn parts(name: &str) -> Vec<&str> {
+pub fn parts(name: &str) -> Vec<&str> {
     name.split('/').filter(|part| !is_call(part)).collect()
+}
+
+/// A part of a node's name.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Scope<'g> {
+    pub(super) part: &'g str,
+    /// Of a branch or a loop: its node, or what it calls its function. No layer is called so.
+    pub(super) is_control: bool,
+    /// The function whose name ends here.
+    body: Option<u32>,
+}
+
+/// The parts of a node's name, without those that are calls of functions.
+pub(super) fn path<E: Engine>(graph: &Graph<E>, node: u32) -> Vec<Scope<'_>> {
+    let bodies: Vec<u32> = graph.bodies_around(node).collect();
+    let mut end = 0;
+    let scopes = graph.nodes[node as usize].name.split('/').map(|part| {
+        end += part.len() + usize::from(end > 0);
+        let named = |body: &&u32| graph.bodies[**body as usize].name.len() == end;
+        let calls = |body: &u32| graph.nodes[graph.bodies[*body as usize].control as usize].name.len() == end;
+        let body = bodies.iter().find(named).copied();
+        Scope { part, is_control: body.is_some() || bodies.iter().any(calls), body }
+    });
+    scopes.filter(|scope| !is_call(scope.part)).collect()
+}
+
+/// The parts, with slashes between them.
+pub(super) fn joined(scopes: &[Scope<'_>]) -> String {
+    scopes.iter().map(|scope| scope.part).collect::<Vec<_>>().join("/")
+}
+
+/// What the owners of a node's scopes are called.
+#[derive(Debug, Default)]
+pub struct Names {
+    /// The name by owners.
+    pub short: String,
+    /// The same without branches and loops.
+    pub owned: String,
+    /// Where the names of the functions that it stands in end in the first, outermost first.
+    pub bodies: Vec<(u32, usize)>,
 }
 
 fn is_call(part: &str) -> bool {
@@ -55,9 +95,13 @@ fn find(scopes: &[&str], owner: &[&str]) -> Option<usize> {
 fn all_numbered<E: Engine>(graph: &Graph<E>) -> HashMap<String, bool> {
     let mut numbered: HashMap<String, bool> = HashMap::new();
     // An operation has constants of its own in what looks like a scope.
-    let operations: HashSet<String> = graph.nodes.iter().map(|node| parts(&node.name).join("/")).collect();
-    for node in &graph.nodes {
-        if let [root, scope, _, ..] = parts(&node.name)[..]
+    let own = |node: u32| -> Vec<&str> {
+        path(graph, node).iter().filter(|scope| !scope.is_control).map(|scope| scope.part).collect()
+    };
+    let nodes = 0..graph.nodes.len() as u32;
+    let operations: HashSet<String> = nodes.clone().map(|node| own(node).join("/")).collect();
+    for node in nodes {
+        if let [root, scope, _, ..] = own(node)[..]
             && !operations.contains(&format!("{root}/{scope}"))
         {
             let all = numbered.entry(root.to_owned()).or_insert(without_number(root) != root);
@@ -72,17 +116,20 @@ impl Aliases {
     pub fn of<E: Engine>(graph: &Graph<E>) -> Self {
         let mut votes: HashMap<String, HashMap<&str, usize>> = HashMap::new();
         let mut left = COMPARED;
-        for node in &graph.nodes {
-            let variables = node.inputs.iter().filter_map(|input| match graph.nodes[input.node as usize].what {
-                What::Variable(place) => Some(&graph.variables[place].name),
-                _ => None,
-            });
+        for (index, node) in (0..).zip(&graph.nodes) {
+            let variables =
+                node.inputs.iter().filter_map(|input| match graph.nodes[graph.source(*input).node as usize].what {
+                    What::Variable(place) => Some(&graph.variables[place].name),
+                    _ => None,
+                });
             for variable in variables {
-                let scopes = parts(&node.name);
+                let path = path(graph, index);
                 let owner: Vec<&str> = variable.split('/').collect();
-                if scopes.len().max(owner.len()) > DEPTH {
+                if path.len().max(owner.len()) > DEPTH {
                     continue;
                 }
+                let places: Vec<usize> = (0..path.len()).filter(|at| !path[*at].is_control).collect();
+                let scopes: Vec<&str> = places.iter().map(|at| path[*at].part).collect();
                 let Some(rest) = left.checked_sub(scopes.len() * owner.len() * owner.len()) else { break };
                 left = rest;
                 let owner = &owner[..owner.len() - 1];
@@ -90,7 +137,7 @@ impl Aliases {
                 let found = (0..owner.len()).find_map(|skip| Some((find(&scopes, &owner[skip..])?, &owner[skip..])));
                 let Some((first, owner)) = found else { continue };
                 for (at, part) in owner.iter().enumerate() {
-                    let scope = scopes[..=first + at].join("/");
+                    let scope = joined(&path[..=places[first + at]]);
                     *votes.entry(scope).or_default().entry(part).or_default() += 1;
                 }
             }
@@ -127,33 +174,44 @@ impl Aliases {
     }
 
     /// The name of a node with the names of owners in place of those of scopes.
-    pub fn of_node(&self, name: &str) -> String {
-        let parts = parts(name);
-        let Some((node, scopes)) = parts.split_last().filter(|(_, scopes)| scopes.len() <= DEPTH) else {
-            return name.to_owned();
+    pub fn of_node<E: Engine>(&self, graph: &Graph<E>, node: u32) -> Names {
+        let path = path(graph, node);
+        let Some((own, scopes)) = path.split_last().filter(|(_, scopes)| scopes.len() <= DEPTH) else {
+            let name = graph.nodes[node as usize].name.clone();
+            return Names { short: name.clone(), owned: name, bodies: Vec::new() };
         };
-        let mut alias = self.of_scope(scopes);
-        if !alias.is_empty() {
-            alias.push('/');
+        let mut names = self.of_scope(scopes);
+        for name in [&mut names.short, &mut names.owned] {
+            push(name, own.part);
         }
-        alias.push_str(node);
-        alias
+        names
     }
 
     /// The name of a scope's owner, with those around it.
-    pub(super) fn of_scope(&self, scopes: &[&str]) -> String {
+    pub(super) fn of_scope(&self, scopes: &[Scope<'_>]) -> Names {
         let mut scope = String::new();
-        let mut alias = String::new();
-        for part in scopes {
-            if !scope.is_empty() {
-                scope.push('/');
-                alias.push('/');
+        let mut names = Names::default();
+        for Scope { part, is_control, body } in scopes {
+            push(&mut scope, part);
+            let owner = match is_control {
+                true => part,
+                false => self.owner(&scope, part, scopes[0].part),
+            };
+            push(&mut names.short, owner);
+            if !is_control {
+                push(&mut names.owned, owner);
             }
-            scope.push_str(part);
-            alias.push_str(self.owner(&scope, part, scopes[0]));
+            names.bodies.extend(body.map(|body| (body, names.short.len())));
         }
-        alias
+        names
     }
+}
+
+fn push(name: &mut String, part: &str) {
+    if !name.is_empty() {
+        name.push('/');
+    }
+    name.push_str(part);
 }
 
 #[cfg(test)]
@@ -174,6 +232,6 @@ mod tests {
         assert_eq!(find(&["mlp_1", "dense_1_2", "Cast", "ReadVariableOp"], &["mlp", "dense_1"]), Some(0));
         assert_eq!(find(&["mlp_1", "dense_1_2", "Cast"], &["mlp", "dense"]), None);
         assert_eq!(find(&["net", "two_1", "d1_1", "MatMul"], &["two", "d1"]), Some(1));
-        assert_eq!(parts("StatefulPartitionedCall/mlp_1/PartitionedCall_2/MatMul"), ["mlp_1", "MatMul"]);
+        assert!(is_call("StatefulPartitionedCall") && is_call("PartitionedCall_2") && !is_call("call_1"));
     }
 }

@@ -6,5 +6,5 @@
 mod aliases;
 mod tree;
 
-pub use aliases::Aliases;
+pub use aliases::{Aliases, parts};
 pub use tree::{Call, Layer, layers};

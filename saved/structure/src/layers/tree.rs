@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use super::aliases::{Aliases, DEPTH, parts};
+use super::aliases::{Aliases, DEPTH, Scope, joined, path};
 use crate::graph::{Engine, Graph, Value, What};
 use crate::tensors::Tensors;
 use crate::{Error, Result};
@@ -24,6 +24,8 @@ pub struct Layer {
 /// One call of a layer.
 #[derive(Clone, Debug)]
 pub struct Call {
+    /// The scope that it stands in, without the calls of functions.
+    pub scope: String,
     /// The values that others take of it.
     pub outputs: Vec<Value>,
 }
@@ -52,9 +54,16 @@ impl Layer {
 }
 
 /// What is gathered of a scope.
-#[derive(Default)]
-struct Scope {
+struct Gathered<'g> {
+    path: Vec<Scope<'g>>,
     nodes: Vec<u32>,
+}
+
+/// The scope around one, branches and loops left out.
+fn parent(path: &[Scope<'_>]) -> Option<String> {
+    let (_, before) = path.split_last()?;
+    let end = before.iter().rposition(|scope| !scope.is_control)?;
+    Some(joined(&before[..=end]))
 }
 
 /// The most that the names of all scopes have together, in bytes.
@@ -65,7 +74,7 @@ const NAMES: usize = 1 << 25;
 /// # Errors
 /// Names of so many parts that their scopes would take more memory than any graph's.
 pub fn layers<E: Engine>(graph: &Graph<E>, aliases: &Aliases, tensors: &Tensors) -> Result<Vec<Layer>> {
-    let mut scopes: HashMap<String, Scope> = HashMap::new();
+    let mut scopes: HashMap<String, Gathered<'_>> = HashMap::new();
     let mut order: Vec<String> = Vec::new();
     let mut is_node = HashSet::new();
     let mut left = NAMES;
@@ -73,10 +82,10 @@ pub fn layers<E: Engine>(graph: &Graph<E>, aliases: &Aliases, tensors: &Tensors)
         if matches!(node.what, What::Variable(_) | What::Input(_)) {
             continue;
         }
-        let parts = parts(&node.name);
-        is_node.insert(parts.join("/"));
-        for end in 1..parts.len().min(DEPTH) {
-            let scope = parts[..end].join("/");
+        let path = path(graph, index);
+        is_node.insert(joined(&path));
+        for end in (1..path.len().min(DEPTH)).filter(|end| !path[end - 1].is_control) {
+            let scope = joined(&path[..end]);
             if !scopes.contains_key(&scope) {
                 let rest = left.checked_sub(scope.len());
                 left = rest.ok_or_else(|| {
@@ -85,22 +94,20 @@ pub fn layers<E: Engine>(graph: &Graph<E>, aliases: &Aliases, tensors: &Tensors)
             }
             let entry = scopes.entry(scope).or_insert_with_key(|scope| {
                 order.push(scope.clone());
-                Scope::default()
+                Gathered { path: path[..end].to_vec(), nodes: Vec::new() }
             });
             entry.nodes.push(index);
         }
     }
     // Layers that hold layers: what else stands in them is a layer, too.
-    let parent = |scope: &str| scope.rsplit_once('/').map(|(parent, _)| parent.to_owned());
     let holders: HashSet<String> =
-        order.iter().filter(|scope| aliases.is_known(scope)).filter_map(|s| parent(s)).collect();
+        order.iter().filter(|scope| aliases.is_known(scope)).filter_map(|scope| parent(&scopes[scope].path)).collect();
     let consumers = consumers(graph);
     let mut layers: BTreeMap<String, Layer> = BTreeMap::new();
     let mut first = Vec::new();
     for scope in &order {
-        let own: Vec<&str> = scope.split('/').collect();
-        let name = aliases.of_scope(&own);
-        let beside = parent(scope).is_some_and(|parent| holders.contains(&parent));
+        let name = aliases.of_scope(&scopes[scope].path).owned;
+        let beside = parent(&scopes[scope].path).is_some_and(|parent| holders.contains(&parent));
         let shown = !is_node.contains(scope) && (aliases.is_known(scope) || holders.contains(scope) || beside);
         let nodes = &scopes[scope].nodes;
         let layer = layers.entry(name.clone()).or_insert_with(|| {
@@ -108,7 +115,7 @@ pub fn layers<E: Engine>(graph: &Graph<E>, aliases: &Aliases, tensors: &Tensors)
             Layer { name, calls: Vec::new(), variables: Vec::new(), shown: false }
         });
         layer.shown |= shown;
-        layer.calls.push(Call { outputs: outputs(nodes, &consumers, tensors) });
+        layer.calls.push(Call { scope: scope.clone(), outputs: outputs(nodes, &consumers, tensors) });
         // Of a layer that is called once all are new.
         let known: HashSet<String> = layer.variables.iter().map(|(name, _)| name.clone()).collect();
         layer.variables.extend(variables(graph, nodes).into_iter().filter(|(name, _)| !known.contains(name)));
@@ -123,6 +130,9 @@ fn consumers<E: Engine>(graph: &Graph<E>) -> HashMap<Value, Vec<u32>> {
         for input in &node.inputs {
             consumers.entry(*input).or_default().push(index);
         }
+    }
+    for body in &graph.bodies {
+        body.outputs.iter().for_each(|output| consumers.entry(*output).or_default().push(body.control));
     }
     for output in &graph.outputs {
         consumers.entry(output.value).or_default().push(u32::MAX);
@@ -143,7 +153,7 @@ fn outputs(nodes: &[u32], consumers: &HashMap<Value, Vec<u32>>, tensors: &Tensor
 fn variables<E: Engine>(graph: &Graph<E>, nodes: &[u32]) -> Vec<(String, Vec<usize>)> {
     let inputs = nodes.iter().flat_map(|node| &graph.nodes[*node as usize].inputs);
     let variables = inputs.filter_map(|input| {
-        let node = &graph.nodes[input.node as usize];
+        let node = &graph.nodes[graph.source(*input).node as usize];
         match node.what {
             What::Variable(place) => Some((place, &node.name)),
             _ => None,

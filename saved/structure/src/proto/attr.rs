@@ -124,6 +124,13 @@ impl<'a> Attrs<'a> {
         self.message(name).map_or(0, <[u8]>::len)
     }
 
+    /// The names and what stands in the file.
+    pub fn raw(&self) -> impl Iterator<Item = (&'a str, &'a [u8])> + use<'a> {
+        let mut all = BTreeMap::new();
+        self.asked.iter().rev().for_each(|attrs| all.extend(attrs.iter().map(|(name, value)| (*name, *value))));
+        all.into_iter()
+    }
+
     pub fn get(&self, name: &str) -> Result<Option<Attr<'a>>> {
         self.message(name).map(Attr::parse).transpose()
     }
@@ -178,6 +185,14 @@ impl<'a> Attrs<'a> {
             None => Ok(None),
             Some(Attr::Type(value)) => Ok(Some(value)),
             Some(_) => Err(other(name, "a type")),
+        }
+    }
+
+    pub fn shape(&self, name: &str) -> Result<Option<Shape>> {
+        match self.get(name)? {
+            None => Ok(None),
+            Some(Attr::Shape(value)) => Ok(Some(value)),
+            Some(_) => Err(other(name, "a shape")),
         }
     }
 

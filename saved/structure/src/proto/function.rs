@@ -88,31 +88,18 @@ impl<'a> OpDef<'a> {
     }
 }
 
-impl Parameter<'static> {
-    const NONE: Self = Parameter { name: "", ty: 0, type_attr: "", number_attr: "", type_list_attr: "" };
-
-    /// One value of a type.
-    pub(crate) const fn fixed(name: &'static str, ty: i64) -> Self {
-        Parameter { name, ty, ..Self::NONE }
-    }
-
-    /// One value of the type that an attribute says.
-    pub(crate) const fn typed(name: &'static str, ty: &'static str) -> Self {
-        Parameter { name, type_attr: ty, ..Self::NONE }
-    }
-
-    /// As many as an attribute says.
-    pub(crate) const fn repeated(name: &'static str, ty: &'static str, number: &'static str) -> Self {
-        Parameter { name, type_attr: ty, number_attr: number, ..Self::NONE }
-    }
-
-    /// One of every type in a list.
-    pub(crate) const fn listed(name: &'static str, types: &'static str) -> Self {
-        Parameter { name, type_list_attr: types, ..Self::NONE }
-    }
-}
-
 impl<'a> Parameter<'a> {
+    /// One that no file describes: its type, or the attributes that say it.
+    pub(crate) fn new(
+        name: &'a str,
+        ty: i64,
+        type_attr: &'a str,
+        number_attr: &'a str,
+        type_list_attr: &'a str,
+    ) -> Self {
+        Parameter { name, ty, type_attr, number_attr, type_list_attr }
+    }
+
     fn parse(message: &'a [u8]) -> Result<Self> {
         let mut parameter = Parameter::default();
         for field in fields(message) {
@@ -138,7 +125,7 @@ impl<'a> Parameter<'a> {
         if !self.type_list_attr.is_empty() {
             return Ok(attrs.types(self.type_list_attr)?.unwrap_or_default());
         }
-        let ty = if self.type_attr.is_empty() { self.ty } else { attrs.ty(self.type_attr)?.unwrap_or(0) };
+        let ty = if self.type_attr.is_empty() { self.ty } else { attrs.ty(self.type_attr)?.unwrap_or(self.ty) };
         let number = if self.number_attr.is_empty() { 1 } else { attrs.int(self.number_attr)?.unwrap_or(1) };
         let number = usize::try_from(number).ok().filter(|number| *number <= most).ok_or_else(|| {
             crate::Error::Msg(format!("`{}` has {number} values, and the file is of {most} bytes", self.name))

@@ -14,7 +14,8 @@ mod wire;
 
 pub use attr::{Attr, Attrs};
 pub use bundle::{BundleEntry, BundleHeader, checkpoint_objects};
-pub use function::{FunctionDef, OpDef, Parameter};
+pub(crate) use function::Parameter;
+pub use function::{FunctionDef, OpDef};
 pub use graph::{GraphDef, NodeDef};
 pub use objects::{ObjectGraph, ObjectKind};
 pub use saved_model::{Info, MetaGraph, SavedModel, Signature};

@@ -1,11 +1,22 @@
 //! `TensorShapeProto` and `TensorProto`.
 
+use std::fmt;
+
 use super::wire::{Value, fields};
 use crate::{Error, Result};
 
 /// The sizes of a tensor as far as they are known: -1 for one that is not, `None` where not even their number is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Shape(pub Option<Vec<i64>>);
+
+/// Sizes as they are shown, `[?, 28, 28, 1]`.
+impl fmt::Display for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(sizes) = &self.0 else { return f.pad("[..]") };
+        let size = |size: &i64| if *size < 0 { "?".to_owned() } else { size.to_string() };
+        f.pad(&format!("[{}]", sizes.iter().map(size).collect::<Vec<_>>().join(", ")))
+    }
+}
 
 impl Shape {
     pub fn parse(message: &[u8]) -> Result<Self> {

@@ -19,7 +19,8 @@ impl Engine for Nothing {
     type Tensor = ();
     type Operation = ();
 
-    fn weight(&self, checkpoint: &Checkpoint, key: &str) -> Result<()> {
+    fn weight(&self, saved: Option<(&Checkpoint, &str)>) -> Result<()> {
+        let Some((checkpoint, key)) = saved else { return Ok(()) };
         checkpoint.parts(&checkpoint.entry(key)?, |_| Ok(()))
     }
 
@@ -83,12 +84,12 @@ fn an_operation_of_a_great_many_outputs_is_not_supported() {
 
 /// Every one of them would try the names of all before it.
 #[test]
-fn nodes_of_one_name_get_numbers_of_their_own() {
+fn nodes_of_one_name_are_told_apart_soon() {
     let model = Model { nodes: many(20_000, |_| "same".to_owned(), "Relu"), ..Model::default() };
     let structure = opened(&model, "names").unwrap();
     let names: std::collections::HashSet<&str> = structure.tensors.all.iter().map(|tensor| tensor.name()).collect();
     assert_eq!(names.len(), structure.tensors.all.len());
-    assert!(names.contains("same#20000") && !names.contains("same#20001"), "{}", names.len());
+    assert!(names.contains("end"), "{names:?}");
 }
 
 /// Ten thousand nodes by as many defaults.

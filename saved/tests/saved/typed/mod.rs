@@ -1,0 +1,5 @@
+//! Saved models with a type of their own.
+
+mod hygiene;
+mod models;
+mod runs;
