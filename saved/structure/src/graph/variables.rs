@@ -155,6 +155,9 @@ fn near(checkpoint: &Checkpoint, key: &str, left: &mut usize) -> Result<String> 
     Ok(near.map_or_else(String::new, |(_, key)| format!("; a key like it is `{key}`")))
 }
 
+/// The key of an object of a checkpoint, and the numbers of those that it holds, by their names.
+type Saved<'m> = (Option<Arc<str>>, HashMap<&'m str, i64>);
+
 /// Walks both trees of objects along the same names.
 fn keys(checkpoint: &Checkpoint, objects: &ObjectGraph<'_>) -> Result<HashMap<i64, Arc<str>>> {
     let mut keys = HashMap::new();
@@ -163,7 +166,7 @@ fn keys(checkpoint: &Checkpoint, objects: &ObjectGraph<'_>) -> Result<HashMap<i6
     let mut seen = vec![false; objects.objects.len()];
     let mut left = vec![(0i64, 0i64)];
     // One object of the checkpoint may be a great many of the saved model.
-    let mut known: HashMap<usize, (Option<Arc<str>>, HashMap<&str, i64>)> = HashMap::new();
+    let mut known: HashMap<usize, Saved<'_>> = HashMap::new();
     while let Some((id, saved_id)) = left.pop() {
         let (Ok(place), Ok(saved_place)) = (usize::try_from(id), usize::try_from(saved_id)) else { continue };
         let (Some(object), Some(saved)) = (objects.objects.get(place), saved.get(saved_place)) else { continue };
