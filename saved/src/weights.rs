@@ -27,9 +27,12 @@ fn whole(checkpoint: &Checkpoint, key: &str, entry: &BundleEntry) -> Result<Tens
     if entry.slices.is_empty() {
         return read(checkpoint, entry);
     }
-    let parts = entry.slices.iter().map(|slice| Ok((slice.clone(), read(checkpoint, &checkpoint.part(key, slice)?)?)));
+    // A part that is named twice would be in memory twice, so that what they are comes before what is in them.
+    let shape = entry.shape.known()?;
+    let ranges = ranges(&entry.slices, &shape)?;
+    let parts = entry.slices.iter().map(|slice| read(checkpoint, &checkpoint.part(key, slice)?));
     let parts = parts.collect::<Result<Vec<_>>>()?;
-    join(&parts, &entry.shape.known()?)
+    join(&ranges, &parts, &shape)
 }
 
 fn read(checkpoint: &Checkpoint, entry: &BundleEntry) -> Result<Tensor> {
@@ -56,11 +59,17 @@ fn read(checkpoint: &Checkpoint, entry: &BundleEntry) -> Result<Tensor> {
 /// More parts than any tensor is saved in.
 const MOST: usize = 1 << 12;
 
-/// The whole of its parts, which must lie beside each other and leave nothing out.
-fn join(parts: &[(Slice, Tensor)], shape: &[usize]) -> Result<Tensor> {
-    let wrong = || Error::Msg(format!("its slices are not parts that make up {shape:?}"));
-    if parts.len() > MOST {
-        return Err(wrong());
+/// Of every part, its range along every axis.
+type Ranges = Vec<Vec<Range<usize>>>;
+
+fn wrong(shape: &[usize]) -> Error {
+    Error::Msg(format!("its slices are not parts that make up {shape:?}"))
+}
+
+/// Where the parts lie, which must be beside each other and leave nothing out.
+fn ranges(slices: &[Slice], shape: &[usize]) -> Result<Ranges> {
+    if slices.len() > MOST {
+        return Err(wrong(shape));
     }
     let ranges = |slice: &Slice| -> Option<Vec<Range<usize>>> {
         let range = |((first, len), size): (&(i64, i64), &usize)| {
@@ -71,22 +80,26 @@ fn join(parts: &[(Slice, Tensor)], shape: &[usize]) -> Result<Tensor> {
         };
         (slice.len() == shape.len()).then(|| slice.iter().zip(shape).map(range).collect())?
     };
-    let parts = parts.iter().map(|(slice, part)| Some((ranges(slice)?, part)));
-    let parts: Vec<_> = parts.collect::<Option<_>>().ok_or_else(wrong)?;
+    let ranges: Ranges = slices.iter().map(ranges).collect::<Option<_>>().ok_or_else(|| wrong(shape))?;
     let apart =
         |a: &[Range<usize>], b: &[Range<usize>]| a.iter().zip(b).any(|(a, b)| a.end <= b.start || b.end <= a.start);
-    let fits = |(ranges, part): &(Vec<Range<usize>>, &Tensor)| {
+    let overlap = ranges.iter().enumerate().any(|(at, a)| ranges[..at].iter().any(|b| !apart(a, b)));
+    // As many elements as there are, none of them twice: all of them.
+    let count: usize = ranges.iter().map(|part| part.iter().map(ExactSizeIterator::len).product::<usize>()).sum();
+    match overlap || count != shape.iter().product::<usize>() {
+        true => Err(wrong(shape)),
+        false => Ok(ranges),
+    }
+}
+
+/// The whole of its parts.
+fn join(ranges: &[Vec<Range<usize>>], parts: &[Tensor], shape: &[usize]) -> Result<Tensor> {
+    let fits = |(ranges, part): (&Vec<Range<usize>>, &Tensor)| {
         ranges.iter().map(ExactSizeIterator::len).eq(part.dims().iter().copied())
     };
-    let overlap = parts.iter().enumerate().any(|(at, (a, _))| parts[..at].iter().any(|(b, _)| !apart(a, b)));
-    // As many elements as there are, none of them twice: all of them.
-    let count: usize = parts.iter().map(|(_, part)| part.elem_count()).sum();
-    let Some((_, first)) = parts.first() else { return Err(wrong()) };
-    if overlap || count != shape.iter().product::<usize>() || !parts.iter().all(fits) {
-        return Err(wrong());
-    }
+    let first = parts.first().filter(|_| ranges.iter().zip(parts).all(fits)).ok_or_else(|| wrong(shape))?;
     let whole = Tensor::zeros(shape, first.dtype(), first.device())?;
-    parts.iter().try_fold(whole, |whole, (ranges, part)| whole.slice_assign(ranges, part))
+    ranges.iter().zip(parts).try_fold(whole, |whole, (ranges, part)| whole.slice_assign(ranges, part))
 }
 
 #[cfg(test)]
@@ -100,6 +113,10 @@ mod tests {
         };
         let (left, right) = (vec![(2, 1), (0, 1)], vec![(2, 1), (1, 1)]);
         let parts = [(right, part(1, 1, 3.)), (vec![(0, 2), (0, -1)], part(2, 2, 1.)), (left, part(1, 1, 2.))];
+        let join = |parts: &[(Slice, Tensor)], shape: &[usize]| {
+            let (slices, parts): (Vec<_>, Vec<_>) = parts.iter().cloned().unzip();
+            join(&ranges(&slices, shape)?, &parts, shape)
+        };
         let whole = join(&parts, &[3, 2]).unwrap();
         assert_eq!(whole.to_vec2::<f32>().unwrap(), [[1., 1.], [1., 1.], [2., 3.]]);
         for (parts, shape) in [

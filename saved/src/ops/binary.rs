@@ -3,7 +3,7 @@
 use candle_core::{DType, Tensor};
 
 use super::integer::Ints;
-use super::{Build, Compute, broadcast, two};
+use super::{Build, Compute, broadcast};
 use crate::proto::Attrs;
 use crate::{Error, Result};
 
@@ -58,6 +58,14 @@ pub(super) const OPERATIONS: &[(&str, Build)] = &[
     ("BiasAdd", bias_add),
 ];
 
+/// Of two values that are broadcast, one; there is room for it before anything is made that large.
+fn two(f: impl Fn(&Tensor, &Tensor) -> Result<Tensor> + Send + Sync + 'static) -> Result<Compute> {
+    super::two(move |a, b| {
+        broadcast(a.dims(), b.dims())?;
+        f(a, b)
+    })
+}
+
 /// A function of floats and of integers.
 fn number(
     attrs: &Attrs<'_>,
@@ -65,11 +73,7 @@ fn number(
     int: fn(i64, i64) -> Option<i64>,
 ) -> Result<Compute> {
     let ints = Ints::read(attrs)?;
-    two(move |a, b| {
-        // Both, before anything is made that large.
-        broadcast(a.dims(), b.dims())?;
-        if ints.are(a) { ints.zip(a, b, int) } else { float(a, b) }
-    })
+    two(move |a, b| if ints.are(a) { ints.zip(a, b, int) } else { float(a, b) })
 }
 
 /// A function of integers alone, and of how many bits they have.
@@ -108,9 +112,12 @@ pub(super) fn or_nan(computed: &Tensor, other: &Tensor) -> Result<Tensor> {
 /// From the lowest to the highest.
 fn clip(attrs: &Attrs<'_>) -> Result<Compute> {
     let ints = Ints::read(attrs)?;
-    super::three(move |x, low, high| match ints.are(x) {
-        true => ints.zip(&ints.zip(x, high, |x, high| Some(x.min(high)))?, low, |x, low| Some(x.max(low))),
-        false => maximum(&minimum(x, high)?, low),
+    super::three(move |x, low, high| {
+        broadcast(&broadcast(x.dims(), high.dims())?, low.dims())?;
+        match ints.are(x) {
+            true => ints.zip(&ints.zip(x, high, |x, high| Some(x.min(high)))?, low, |x, low| Some(x.max(low))),
+            false => maximum(&minimum(x, high)?, low),
+        }
     })
 }
 
@@ -175,7 +182,7 @@ fn pow(a: &Tensor, b: &Tensor) -> Result<Tensor> {
 /// Adds a value to every channel.
 fn bias_add(attrs: &Attrs<'_>) -> Result<Compute> {
     let (ints, first) = (Ints::read(attrs)?, attrs.str("data_format")? == Some("NCHW"));
-    two(move |x, bias| {
+    super::two(move |x, bias| {
         let channels = if first { x.dims().get(1) } else { x.dims().last() };
         if bias.rank() != 1 || channels != bias.dims().first() {
             let (x, bias) = (x.dims(), bias.dims());

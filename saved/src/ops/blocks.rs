@@ -46,6 +46,7 @@ fn space_to_batch(x: &Tensor, block: &Tensor, around: &Tensor) -> Result<Tensor>
     let order =
         (0..n).map(|axis| 2 * axis + 2).chain([0]).chain((0..n).map(|axis| 2 * axis + 1)).chain(2 * n + 1..split.len());
     let order: Vec<usize> = order.collect();
+    room(&split)?;
     let whole = [&[batch * block.iter().product::<usize>()], &sizes[..], rest].concat();
     padded.contiguous()?.reshape(split)?.permute(order)?.contiguous()?.reshape(whole)
 }
@@ -63,6 +64,7 @@ fn batch_to_space(x: &Tensor, block: &Tensor, crops: &Tensor) -> Result<Tensor> 
     let order: Vec<usize> = order.collect();
     let space: Vec<usize> = (0..n).map(|axis| x.dims()[axis + 1].saturating_mul(block[axis])).collect();
     let whole = [&[batch], &space[..], &x.dims()[n + 1..]].concat();
+    room(&split)?;
     room(&whole)?;
     let mut y = x.contiguous()?.reshape(split)?.permute(order)?.contiguous()?.reshape(whole)?;
     for (axis, [before, behind]) in crops.into_iter().enumerate() {

@@ -27,6 +27,7 @@ fn conv2d(attrs: &Attrs<'_>) -> Result<Compute> {
         if all % channels != 0 || groups == 0 || out % groups != 0 {
             return Err(Error::Msg(format!("the kernel {:?} does not fit {:?}", weight.dims(), x.dims())));
         }
+        windows.room(x, [height, width], out)?;
         if let Some(options) = windows.alike([x.dim(1)?, x.dim(2)?], [height, width])? {
             return channels_last::conv2d(x, weight, Conv2dOptions { groups, ..options });
         }
@@ -65,6 +66,7 @@ fn depthwise(attrs: &Attrs<'_>) -> Result<Compute> {
         if x.dim(D::Minus1)? != channels {
             return Err(Error::Msg(format!("the kernel {:?} does not fit {:?}", weight.dims(), x.dims())));
         }
+        windows.room(x, [height, width], channels.saturating_mul(times))?;
         if let Some(options) = windows.alike([x.dim(1)?, x.dim(2)?], [height, width])? {
             return channels_last::depthwise_conv2d(x, weight, options);
         }

@@ -19,6 +19,7 @@ pub(super) const OPERATIONS: &[(&str, Build)] = &[
     ("Diag", |_| {
         super::one(|x| {
             let count = x.elem_count();
+            room(&[count, count])?;
             let places = (0..count * count).map(|at| (at / count == at % count).then_some(at % count));
             chosen(&x.flatten_all()?, 1, places.collect(), None)?.reshape([x.dims(), x.dims()].concat())
         })
@@ -104,7 +105,12 @@ impl Band {
 /// The diagonals that an input says, or the main one.
 fn band(k: Option<&Tensor>) -> Result<(i64, i64)> {
     let Some(k) = k else { return Ok((0, 0)) };
-    match ints(k)?.as_slice() {
+    let k = ints(k)?;
+    let far = k.iter().find(|k| k.unsigned_abs() > super::MOST as u64);
+    if let Some(far) = far {
+        return Err(Error::Msg(format!("no matrix has a diagonal {far}")));
+    }
+    match k.as_slice() {
         [one] => Ok((*one, *one)),
         [low, high] => Ok((*low, *high)),
         other => Err(Error::Msg(format!("{other:?} are no diagonals"))),

@@ -244,11 +244,8 @@ fn stack(attrs: &Attrs<'_>) -> Result<Compute> {
             let sizes = zeros(list, shape, dtype)?.dims().to_vec();
             return Ok(vec![Data::Tensor(Tensor::zeros([&[0], &sizes[..]].concat(), dtype, &Device::Cpu)?)]);
         }
-        let items = list.items.iter().map(|item| match item {
-            Some(item) => Ok(item.clone()),
-            None => zeros(list, shape, dtype),
-        });
-        Ok(vec![Data::Tensor(Tensor::stack(&items.collect::<Result<Vec<_>>>()?, 0)?)])
+        let items = list.items.iter().map(Option::as_ref);
+        Ok(vec![Data::Tensor(together(items.map(Ok), || zeros(list, shape, dtype))?)])
     })
 }
 
@@ -281,20 +278,38 @@ fn array(attrs: &Attrs<'_>) -> Result<Compute> {
 }
 
 fn taken(list: &List, places: &Data, shape: &Data, dtype: DType) -> Result<Vec<Data>> {
-    let items = all_ints(places)?.into_iter().map(|at| match &list.items[inside(list.items.len(), at)?] {
-        Some(item) => Ok(item.clone()),
-        None => zeros(list, shape, dtype),
-    });
-    joined(items.collect::<Result<Vec<_>>>()?, list, shape, dtype)
-}
-
-/// Elements one behind the other, along an axis of their own.
-fn joined(items: Vec<Tensor>, own: &List, shape: &Data, dtype: DType) -> Result<Vec<Data>> {
-    let joined = match items.is_empty() {
-        true => Tensor::zeros([&[0], zeros(own, shape, dtype)?.dims()].concat(), dtype, &Device::Cpu)?,
-        false => Tensor::stack(&items, 0)?,
+    let places = all_ints(places)?;
+    let joined = match places.is_empty() {
+        true => Tensor::zeros([&[0], zeros(list, shape, dtype)?.dims()].concat(), dtype, &Device::Cpu)?,
+        false => {
+            let items = places.iter().map(|at| Ok(list.items[inside(list.items.len(), *at)?].as_ref()));
+            together(items, || zeros(list, shape, dtype))?
+        }
     };
     Ok(vec![Data::Tensor(joined)])
+}
+
+/// Elements one behind the other, along an axis of their own; one is made for all places that nothing was written to.
+fn together<'a>(
+    items: impl Iterator<Item = Result<Option<&'a Tensor>>>,
+    zeros: impl Fn() -> Result<Tensor>,
+) -> Result<Tensor> {
+    let mut zero = None;
+    let mut all = Vec::new();
+    let mut count = 0usize;
+    for item in items {
+        let item = match item? {
+            Some(item) => item,
+            None => match &zero {
+                Some(zero) => zero,
+                None => zero.insert(zeros()?),
+            },
+        };
+        count = count.saturating_add(item.elem_count());
+        all.push(item.clone());
+    }
+    room(&[count])?;
+    Tensor::stack(&all, 0)
 }
 
 fn all_ints(x: &Data) -> Result<Vec<i64>> {

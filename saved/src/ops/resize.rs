@@ -41,6 +41,9 @@ fn sizes(x: &Tensor, to: &Tensor) -> Result<([usize; 4], [usize; 2])> {
         return Err(Error::Msg(format!("{height} by {width} pixels can't become {rows} by {columns}")));
     }
     room(&[batch, rows, columns, channels])?;
+    // A weight for every pixel of a row that every new one may be made of.
+    room(&[rows, height])?;
+    room(&[columns, width])?;
     Ok(([batch, height, width, channels], [rows, columns]))
 }
 
@@ -234,6 +237,7 @@ fn scale_and_translate(attrs: &Attrs<'_>) -> Result<Compute> {
                 }
                 let from = ((place - radius * wide - 0.5).ceil().max(0.)) as usize;
                 let to = ((place + radius * wide - 0.5).floor().min(old as f32 - 1.)).max(0.) as usize;
+                let to = to.min(old - 1);
                 let mut sum = 0.;
                 for (at, weight) in row.iter_mut().enumerate().take(to + 1).skip(from) {
                     *weight = kernel(((at as f32 + 0.5 - place) / wide).abs());

@@ -71,6 +71,7 @@ fn reshape(x: &Tensor, to: &Tensor) -> Result<Tensor> {
     if count != Some(x.elem_count()) {
         return Err(wrong(&to));
     }
+    room(&sizes)?;
     x.reshape(sizes)
 }
 

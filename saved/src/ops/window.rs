@@ -100,6 +100,15 @@ impl Windows {
         Ok((windows, before, behind))
     }
 
+    /// That there is room for pictures with what is put around them, and for `out` channels of every window.
+    pub(super) fn room(&self, x: &Tensor, size: [usize; 2], out: usize) -> Result<()> {
+        let (batch, height, width, channels) = x.dims4()?;
+        let (rows, top, bottom) = self.along(0, height, size[0])?;
+        let (columns, left, right) = self.along(1, width, size[1])?;
+        room(&[batch, height + top + bottom, width + left + right, channels])?;
+        room(&[batch, rows, columns, out])
+    }
+
     /// The same in the terms of taper's convolutions, where the steps along height and width are alike.
     pub(super) fn alike(&self, [height, width]: [usize; 2], size: [usize; 2]) -> Result<Option<Conv2dOptions>> {
         let ([down, across], [apart, apart_across]) = (self.stride, self.dilation);

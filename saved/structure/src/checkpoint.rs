@@ -1,5 +1,7 @@
 //! A checkpoint: an index of tensors by key, and the files that hold them.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -23,6 +25,25 @@ pub struct Checkpoint {
     prefix: PathBuf,
     table: Table,
     shards: i64,
+    /// How many bytes of each file have been read.
+    read: RefCell<HashMap<i64, u64>>,
+}
+
+/// How often a file is read at most, all its tensors taken together. They do not overlap; a small file whose tensors do
+/// could fill any memory.
+const TIMES: u64 = 4;
+
+/// The bytes of a file. What is no file, such as a device, may have no end.
+pub(crate) fn contents(path: &Path) -> Result<Vec<u8>> {
+    regular(path)?;
+    Ok(std::fs::read(path)?)
+}
+
+fn regular(path: &Path) -> Result<()> {
+    match std::fs::metadata(path)?.is_file() {
+        true => Ok(()),
+        false => Err(Error::Msg("it is no file".to_owned())),
+    }
 }
 
 impl Checkpoint {
@@ -33,19 +54,19 @@ impl Checkpoint {
     pub fn open(prefix: &Path) -> Result<Self> {
         let index = with(prefix, ".index");
         let read = || {
-            let table = Table::new(std::fs::read(&index)?)?;
-            let header = table.get(b"")?.ok_or_else(|| Error::Msg("it has no header".to_owned()))?;
+            let table = Table::new(contents(&index)?)?;
+            let header = table.get(b"").ok_or_else(|| Error::Msg("it has no header".to_owned()))?;
             let header = BundleHeader::parse(header)?;
             if header.big_endian {
                 return Err(Error::Msg("its numbers are big-endian; save it on a little-endian machine".to_owned()));
             }
-            Ok(Checkpoint { prefix: prefix.to_owned(), table, shards: header.shards })
+            Ok(Checkpoint { prefix: prefix.to_owned(), table, shards: header.shards, read: RefCell::default() })
         };
         read().map_err(|error| at(&index, &error))
     }
 
     fn find(&self, key: &str) -> Result<Option<BundleEntry>> {
-        self.table.get(key.as_bytes())?.map(BundleEntry::parse).transpose()
+        self.table.get(key.as_bytes()).map(BundleEntry::parse).transpose()
     }
 
     /// Where the tensor of a key is.
@@ -58,11 +79,8 @@ impl Checkpoint {
     }
 
     /// Whether there is a tensor of a key.
-    ///
-    /// # Errors
-    /// An index that is damaged.
-    pub fn has(&self, key: &str) -> Result<bool> {
-        Ok(self.table.get(key.as_bytes())?.is_some())
+    pub fn has(&self, key: &str) -> bool {
+        self.table.get(key.as_bytes()).is_some()
     }
 
     /// The keys, in order.
@@ -85,7 +103,7 @@ impl Checkpoint {
     /// # Errors
     /// There is none, or it can't be read.
     pub fn part(&self, key: &str, slice: &Slice) -> Result<BundleEntry> {
-        let found = self.table.get(&slices::key(key, slice))?;
+        let found = self.table.get(&slices::key(key, slice));
         let found =
             found.ok_or_else(|| Error::Msg(format!("it is saved in slices, and that of {slice:?} is not there")))?;
         BundleEntry::parse(found)
@@ -101,6 +119,7 @@ impl Checkpoint {
         }
         let path = with(&self.prefix, &format!(".data-{:05}-of-{:05}", entry.shard, self.shards));
         let mut read = || {
+            regular(&path)?;
             let mut file = File::open(&path)?;
             let len = file.metadata()?.len();
             let range = || {
@@ -113,6 +132,14 @@ impl Checkpoint {
                     entry.size, entry.offset
                 )));
             };
+            let mut read = self.read.borrow_mut();
+            let read = read.entry(entry.shard).or_default();
+            *read = read.saturating_add(left);
+            if *read > len.saturating_mul(TIMES) {
+                return Err(Error::Msg(format!(
+                    "its tensors lie over each other: they are {TIMES} times its {len} bytes"
+                )));
+            }
             file.seek(SeekFrom::Start(offset))?;
             let mut buffer = [0; PART];
             let mut crc = 0;

@@ -3,7 +3,7 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 
-use crate::checkpoint::Checkpoint;
+use crate::checkpoint::{Checkpoint, contents};
 use crate::graph::{self, Engine, Graph};
 use crate::layers::{self, Aliases, Layer};
 use crate::proto;
@@ -52,7 +52,7 @@ pub fn open<E: Engine>(path: &Path, signature: Option<&str>, engine: &E) -> Resu
 /// The path and the bytes of the file that has the graphs.
 pub(crate) fn graph_file(path: &Path) -> Result<(PathBuf, Vec<u8>)> {
     let file = path.join("saved_model.pb");
-    let bytes = std::fs::read(&file).map_err(|error| {
+    let bytes = contents(&file).map_err(|error| {
         let what = match (path.is_dir(), path.join("saved_model.pbtxt").exists()) {
             (_, true) => {
                 "; a model written as text (`saved_model.pbtxt`) is not supported: save it again without `as_text`"
@@ -104,7 +104,7 @@ impl<E: Engine> Structure<E> {
         let graph = graph::flatten(meta, signature, checkpoint, bytes.len(), engine)?;
         let aliases = Aliases::of(&graph);
         let tensors = Tensors::of(&graph, &aliases);
-        let layers = layers::layers(&graph, &aliases, &tensors);
+        let layers = layers::layers(&graph, &aliases, &tensors)?;
         let mut hasher = DefaultHasher::new();
         let sited = tensors.all.iter().filter(|tensor| tensor.site.is_some());
         let sites: Vec<&str> = sited.map(|tensor| tensor.name.as_str()).collect();

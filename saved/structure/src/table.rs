@@ -1,9 +1,11 @@
 //! A LevelDB table: sorted keys and their values in blocks with checksums. The index of a checkpoint is one.
 //!
 //! Keys are stored as what they do not share with the key before, so they are put together one after the other and never
-//! kept: a small file could describe a great many long ones.
+//! kept: a small file could describe a great many long ones. What is kept of them is a hash, so that a great many can be
+//! looked up.
 
-use std::cmp::Ordering;
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
 
 use crate::crc;
 use crate::proto::varint;
@@ -13,12 +15,18 @@ const FOOTER: usize = 48;
 const MAGIC: u64 = 0xdb47_7524_8b80_fb57;
 /// Kind and checksum behind every block.
 const TRAILER: usize = 5;
+/// The longest key. Those of a great many may be one after the other's with a byte changed.
+const LONGEST: usize = 1 << 14;
 
 /// A whole table, its checksums compared.
 #[derive(Debug)]
 pub(crate) struct Table {
     file: Vec<u8>,
-    index: Block,
+    /// The blocks of entries.
+    blocks: Vec<Block>,
+    /// First and last byte of values, by the hashes of their keys.
+    values: HashMap<u64, (usize, usize)>,
+    hashes: RandomState,
 }
 
 /// Where the entries of a block are.
@@ -44,54 +52,56 @@ impl Table {
         // The first is of a block of metadata, of which TensorFlow writes none.
         handle(&mut handles)?;
         let index = block(&file, handle(&mut handles)?)?;
-        let table = Table { file, index };
-        table.each_block(|_| Ok(()))?;
+        let mut places = entries(&file, index);
+        let (mut blocks, mut left) = (Vec::new(), file.len());
+        while let Some((_, mut place)) = places.next()? {
+            let (offset, size) = handle(&mut place)?;
+            // One that is told of again and again would be read as often.
+            let size_of = usize::try_from(size).ok().and_then(|size| size.checked_add(TRAILER));
+            left = size_of.and_then(|size| left.checked_sub(size)).ok_or_else(|| {
+                wrong(&format!("with the block of {size} bytes at {offset} its blocks are larger than itself"))
+            })?;
+            blocks.push(block(&file, (offset, size))?);
+        }
+        let mut table = Table { values: HashMap::new(), hashes: RandomState::new(), blocks, file };
+        table.values = table.found()?;
         Ok(table)
     }
 
-    /// Calls `f` with every block of entries.
-    fn each_block(&self, mut f: impl FnMut(Block) -> Result<()>) -> Result<()> {
-        let mut blocks = self.entries(self.index);
-        while let Some((_, mut place)) = blocks.next()? {
-            f(block(&self.file, handle(&mut place)?)?)?;
+    /// Where the values are.
+    fn found(&self) -> Result<HashMap<u64, (usize, usize)>> {
+        let mut values = HashMap::new();
+        for block in &self.blocks {
+            let mut entries = entries(&self.file, *block);
+            while let Some((key, value)) = entries.next()? {
+                let (hash, len) = (self.hashes.hash_one(key), value.len());
+                let end = block.end - entries.rest.len();
+                values.entry(hash).or_insert((end - len, end));
+            }
         }
-        Ok(())
-    }
-
-    fn entries(&self, block: Block) -> Entries<'_> {
-        Entries { rest: &self.file[block.first..block.end], key: Vec::new() }
+        Ok(values)
     }
 
     /// Calls `f` with every key and value, in order.
     pub(crate) fn each(&self, mut f: impl FnMut(&[u8], &[u8]) -> Result<()>) -> Result<()> {
-        self.each_block(|block| {
-            let mut entries = self.entries(block);
+        for block in &self.blocks {
+            let mut entries = entries(&self.file, *block);
             while let Some((key, value)) = entries.next()? {
                 f(key, value)?;
             }
-            Ok(())
-        })
+        }
+        Ok(())
     }
 
     /// The value of a key.
-    pub(crate) fn get(&self, key: &[u8]) -> Result<Option<&[u8]>> {
-        let mut blocks = self.entries(self.index);
-        while let Some((last, mut place)) = blocks.next()? {
-            // The key of a block is not before its last one, and before the first of the next.
-            if last < key {
-                continue;
-            }
-            let mut entries = self.entries(block(&self.file, handle(&mut place)?)?);
-            while let Some((found, value)) = entries.next()? {
-                match found.cmp(key) {
-                    Ordering::Less => {}
-                    Ordering::Equal => return Ok(Some(value)),
-                    Ordering::Greater => return Ok(None),
-                }
-            }
-        }
-        Ok(None)
+    pub(crate) fn get(&self, key: &[u8]) -> Option<&[u8]> {
+        let (first, end) = *self.values.get(&self.hashes.hash_one(key))?;
+        Some(&self.file[first..end])
     }
+}
+
+fn entries(file: &[u8], block: Block) -> Entries<'_> {
+    Entries { rest: &file[block.first..block.end], key: Vec::new() }
 }
 
 /// Offset and size of a block.
@@ -137,6 +147,9 @@ impl<'a> Entries<'a> {
         let Some(shared) = shared else { return Err(wrong("a key shares more than the one before it has")) };
         let own = self.part(own)?;
         let value = self.part(value)?;
+        if shared + own.len() > LONGEST {
+            return Err(wrong(&format!("a key has more than {LONGEST} bytes")));
+        }
         self.key.truncate(shared);
         self.key.extend_from_slice(own);
         Ok(Some((&self.key, value)))
@@ -204,11 +217,11 @@ mod tests {
     #[test]
     fn keys_are_found() {
         let table = Table::new(file()).unwrap();
-        assert_eq!(table.get(b"").unwrap(), Some(&[1][..]));
-        assert_eq!(table.get(b"abc").unwrap(), Some(&[3, 3][..]));
-        assert_eq!(table.get(b"b").unwrap(), Some(&[4][..]));
-        assert_eq!(table.get(b"a").unwrap(), None);
-        assert_eq!(table.get(b"z").unwrap(), None);
+        assert_eq!(table.get(b""), Some(&[1][..]));
+        assert_eq!(table.get(b"abc"), Some(&[3, 3][..]));
+        assert_eq!(table.get(b"b"), Some(&[4][..]));
+        assert_eq!(table.get(b"a"), None);
+        assert_eq!(table.get(b"z"), None);
         let mut keys = Vec::new();
         let mut keep = |key: &[u8]| keys.push(String::from_utf8_lossy(key).into_owned());
         table
@@ -218,6 +231,34 @@ mod tests {
             })
             .unwrap();
         assert_eq!(keys, ["", "ab", "abc", "b"]);
+    }
+
+    /// With one block of values, which the index has a hundred times, and keys of some length.
+    fn file_of(times: usize, key: &str) -> Vec<u8> {
+        let mut file = Vec::new();
+        let one = put_block(&mut file, &[(0, key, vec![7; 500])]);
+        let meta = put_block(&mut file, &[]);
+        let places: Vec<_> = (0..times).map(|_| (0, "z", place(one))).collect();
+        let index = put_block(&mut file, &places);
+        let mut footer = [place(meta), place(index)].concat();
+        footer.resize(FOOTER - 8, 0);
+        file.extend(footer);
+        file.extend(MAGIC.to_le_bytes());
+        file
+    }
+
+    #[test]
+    fn a_block_that_is_told_of_again_and_again_is_an_error() {
+        assert_eq!(Table::new(file_of(1, "a")).unwrap().get(b"a"), Some(&[7; 500][..]));
+        let error = Table::new(file_of(100, "a")).unwrap_err().to_string();
+        assert!(error.contains("blocks are larger than itself"), "{error}");
+    }
+
+    #[test]
+    fn a_key_that_is_too_long_is_an_error() {
+        assert!(Table::new(file_of(1, &"a".repeat(LONGEST))).is_ok());
+        let error = Table::new(file_of(1, &"a".repeat(LONGEST + 1))).unwrap_err().to_string();
+        assert!(error.contains("more than 16384 bytes"), "{error}");
     }
 
     #[test]
@@ -236,8 +277,8 @@ mod tests {
             let mut file = whole.clone();
             file[bit / 8] ^= 1 << (bit % 8);
             if let Ok(table) = Table::new(file) {
-                assert_eq!(table.get(b"abc").unwrap(), Some(&[3, 3][..]), "bit {bit}");
-                assert_eq!(table.get(b"b").unwrap(), Some(&[4][..]), "bit {bit}");
+                assert_eq!(table.get(b"abc"), Some(&[3, 3][..]), "bit {bit}");
+                assert_eq!(table.get(b"b"), Some(&[4][..]), "bit {bit}");
             }
         }
     }

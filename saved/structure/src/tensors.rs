@@ -1,5 +1,8 @@
 //! The tensors of a graph by name: which there are, and which have a site.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use crate::dtype::Type;
 use crate::graph::{Engine, Graph, Value, What};
 use crate::layers::Aliases;
@@ -25,7 +28,7 @@ pub struct TensorInfo {
     pub site: Option<usize>,
     /// Why it can't be computed.
     #[doc(hidden)]
-    pub blocked: Option<String>,
+    pub blocked: Option<Arc<str>>,
     /// It holds no data of the run: a weight, or a constant.
     #[doc(hidden)]
     pub fixed: bool,
@@ -143,9 +146,14 @@ impl Tensors {
     /// Those of a graph.
     pub fn of<E: Engine>(graph: &Graph<E>, aliases: &Aliases) -> Self {
         let mut tensors = Tensors { all: Vec::new(), first: Vec::new(), sites: 0 };
+        let mut reasons: HashMap<u32, Arc<str>> = HashMap::new();
         for (index, node) in (0..).zip(&graph.nodes) {
             tensors.first.push(tensors.all.len() as u32);
-            let blocked = node.blocked.map(|blame| why(graph, index, blame));
+            // Those that depend on one node share what is said of it.
+            let blocked = node.blocked.map(|blame| match blame == index {
+                true => why(graph, index, blame),
+                false => reasons.entry(blame).or_insert_with(|| why(graph, index, blame)).clone(),
+            });
             let names = aliases.of_node(graph, index);
             let within = graph.bodies_around(index).map(|body| {
                 let inside = &graph.bodies[body as usize];
@@ -199,7 +207,7 @@ impl Tensors {
 }
 
 /// Why a node can't be computed.
-fn why<E: Engine>(graph: &Graph<E>, node: u32, blame: u32) -> String {
+fn why<E: Engine>(graph: &Graph<E>, node: u32, blame: u32) -> Arc<str> {
     let to_blame = &graph.nodes[blame as usize];
     let reason = match &to_blame.what {
         What::Unsupported(reason) => reason,
@@ -209,4 +217,5 @@ fn why<E: Engine>(graph: &Graph<E>, node: u32, blame: u32) -> String {
         true => format!("the node is `{}` ({}): {reason}", to_blame.name, to_blame.op),
         false => format!("it depends on the node `{}` ({}): {reason}", to_blame.name, to_blame.op),
     }
+    .into()
 }

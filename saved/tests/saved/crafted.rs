@@ -250,3 +250,57 @@ fn great_values_are_not_made() {
     let error = run(&model("fill", &nodes, &[]).unwrap()).unwrap_err().to_string();
     assert!(error.contains("`end` (Fill)") && error.contains("elements"), "{error}");
 }
+
+/// A constant of one value that stands for all.
+fn constant(name: &str, ty: u64, shape: &[u64], value: Vec<u8>) -> Vec<u8> {
+    let shape: Vec<u8> = shape.iter().flat_map(|size| field(2, number(1, *size))).collect();
+    let tensor = [number(1, ty), field(2, shape), value].concat();
+    node(name, "Const", &[], vec![attr("value", field(8, tensor)), attr("dtype", number(6, ty))])
+}
+
+/// What such constants become would be 4 TB.
+#[test]
+fn constants_that_take_no_memory_are_not_put_there() {
+    let float = || field(5, 1f32.to_le_bytes());
+    let types = || vec![attr("T", number(6, 1))];
+    let constants = [
+        constant("great", 1, &[1 << 20, 1 << 20], float()),
+        constant("large", 1, &[1 << 14, 1 << 14], float()),
+        constant("rows", 1, &[1 << 20, 1], float()),
+        constant("columns", 1, &[1, 1 << 20], float()),
+        constant("axis", 3, &[], number(7, 0)),
+        constant("empty", 1, &[1 << 40, 0], Vec::new()),
+    ];
+    let often = vec!["large"; 100];
+    for (at, end) in [
+        node("end", "Relu", &["great"], types()),
+        node("end", "Identity", &["great"], types()),
+        node("end", "Less", &["rows", "columns"], types()),
+        node("end", "LogicalAnd", &["rows", "columns"], types()),
+        node("end", "ClipByValue", &["rows", "columns", "rows"], types()),
+        node("end", "Pack", &often, types()),
+        node("end", "ConcatV2", &[&often[..], &["axis"]].concat(), types()),
+        node("end", "Unpack", &["empty"], types()),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let nodes = [&constants[..], &[end]].concat();
+        let error = run(&model(&format!("memory-{at}"), &nodes, &[]).unwrap()).unwrap_err().to_string();
+        assert!(error.contains("`end` (") && error.contains("elements"), "{at}: {error}");
+    }
+}
+
+/// A list of a million places, each of which would be a million zeros of its own.
+#[test]
+fn places_that_nothing_was_written_to_are_not_made() {
+    let list = || vec![attr("element_dtype", number(6, 1))];
+    let nodes = [
+        constant("shape", 3, &[1], number(7, 1 << 20)),
+        constant("len", 3, &[], number(7, 1 << 20)),
+        node("list", "TensorListReserve", &["shape", "len"], list()),
+        node("end", "TensorListStack", &["list", "shape"], list()),
+    ];
+    let error = run(&model("list", &nodes, &[]).unwrap()).unwrap_err().to_string();
+    assert!(error.contains("`end` (TensorListStack)") && error.contains("elements"), "{error}");
+}

@@ -12,6 +12,9 @@ use crate::dtype::Type;
 use crate::proto::{Attrs, FunctionDef, NodeDef};
 use crate::{Error, Result};
 
+/// How many calls a branch or a loop counts as, of which there may not be more in each other than a thread has a stack for.
+const DEEP: usize = 4;
+
 /// A function that a branch or a loop calls. Its first nodes are its arguments.
 #[derive(Debug)]
 pub struct Body {
@@ -204,7 +207,7 @@ impl<'a, E: Engine> Inliner<'a, E> {
         let place = Place {
             prefix: &prefix,
             without: if stays_apart(function, &inner) { &inner } else { "" },
-            depth: caller.place.depth + 1,
+            depth: caller.place.depth + DEEP,
             siblings: &[],
             before: caller.place.before,
         };

@@ -15,6 +15,12 @@ use crate::{Error, Result};
 /// How deep calls go: a function that calls itself never ends.
 const DEPTH: usize = 64;
 
+/// More outputs than any operation has, lists counted as one.
+const OUTPUTS: usize = 256;
+
+/// The longest reason, in bytes, why a node can't be computed.
+const LONGEST: usize = 1 << 10;
+
 /// What a node costs beside its name.
 const NODE: usize = 256;
 
@@ -25,7 +31,8 @@ pub(super) struct Inliner<'a, E: Engine> {
     pub(super) nodes: Vec<Node<E>>,
     pub(super) bodies: Vec<Body>,
     pub(super) variables: Variables<'a, E>,
-    pub(super) taken: HashSet<String>,
+    /// Names that are taken, and the number that the next node of that name may have.
+    pub(super) taken: HashMap<String, usize>,
     /// Constants that were read, by where they stand in the file.
     constants: HashMap<usize, E::Tensor>,
     /// The node of every variable.
@@ -83,6 +90,14 @@ impl Place<'_> {
     }
 }
 
+/// Cuts off what nobody reads: names in a file may be of any length, and stand in the errors of many nodes.
+fn shorten(text: &mut String) {
+    if text.len() > LONGEST {
+        text.truncate(text.floor_char_boundary(LONGEST));
+        text.push('…');
+    }
+}
+
 /// Whether an operation writes to a variable.
 fn has_effects(op: &str) -> bool {
     op.starts_with("Assign") || op.starts_with("ResourceApply") || op.starts_with("ResourceScatter")
@@ -97,7 +112,7 @@ impl<'a, E: Engine> Inliner<'a, E> {
             nodes: Vec::new(),
             bodies: Vec::new(),
             variables,
-            taken: HashSet::new(),
+            taken: HashMap::new(),
             constants: HashMap::new(),
             handles: HashMap::new(),
             behind: HashMap::new(),
@@ -120,10 +135,12 @@ impl<'a, E: Engine> Inliner<'a, E> {
     }
 
     fn spend(&mut self, bytes: usize) -> Result<()> {
-        self.left = self.left.checked_sub(bytes).ok_or_else(|| {
+        let left = self.left.checked_sub(bytes);
+        // Whoever goes on all the same does not get far.
+        self.left = left.unwrap_or(0);
+        left.map(|_| ()).ok_or_else(|| {
             Error::Msg("its functions call each other so often that the graph has no reasonable size".to_owned())
-        })?;
-        Ok(())
+        })
     }
 
     /// The function that a node calls.
@@ -139,11 +156,16 @@ impl<'a, E: Engine> Inliner<'a, E> {
     pub(super) fn push(&mut self, node: Node<E>) -> Result<u32> {
         self.spend(2 * node.name.len() + NODE + 32 * (node.inputs.len() + node.outputs.len()))?;
         let mut node = node;
-        if self.taken.contains(&node.name) {
-            let name = (2..).map(|i| format!("{}#{i}", node.name)).find(|name| !self.taken.contains(name));
-            node.name = name.unwrap_or_default();
+        if let Some(first) = self.taken.get(&node.name).copied() {
+            let names = (first..).map(|number| (number + 1, format!("{}#{number}", node.name)));
+            if let Some((next, name)) = names.into_iter().find(|(_, name)| !self.taken.contains_key(name)) {
+                self.taken.insert(std::mem::replace(&mut node.name, name), next);
+            }
         }
-        self.taken.insert(node.name.clone());
+        self.taken.insert(node.name.clone(), 2);
+        if let What::Unsupported(why) = &mut node.what {
+            shorten(why);
+        }
         let index = u32::try_from(self.nodes.len()).map_err(Error::wrap)?;
         let unsupported = matches!(node.what, What::Unsupported(_)).then_some(index);
         let bodies = match &node.what {
@@ -216,11 +238,15 @@ impl<'a, E: Engine> Inliner<'a, E> {
         let mut missing = None;
         for input in &node.inputs {
             if let Some(control) = input.strip_prefix('^') {
-                before.extend(names.get(control).iter().flat_map(|named| &named.effects));
+                let effects = names.get(control).map_or(&[][..], |named| &named.effects);
+                self.spend(4 * effects.len())?;
+                before.extend(effects);
                 continue;
             }
             match names.value(input) {
                 Ok(value) => {
+                    let effects = self.behind.get(&value.node).map_or(0, Vec::len);
+                    self.spend(4 * effects)?;
                     before.extend(self.behind.get(&value.node).into_iter().flatten());
                     inputs.push(value);
                 }
@@ -253,9 +279,11 @@ impl<'a, E: Engine> Inliner<'a, E> {
     /// What a node does that calls nothing.
     fn what(&mut self, node: &NodeDef<'a>, inputs: &[Value], before: &[u32], place: Place<'_>) -> What<E> {
         // A value that is read once it has been written is not the one in the file.
+        let targets: HashSet<Value> =
+            if before.is_empty() { HashSet::new() } else { inputs.iter().map(|input| self.outer(*input)).collect() };
         let written = |assign: &u32| {
             let target = self.outer(*self.nodes[*assign as usize].inputs.first()?);
-            inputs.iter().any(|input| self.outer(*input) == target).then_some(*assign)
+            targets.contains(&target).then_some(*assign)
         };
         if let Some(assign) = before.iter().find_map(written) {
             let name = &self.nodes[assign as usize].name;
@@ -318,13 +346,18 @@ impl<'a, E: Engine> Inliner<'a, E> {
     }
 
     /// The outputs of a node.
-    pub(super) fn ports(&self, node: &NodeDef<'a>) -> Result<Vec<Port>> {
+    pub(super) fn ports(&mut self, node: &NodeDef<'a>) -> Result<Vec<Port>> {
         let attrs = self.attrs(node);
         let mut types = Vec::new();
-        match self.ops.get(node.op) {
+        match self.ops.get(node.op).copied() {
+            Some(op) if op.outputs.len() > OUTPUTS => {
+                return Err(Error::Msg(format!("the operation has {} outputs", op.outputs.len())));
+            }
             Some(op) => {
                 for output in &op.outputs {
-                    types.extend(output.types(&attrs, self.size)?);
+                    let own = output.types(&attrs, self.size)?;
+                    self.spend(output.cost(&attrs) + 32 * own.len())?;
+                    types.extend(own);
                 }
             }
             // Old files describe no operations. Nearly all have one output, of the type `T`.
@@ -355,7 +388,9 @@ impl<'a, E: Engine> Inliner<'a, E> {
         let mut outputs = Vec::new();
         let mut first = 0;
         let attrs = self.attrs(node);
-        for output in self.ops.get(node.op).iter().flat_map(|op| &op.outputs) {
+        let known = self.ops.get(node.op).map_or(&[][..], |op| &op.outputs);
+        // Of a node without values nothing has to be known.
+        for output in known.iter().filter(|_| ports > 0) {
             let len = output.types(&attrs, self.size).map_or(0, |types| types.len());
             outputs.push((output.name, first, len));
             first += len;
@@ -401,6 +436,8 @@ impl<'a, E: Engine> Inliner<'a, E> {
                 inputs.len()
             )));
         }
+        // Every node of it is looked at again.
+        self.spend(function.size / 2)?;
         let mut names = Names::default();
         for (parameter, value) in parameters.iter().zip(inputs) {
             names.insert(parameter.name, Named { values: vec![Some(value)], ..Named::default() });

@@ -4,6 +4,7 @@
 //! have the same names, and the latter has the keys of the tensors.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::restore::Source;
 use super::{Engine, Port, Variable};
@@ -13,14 +14,19 @@ use crate::proto::{ObjectGraph, ObjectKind, checkpoint_objects};
 use crate::slices::Slice;
 use crate::{Error, Result};
 
+/// Characters by characters that are compared for the sake of all errors about missing keys.
+const COMPARING: usize = 1 << 26;
+
 /// Reads weights, each once.
 pub(super) struct Variables<'a, E: Engine> {
     pub(super) engine: &'a E,
     checkpoint: Option<Checkpoint>,
     /// The key of every object that is a variable.
-    keys: HashMap<i64, String>,
+    keys: HashMap<i64, Arc<str>>,
     objects: Option<&'a ObjectGraph<'a>>,
     places: HashMap<String, usize>,
+    /// How much may yet be compared to find keys like those that are missing.
+    comparing: usize,
     pub(super) read: Vec<Variable<E::Tensor>>,
 }
 
@@ -35,7 +41,7 @@ impl<'a, E: Engine> Variables<'a, E> {
             _ => HashMap::new(),
         };
         let (places, read) = Default::default();
-        Ok(Variables { engine, checkpoint, keys, objects, places, read })
+        Ok(Variables { engine, checkpoint, keys, objects, places, comparing: COMPARING, read })
     }
 
     /// The variable that is an object.
@@ -54,10 +60,10 @@ impl<'a, E: Engine> Variables<'a, E> {
     }
 
     /// The variable of a file without objects: by what the graph restores it from, or else by its name.
-    pub(super) fn named(&mut self, name: &str, source: Option<&Source>, port: Port) -> Result<usize> {
+    pub(super) fn named(&mut self, name: &str, source: Option<&Source<'_>>, port: Port) -> Result<usize> {
         if !E::WEIGHTS {
             let key = match source {
-                Some(Source { key, part: None }) => key.clone(),
+                Some(Source { key, part: None }) => (*key).to_owned(),
                 Some(Source { key, part: Some(part) }) => format!("{key} {part:?}"),
                 None => name.to_owned(),
             };
@@ -109,8 +115,11 @@ impl<'a, E: Engine> Variables<'a, E> {
             return Ok(*place);
         }
         let checkpoint = self.checkpoint(name)?;
-        if !checkpoint.has(key)? {
-            return Err(Error::Msg(format!("the checkpoint has no tensor `{key}`{}", near(checkpoint, key)?)));
+        if !checkpoint.has(key) {
+            let mut comparing = self.comparing;
+            let near = near(checkpoint, key, &mut comparing)?;
+            self.comparing = comparing;
+            return Err(Error::Msg(format!("the checkpoint has no tensor `{key}`{near}")));
         }
         let entry = checkpoint.entry(key)?;
         let shape = entry.shape.known().map_err(|error| Error::Msg(format!("the tensor `{key}`: {error}")))?;
@@ -122,13 +131,22 @@ impl<'a, E: Engine> Variables<'a, E> {
     }
 }
 
-fn near(checkpoint: &Checkpoint, key: &str) -> Result<String> {
+/// A key like one that is missing. Of many and long ones, those at the end are not compared.
+fn near(checkpoint: &Checkpoint, key: &str, left: &mut usize) -> Result<String> {
     let mut near: Option<(usize, String)> = None;
+    if *left == 0 {
+        return Ok(String::new());
+    }
     checkpoint.keys(|other| {
-        // Of keys that are much longer there may be many.
-        if other.len() > 2 * key.len() {
+        if key.len().abs_diff(other.len()) > key.len() / 3 {
             return;
         }
+        let cost = key.len().saturating_mul(other.len());
+        if cost > *left {
+            *left = 0;
+            return;
+        }
+        *left -= cost;
         let distance = strsim::damerau_levenshtein(key, other);
         if distance <= key.len() / 3 && near.as_ref().is_none_or(|(least, _)| distance < *least) {
             near = Some((distance, other.to_owned()));
@@ -137,25 +155,31 @@ fn near(checkpoint: &Checkpoint, key: &str) -> Result<String> {
     Ok(near.map_or_else(String::new, |(_, key)| format!("; a key like it is `{key}`")))
 }
 
+/// The key of an object of a checkpoint, and the numbers of those that it holds, by their names.
+type Saved<'m> = (Option<Arc<str>>, HashMap<&'m str, i64>);
+
 /// Walks both trees of objects along the same names.
-fn keys(checkpoint: &Checkpoint, objects: &ObjectGraph<'_>) -> Result<HashMap<i64, String>> {
+fn keys(checkpoint: &Checkpoint, objects: &ObjectGraph<'_>) -> Result<HashMap<i64, Arc<str>>> {
     let mut keys = HashMap::new();
     let Some(message) = checkpoint.objects()? else { return Ok(keys) };
     let saved = checkpoint_objects(&message)?;
     let mut seen = vec![false; objects.objects.len()];
     let mut left = vec![(0i64, 0i64)];
+    // One object of the checkpoint may be a great many of the saved model.
+    let mut known: HashMap<usize, Saved<'_>> = HashMap::new();
     while let Some((id, saved_id)) = left.pop() {
         let (Ok(place), Ok(saved_place)) = (usize::try_from(id), usize::try_from(saved_id)) else { continue };
         let (Some(object), Some(saved)) = (objects.objects.get(place), saved.get(saved_place)) else { continue };
         if std::mem::replace(&mut seen[place], true) {
             continue;
         }
-        if let ObjectKind::Variable { .. } = object.kind
-            && let Some((_, key)) = saved.keys.iter().find(|(name, _)| *name == "VARIABLE_VALUE").or(saved.keys.first())
-        {
-            keys.insert(id, (*key).to_owned());
+        let (key, children) = known.entry(saved_place).or_insert_with(|| {
+            let value = saved.keys.iter().find(|(name, _)| *name == "VARIABLE_VALUE").or(saved.keys.first());
+            (value.map(|(_, key)| Arc::from(*key)), saved.children.iter().map(|(id, name)| (*name, *id)).collect())
+        });
+        if let (ObjectKind::Variable { .. }, Some(key)) = (&object.kind, key) {
+            keys.insert(id, key.clone());
         }
-        let children: HashMap<&str, i64> = saved.children.iter().map(|(id, name)| (*name, *id)).collect();
         left.extend(object.children.iter().filter_map(|(id, name)| Some((*id, *children.get(name)?))));
     }
     Ok(keys)

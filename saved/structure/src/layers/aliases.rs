@@ -7,6 +7,9 @@ use crate::graph::{Engine, Graph, What};
 /// How deep scopes are looked into. A name of a great many parts is nobody's.
 pub(super) const DEPTH: usize = 64;
 
+/// How many parts of names are compared to find the owners of scopes; no graph that a layer library writes comes near it.
+const COMPARED: usize = 1 << 26;
+
 /// The name of every scope's owner, by the scope.
 #[derive(Debug, Default)]
 pub struct Aliases {
@@ -112,6 +115,7 @@ impl Aliases {
     /// Those of a graph.
     pub fn of<E: Engine>(graph: &Graph<E>) -> Self {
         let mut votes: HashMap<String, HashMap<&str, usize>> = HashMap::new();
+        let mut left = COMPARED;
         for (index, node) in (0..).zip(&graph.nodes) {
             let variables =
                 node.inputs.iter().filter_map(|input| match graph.nodes[graph.source(*input).node as usize].what {
@@ -126,6 +130,8 @@ impl Aliases {
                 }
                 let places: Vec<usize> = (0..path.len()).filter(|at| !path[*at].is_control).collect();
                 let scopes: Vec<&str> = places.iter().map(|at| path[*at].part).collect();
+                let Some(rest) = left.checked_sub(scopes.len() * owner.len() * owner.len()) else { break };
+                left = rest;
                 let owner = &owner[..owner.len() - 1];
                 // The model's own name may be in one and not in the other.
                 let found = (0..owner.len()).find_map(|skip| Some((find(&scopes, &owner[skip..])?, &owner[skip..])));

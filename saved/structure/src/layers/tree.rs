@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use super::aliases::{Aliases, DEPTH, Scope, joined, path};
 use crate::graph::{Engine, Graph, Value, What};
 use crate::tensors::Tensors;
+use crate::{Error, Result};
 
 /// A layer of a saved model.
 #[derive(Clone, Debug)]
@@ -47,7 +48,8 @@ impl Layer {
 
     /// The number of weights in it.
     pub fn parameters(&self) -> usize {
-        self.variables.iter().map(|(_, shape)| shape.iter().product::<usize>()).sum()
+        let sizes = self.variables.iter().map(|(_, shape)| shape.iter().product());
+        sizes.fold(0, usize::saturating_add)
     }
 }
 
@@ -64,11 +66,18 @@ fn parent(path: &[Scope<'_>]) -> Option<String> {
     Some(joined(&before[..=end]))
 }
 
+/// The most that the names of all scopes have together, in bytes.
+const NAMES: usize = 1 << 25;
+
 /// The layers of a graph, outer ones first, otherwise in the order in which they are computed.
-pub fn layers<E: Engine>(graph: &Graph<E>, aliases: &Aliases, tensors: &Tensors) -> Vec<Layer> {
+///
+/// # Errors
+/// Names of so many parts that their scopes would take more memory than any graph's.
+pub fn layers<E: Engine>(graph: &Graph<E>, aliases: &Aliases, tensors: &Tensors) -> Result<Vec<Layer>> {
     let mut scopes: HashMap<String, Gathered<'_>> = HashMap::new();
     let mut order: Vec<String> = Vec::new();
     let mut is_node = HashSet::new();
+    let mut left = NAMES;
     for (index, node) in (0..).zip(&graph.nodes) {
         if matches!(node.what, What::Variable(_) | What::Input(_)) {
             continue;
@@ -77,6 +86,12 @@ pub fn layers<E: Engine>(graph: &Graph<E>, aliases: &Aliases, tensors: &Tensors)
         is_node.insert(joined(&path));
         for end in (1..path.len().min(DEPTH)).filter(|end| !path[end - 1].is_control) {
             let scope = joined(&path[..end]);
+            if !scopes.contains_key(&scope) {
+                let rest = left.checked_sub(scope.len());
+                left = rest.ok_or_else(|| {
+                    Error::Msg(format!("the names of its scopes are longer than {NAMES} bytes together"))
+                })?;
+            }
             let entry = scopes.entry(scope).or_insert_with_key(|scope| {
                 order.push(scope.clone());
                 Gathered { path: path[..end].to_vec(), nodes: Vec::new() }
@@ -101,13 +116,11 @@ pub fn layers<E: Engine>(graph: &Graph<E>, aliases: &Aliases, tensors: &Tensors)
         });
         layer.shown |= shown;
         layer.calls.push(Call { scope: scope.clone(), outputs: outputs(nodes, &consumers, tensors) });
-        for (name, shape) in variables(graph, nodes) {
-            if !layer.variables.iter().any(|(other, _)| *other == name) {
-                layer.variables.push((name, shape));
-            }
-        }
+        // Of a layer that is called once all are new.
+        let known: HashSet<String> = layer.variables.iter().map(|(name, _)| name.clone()).collect();
+        layer.variables.extend(variables(graph, nodes).into_iter().filter(|(name, _)| !known.contains(name)));
     }
-    first.into_iter().filter_map(|name| layers.remove(&name)).collect()
+    Ok(first.into_iter().filter_map(|name| layers.remove(&name)).collect())
 }
 
 /// Of every value, the nodes that take it; the outputs of the model are taken by none of them.

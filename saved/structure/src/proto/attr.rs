@@ -1,6 +1,7 @@
 //! `AttrValue`: the attributes of nodes.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::tensor::Shape;
 use super::wire::fields;
@@ -92,7 +93,10 @@ fn function(message: &[u8]) -> Result<&str> {
 
 /// The attributes of a node, each read when it is asked for.
 #[derive(Clone, Debug, Default)]
-pub struct Attrs<'a>(pub(super) BTreeMap<&'a str, &'a [u8]>);
+pub struct Attrs<'a> {
+    /// In the order in which they are asked. Nodes share the defaults of their operation: there may be many of either.
+    asked: Vec<Arc<BTreeMap<&'a str, &'a [u8]>>>,
+}
 
 fn other(name: &str, kind: &str) -> Error {
     Error::Msg(format!("the attribute `{name}` is not {kind}"))
@@ -101,18 +105,34 @@ fn other(name: &str, kind: &str) -> Error {
 impl<'a> Attrs<'a> {
     /// These, and of `others` what is not among them.
     pub fn or(&self, others: &Attrs<'a>) -> Self {
-        let mut all = others.0.clone();
-        all.extend(&self.0);
-        Attrs(all)
+        Attrs { asked: self.asked.iter().chain(&others.asked).cloned().collect() }
+    }
+
+    pub(super) fn insert(&mut self, name: &'a str, value: &'a [u8]) {
+        if self.asked.is_empty() {
+            self.asked.push(Arc::default());
+        }
+        Arc::make_mut(&mut self.asked[0]).insert(name, value);
+    }
+
+    fn message(&self, name: &str) -> Option<&'a [u8]> {
+        self.asked.iter().find_map(|attrs| attrs.get(name)).copied()
+    }
+
+    /// The bytes that an attribute has in the file.
+    pub(crate) fn len_of(&self, name: &str) -> usize {
+        self.message(name).map_or(0, <[u8]>::len)
     }
 
     /// The names and what stands in the file.
-    pub fn raw(&self) -> impl Iterator<Item = (&'a str, &'a [u8])> {
-        self.0.iter().map(|(name, value)| (*name, *value))
+    pub fn raw(&self) -> impl Iterator<Item = (&'a str, &'a [u8])> + use<'a> {
+        let mut all = BTreeMap::new();
+        self.asked.iter().rev().for_each(|attrs| all.extend(attrs.iter().map(|(name, value)| (*name, *value))));
+        all.into_iter()
     }
 
     pub fn get(&self, name: &str) -> Result<Option<Attr<'a>>> {
-        self.0.get(name).map(|message| Attr::parse(message)).transpose()
+        self.message(name).map(Attr::parse).transpose()
     }
 
     /// An attribute that has no default.

@@ -12,13 +12,15 @@ use crate::Result;
 pub struct FunctionDef<'a> {
     pub signature: OpDef<'a>,
     pub nodes: Vec<NodeDef<'a>>,
+    /// The bytes that it has in the file.
+    pub size: usize,
     /// Of each output, the value inside.
     pub returns: BTreeMap<&'a str, &'a str>,
 }
 
 impl<'a> FunctionDef<'a> {
     pub fn parse(message: &'a [u8]) -> Result<Self> {
-        let mut function = FunctionDef::default();
+        let mut function = FunctionDef { size: message.len(), ..FunctionDef::default() };
         for field in fields(message) {
             match field? {
                 (1, v) => function.signature = OpDef::parse(v.bytes()?)?,
@@ -80,7 +82,7 @@ impl<'a> OpDef<'a> {
             }
         }
         if let Some(default) = default {
-            self.defaults.0.insert(name, default);
+            self.defaults.insert(name, default);
         }
         Ok(())
     }
@@ -111,6 +113,11 @@ impl<'a> Parameter<'a> {
             }
         }
         Ok(parameter)
+    }
+
+    /// The bytes that have to be read to know them.
+    pub(crate) fn cost(&self, attrs: &Attrs<'_>) -> usize {
+        [self.type_list_attr, self.type_attr, self.number_attr].iter().map(|name| attrs.len_of(name)).sum()
     }
 
     /// The types of the values that a node has for it; 0 for one that the file does not tell.

@@ -52,7 +52,7 @@ impl<'a> NodeDef<'a> {
                 (3, v) => node.inputs.push(v.text()?),
                 (5, v) => {
                     let (name, value) = entry(v.bytes()?)?;
-                    node.attrs.0.insert(name, value);
+                    node.attrs.insert(name, value);
                 }
                 _ => {}
             }

@@ -12,7 +12,8 @@ use crate::{Error, Result};
 /// A file `saved_model.pb`.
 #[derive(Debug, Default)]
 pub struct SavedModel<'a> {
-    pub graphs: Vec<MetaGraph<'a>>,
+    /// The graph to run: models with one for training have another for serving.
+    pub graph: Option<MetaGraph<'a>>,
 }
 
 impl<'a> SavedModel<'a> {
@@ -20,16 +21,19 @@ impl<'a> SavedModel<'a> {
         let mut model = SavedModel::default();
         for field in fields(file) {
             if let (2, v) = field? {
-                model.graphs.push(MetaGraph::parse(v.bytes()?)?);
+                let graph = MetaGraph::parse(v.bytes()?)?;
+                let serves = |graph: &MetaGraph<'_>| graph.tags.contains(&"serve");
+                if model.graph.as_ref().is_none_or(|first| serves(&graph) && !serves(first)) {
+                    model.graph = Some(graph);
+                }
             }
         }
         Ok(model)
     }
 
-    /// The graph to run: models with one for training have another for serving.
+    /// The graph to run.
     pub(crate) fn serving(&self) -> Result<&MetaGraph<'a>> {
-        let serving = self.graphs.iter().find(|graph| graph.tags.contains(&"serve"));
-        serving.or(self.graphs.first()).ok_or_else(|| Error::Msg("there is no graph in it".to_owned()))
+        self.graph.as_ref().ok_or_else(|| Error::Msg("there is no graph in it".to_owned()))
     }
 }
 
