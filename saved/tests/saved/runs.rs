@@ -48,7 +48,8 @@ fn a_tensor_has_several_names() {
 fn names_that_mean_nothing_or_too_much_are_errors() {
     let model = custom();
     let error = |name: &str| model.find(name).unwrap_err().to_string();
-    assert!(error("two/Tahn").contains("did you mean `two/Tanh`"), "{}", error("two/Tahn"));
+    assert!(error("two/Tahn").contains("did you mean `two/Tanh` (`custom/two/Tanh`)"), "{}", error("two/Tahn"));
+    assert!(error("custom/two/Tahn").contains("did you mean `custom/two/Tanh`, "), "{}", error("custom/two/Tahn"));
     let several = error("BiasAdd");
     assert!(several.contains("2 tensors") && several.contains("two_1/d1_1/BiasAdd"), "{several}");
     assert!(error("**/Nothing").contains("no tensor matches"));
