@@ -258,7 +258,11 @@ impl SavedModel {
         let all =
             self.tensors.all.iter().map(|tensor| &tensor.short).chain(self.layers.iter().map(|layer| &layer.name));
         let ends = all.filter(|whole| whole.len() < 1 << 12).map(|whole| (end(whole), whole));
-        let near = near(name, ends.map(|(end, whole)| (end.clone(), format!("`{end}` (`{whole}`)"))));
+        let said = |end: &str, whole: &str| match end == whole {
+            true => format!("`{whole}`"),
+            false => format!("`{end}` (`{whole}`)"),
+        };
+        let near = near(name, ends.map(|(end, whole)| (end.clone(), said(&end, whole))));
         match (near.is_empty(), self.layers().next()) {
             (true, None) => String::new(),
             (true, Some(_)) => format!("; the layers are {}", listed(self.layers().map(|layer| layer.name()))),

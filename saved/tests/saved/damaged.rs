@@ -67,6 +67,8 @@ fn a_file_that_is_missing_or_cut_off_is_named() {
     let whole = std::fs::read(&index).unwrap();
     std::fs::write(&index, &whole[..whole.len() - 1]).unwrap();
     assert!(error().contains("variables.index"), "{}", error());
+    std::fs::remove_file(&index).unwrap();
+    assert!(error().contains("there is no `variables/variables.index`"), "{}", error());
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Names, and runs that are changed: what taper does with any model, done with one out of a file.
 
-use crate::common::{difference, folder};
+use crate::common::{difference, folder, json};
 use candle_core::{Device, Tensor};
 use taper::Model;
 use taper_saved::{SavedModel, Taps, open, open_signature};
@@ -48,7 +48,8 @@ fn a_tensor_has_several_names() {
 fn names_that_mean_nothing_or_too_much_are_errors() {
     let model = custom();
     let error = |name: &str| model.find(name).unwrap_err().to_string();
-    assert!(error("two/Tahn").contains("did you mean `two/Tanh`"), "{}", error("two/Tahn"));
+    assert!(error("two/Tahn").contains("did you mean `two/Tanh` (`custom/two/Tanh`)"), "{}", error("two/Tahn"));
+    assert!(error("custom/two/Tahn").contains("did you mean `custom/two/Tanh`, "), "{}", error("custom/two/Tahn"));
     let several = error("BiasAdd");
     assert!(several.contains("2 tensors") && several.contains("two_1/d1_1/BiasAdd"), "{several}");
     assert!(error("**/Nothing").contains("no tensor matches"));
@@ -90,6 +91,23 @@ fn the_summary_has_layers_with_weights_and_custom_ones() {
     }
     let names: Vec<_> = open(folder().join("mlp/export")).unwrap().layers().map(|l| l.name().to_owned()).collect();
     assert_eq!(names, ["mlp", "mlp/dense", "mlp/dense_1"]);
+}
+
+/// Keras calls the weights of layers that are built within the call of another by the name of that one.
+#[test]
+fn layers_show_that_were_built_within_others() {
+    let model = open(folder().join("subclassed/export")).unwrap();
+    let mut shown: Vec<_> = model.layers().map(|layer| layer.name().to_owned()).collect();
+    let calls = json(folder().join("subclassed/expected_keras_layers.json"));
+    let layer = |call: &serde_json::Value| call.as_str().unwrap().rsplitn(3, '/').nth(2).unwrap().to_owned();
+    let mut owned: Vec<_> = calls.as_array().unwrap().iter().map(layer).filter(|layer| layer != "dropout").collect();
+    owned.iter_mut().for_each(|layer| layer.insert_str(0, "net/"));
+    owned.push("net".to_owned());
+    for names in [&mut shown, &mut owned] {
+        names.sort();
+        names.dedup();
+    }
+    assert_eq!(shown, owned);
 }
 
 #[test]

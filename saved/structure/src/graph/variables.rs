@@ -53,6 +53,7 @@ impl<'a, E: Engine> Variables<'a, E> {
         if !E::WEIGHTS {
             return self.unread(format!("object {id}"), name, port);
         }
+        self.checkpoint(name)?;
         let Some(key) = self.keys.get(&id).cloned() else {
             return Err(Error::Msg(format!("the checkpoint has no value of the variable `{name}` (object {id})")));
         };

@@ -99,16 +99,18 @@ pub fn layers<E: Engine>(graph: &Graph<E>, aliases: &Aliases, tensors: &Tensors)
             entry.nodes.push(index);
         }
     }
+    let readers = readers(graph);
+    let is_owner = |scope: &String| aliases.is_known(scope) || readers.contains(scope);
     // Layers that hold layers: what else stands in them is a layer, too.
     let holders: HashSet<String> =
-        order.iter().filter(|scope| aliases.is_known(scope)).filter_map(|scope| parent(&scopes[scope].path)).collect();
+        order.iter().filter(|scope| is_owner(scope)).filter_map(|scope| parent(&scopes[scope].path)).collect();
     let consumers = consumers(graph);
     let mut layers: BTreeMap<String, Layer> = BTreeMap::new();
     let mut first = Vec::new();
     for scope in &order {
         let name = aliases.of_scope(&scopes[scope].path).owned;
         let beside = parent(&scopes[scope].path).is_some_and(|parent| holders.contains(&parent));
-        let shown = !is_node.contains(scope) && (aliases.is_known(scope) || holders.contains(scope) || beside);
+        let shown = !is_node.contains(scope) && (is_owner(scope) || holders.contains(scope) || beside);
         let nodes = &scopes[scope].nodes;
         let layer = layers.entry(name.clone()).or_insert_with(|| {
             first.push(name.clone());
@@ -121,6 +123,43 @@ pub fn layers<E: Engine>(graph: &Graph<E>, aliases: &Aliases, tensors: &Tensors)
         layer.variables.extend(variables(graph, nodes).into_iter().filter(|(name, _)| !known.contains(name)));
     }
     Ok(first.into_iter().filter_map(|name| layers.remove(&name)).collect())
+}
+
+/// The scopes in which weights are read whose names do not tell whose they are.
+///
+/// Keras calls the weights of layers that are built while an outer one is called by the outer one: those of `net/dense` and
+/// `net/dense_1` are all `net/kernel`. They belong where what is read and what takes it stand together.
+fn readers<E: Engine>(graph: &Graph<E>) -> HashSet<String> {
+    let mut alike: HashMap<&str, usize> = HashMap::new();
+    graph.variables.iter().for_each(|variable| *alike.entry(&variable.name).or_default() += 1);
+    let is_read = |node: u32| {
+        graph.nodes[node as usize].inputs.iter().any(|input| {
+            match graph.nodes[graph.source(*input).node as usize].what {
+                What::Variable(place) => alike[graph.variables[place].name.as_str()] > 1,
+                _ => false,
+            }
+        })
+    };
+    // One name is looked at for every input: a long one would take long, and is nobody's.
+    let is_short = |node: u32| graph.nodes[node as usize].name.len() < 1 << 12;
+    let mut readers = HashSet::new();
+    for (index, node) in (0..).zip(&graph.nodes) {
+        for input in &node.inputs {
+            let reads = graph.source(*input).node;
+            if &*graph.nodes[reads as usize].op != "ReadVariableOp" || !is_short(reads) || !is_short(index) {
+                continue;
+            }
+            if !is_read(reads) {
+                continue;
+            }
+            let (from, to) = (path(graph, reads), path(graph, index));
+            let scopes = from.len().min(to.len()).min(DEPTH).saturating_sub(1);
+            let same = (0..scopes).take_while(|at| from[*at].part == to[*at].part).count();
+            let end = (0..same).rev().find(|at| !from[*at].is_control);
+            readers.extend(end.map(|end| joined(&from[..=end])));
+        }
+    }
+    readers
 }
 
 /// Of every value, the nodes that take it; the outputs of the model are taken by none of them.
