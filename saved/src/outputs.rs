@@ -74,6 +74,9 @@ struct Value {
     name: String,
     /// Without them.
     plain: String,
+    /// The names by layers, in the same way.
+    short: String,
+    short_plain: String,
     visits: Vec<u32>,
     tensor: Tensor,
 }
@@ -90,6 +93,8 @@ impl Captured {
                 all.extend(visited.into_iter().map(|Visited { visits, value }| Value {
                     name: sited.at(&visits),
                     plain: sited.name.clone(),
+                    short: sited.short_at(&visits),
+                    short_plain: sited.short_at(&[]),
                     visits,
                     tensor: value,
                 }));
@@ -120,15 +125,48 @@ impl Captured {
         self.all.iter().map(|value| (value.plain.as_str(), value.visits.as_slice(), &value.tensor))
     }
 
-    /// The tensor of a whole name, with the numbers of its steps if it stands in a loop.
+    /// A tensor that was captured: by its whole name, by its name by layers, or by the end of that if it is that of one of
+    /// them, with the numbers of its steps if it stands in a loop.
+    ///
+    /// ```
+    /// # use candle_core::{DType, Device, Tensor};
+    /// # let model = taper_saved::open("../tests/data/saved/custom/export")?;
+    /// # let x = Tensor::zeros((3, 8), DType::F32, &Device::Cpu)?;
+    /// # let inputs = || model.input_tensors().map(|(name, _)| (name, &x));
+    /// let captured = model.capture(inputs(), &["custom/two/Tanh"])?;
+    /// assert!(captured.get("two/Tanh").is_some());
+    /// assert!(captured.get("custom/two/d1/Relu").is_none());
+    /// # Ok::<(), candle_core::Error>(())
+    /// ```
     pub fn get(&self, name: &str) -> Option<&Tensor> {
-        self.all.iter().find(|value| value.name == name).map(|value| &value.tensor)
+        match self.meant(name, |value| &value.name, |value| &value.short).as_slice() {
+            [value] => Some(&value.tensor),
+            _ => None,
+        }
     }
 
-    /// The values of a tensor in a loop, by its whole name without numbers, one for every step in the order of the run. Of
+    /// The values of a tensor in a loop, by one of these names without numbers, one for every step in the order of the run. Of
     /// any other tensor there is one.
     pub fn visits(&self, name: &str) -> Vec<&Tensor> {
-        self.all.iter().filter(|value| value.plain == name).map(|value| &value.tensor).collect()
+        let meant = self.meant(name, |value| &value.plain, |value| &value.short_plain);
+        meant.into_iter().map(|value| &value.tensor).collect()
+    }
+
+    /// The values of one tensor whose whole name this is, or whose name by layers, or the end of it; nothing if it is that of
+    /// several tensors.
+    fn meant(&self, name: &str, whole: impl Fn(&Value) -> &str, short: impl Fn(&Value) -> &str) -> Vec<&Value> {
+        let is_end = |of: &str| of.strip_suffix(name).is_some_and(|before| before.ends_with('/'));
+        let among = |is: &dyn Fn(&Value) -> bool| self.all.iter().filter(|value| is(value)).collect::<Vec<_>>();
+        let found = [
+            among(&|value| whole(value) == name),
+            among(&|value| short(value) == name),
+            among(&|value| is_end(short(value))),
+        ];
+        let found = found.into_iter().find(|found| !found.is_empty()).unwrap_or_default();
+        match found.iter().all(|value| value.plain == found[0].plain) {
+            true => found,
+            false => Vec::new(),
+        }
     }
 
     /// The value of a tensor in one step of its loop, from the end if negative.
@@ -140,9 +178,7 @@ impl Captured {
         let place = if visit < 0 { visits.len().checked_add_signed(visit) } else { Some(visit.unsigned_abs()) };
         place.and_then(|place| visits.get(place).copied()).ok_or_else(|| {
             let made = visits.len();
-            Error::Msg(format!(
-                "visit {visit} of `{name}` was asked for, and {made} were captured under this whole name"
-            ))
+            Error::Msg(format!("visit {visit} of `{name}` was asked for, and {made} were captured under this name"))
         })
     }
 
@@ -153,7 +189,7 @@ impl Captured {
     pub fn stacked(&self, name: &str) -> Result<Tensor> {
         let visits = self.visits(name);
         if visits.is_empty() {
-            return Err(Error::Msg(format!("nothing was captured under the whole name `{name}`")));
+            return Err(Error::Msg(format!("nothing was captured under the name `{name}`")));
         }
         Tensor::stack(&visits, 0).map_err(|error| {
             Error::Msg(format!("the values of `{name}` can't be stacked, take them by `visits`: {error}"))
@@ -175,6 +211,14 @@ impl Captured {
             ))),
             all => Err(Error::Msg(format!("{} tensors were captured, and not one", all.len()))),
         }
+    }
+
+    /// The same, taken out.
+    ///
+    /// # Errors
+    /// As [`single`](Self::single).
+    pub fn into_single(self) -> Result<Tensor> {
+        self.single().cloned()
     }
 
     /// The tensors with their whole names.

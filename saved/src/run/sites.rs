@@ -41,19 +41,27 @@ impl Regions {
 pub(crate) struct Sited {
     /// Its whole name.
     pub(crate) name: String,
+    /// Its name by layers.
+    short: String,
     /// The branches and loops that it stands in.
     pub(crate) within: Vec<Within>,
 }
 
 impl Sited {
     pub(crate) fn of(tensor: &TensorInfo) -> Self {
-        Sited { name: tensor.name().to_owned(), within: tensor.within.clone() }
+        Sited { name: tensor.name().to_owned(), short: tensor.short_name().to_owned(), within: tensor.within.clone() }
     }
 
     /// Its name in some visits of the loops around it: `lstm/while/body.2/lstm_cell/MatMul`.
     pub(crate) fn at(&self, visits: &[u32]) -> String {
         let ends: Vec<usize> = self.loops().map(|within| within.name_end).collect();
         numbered(&self.name, &ends, visits.iter().map(|visit| *visit as isize).map(Some))
+    }
+
+    /// Its name by layers, in the same way.
+    pub(crate) fn short_at(&self, visits: &[u32]) -> String {
+        let ends: Vec<usize> = self.loops().map(|within| within.short_end).collect();
+        numbered(&self.short, &ends, visits.iter().map(|visit| *visit as isize).map(Some))
     }
 
     /// The loops around it, outermost first.

@@ -392,3 +392,30 @@ fn layers_that_a_loop_calls_are_found_by_owner() {
         assert!(difference(value, &outputs[name]) < 1e-5);
     }
 }
+
+/// By whole names, by those of layers, and by the end of these, where that is one tensor's.
+#[test]
+fn what_was_captured_has_the_names_that_it_is_asked_for_by() {
+    let (model, inputs) = lstm();
+    let both = ["while/body/lstm_cell/Tanh", "while/body/lstm_cell/Tanh_1"];
+    let captured = model.capture(fed(&inputs), &both).unwrap();
+    let steps = captured.visits(TANH);
+    assert_eq!(steps.len(), 3);
+    for (at, step_value) in steps.iter().enumerate() {
+        for name in [
+            step(TANH, at as isize),
+            format!("net/lstm/while/body.{at}/lstm_cell/Tanh"),
+            format!("body.{at}/lstm_cell/Tanh"),
+        ] {
+            assert_eq!(difference(captured.get(&name).unwrap(), step_value), 0., "{name}");
+        }
+    }
+    for name in ["net/lstm/while/body/lstm_cell/Tanh", "while/body/lstm_cell/Tanh"] {
+        assert_eq!(captured.visits(name).len(), 3, "{name}");
+        assert_eq!(captured.stacked(name).unwrap().dims()[0], 3);
+        assert_eq!(difference(captured.nth(name, -1).unwrap(), steps[2]), 0.);
+    }
+    assert!(captured.get("Tanh").is_none() && captured.visits("anh").is_empty());
+    let one = model.capture(fed(&inputs), &["while/body.1/lstm_cell/Tanh"]).unwrap().into_single().unwrap();
+    assert_eq!(difference(&one, steps[1]), 0.);
+}
