@@ -4,6 +4,8 @@ use super::check::{floats, same_type};
 use super::graft::wanted;
 use super::vectors::{OnRow, in_order, math, on_rows};
 
+const OP: &str = "batch_norm";
+
 /// Batch normalization with statistics that are known, as in evaluation: each channel minus its mean, divided by the square
 /// root of its variance plus `eps`, times its weight, plus its bias.
 ///
@@ -24,9 +26,22 @@ use super::vectors::{OnRow, in_order, math, on_rows};
 /// # Errors
 /// Shapes, types and devices that don't fit.
 pub fn batch_norm(x: &Tensor, mean: &Tensor, var: &Tensor, weight: &Tensor, bias: &Tensor, eps: f64) -> Result<Tensor> {
-    const OP: &str = "batch_norm";
     floats(OP, x)?;
     let &[_, channels, ..] = x.dims() else { bail!("`{OP}`: `x`, {:?}, is not [batch, channel, …]", x.shape()) };
+    let [scale, shift] = scale_and_shift(x, channels, [mean, var, weight, bias], eps)?;
+    if x.device().is_cpu() && x.dtype() == DType::F32 {
+        return x.contiguous()?.apply_op3(&scale, &shift, OfChannels);
+    }
+    x.broadcast_mul(&of_channels(&scale, x)?)?.broadcast_add(&of_channels(&shift, x)?)
+}
+
+/// What each of so many channels is multiplied by, and what is added.
+pub(super) fn scale_and_shift(
+    x: &Tensor,
+    channels: usize,
+    [mean, var, weight, bias]: [&Tensor; 4],
+    eps: f64,
+) -> Result<[Tensor; 2]> {
     for (name, value) in [("mean", mean), ("var", var), ("weight", weight), ("bias", bias)] {
         same_type(OP, ("x", x), (name, value))?;
         if value.dims() != [channels] {
@@ -35,10 +50,7 @@ pub fn batch_norm(x: &Tensor, mean: &Tensor, var: &Tensor, weight: &Tensor, bias
     }
     let scale = (weight / (var + eps)?.sqrt()?)?;
     let shift = (bias - (mean * &scale)?)?;
-    if x.device().is_cpu() && x.dtype() == DType::F32 {
-        return x.contiguous()?.apply_op3(&scale, &shift, OfChannels);
-    }
-    x.broadcast_mul(&of_channels(&scale, x)?)?.broadcast_add(&of_channels(&shift, x)?)
+    Ok([scale, shift])
 }
 
 /// One number a channel, in a shape that goes with that of `x`.

@@ -1,6 +1,7 @@
 use candle_core::{CpuStorage, CustomOp3, D, DType, Layout, Result, Shape, Tensor, bail};
 
-use crate::ops::check::{floats, same_type};
+use crate::ops::batch_norm::scale_and_shift;
+use crate::ops::check::floats;
 use crate::ops::graft::wanted;
 use crate::ops::vectors::{OnRow, in_order, math, on_rows};
 
@@ -28,14 +29,7 @@ pub fn batch_norm(x: &Tensor, mean: &Tensor, var: &Tensor, weight: &Tensor, bias
     const OP: &str = "batch_norm";
     floats(OP, x)?;
     let Ok(channels) = x.dim(D::Minus1) else { bail!("`{OP}`: `x` is a single number, not […, channel]") };
-    for (name, value) in [("mean", mean), ("var", var), ("weight", weight), ("bias", bias)] {
-        same_type(OP, ("x", x), (name, value))?;
-        if value.dims() != [channels] {
-            bail!("`{OP}`: `{name}` is {:?} where `x`, {:?}, asks for [{channels}]", value.shape(), x.shape());
-        }
-    }
-    let scale = (weight / (var + eps)?.sqrt()?)?;
-    let shift = (bias - (mean * &scale)?)?;
+    let [scale, shift] = scale_and_shift(x, channels, [mean, var, weight, bias], eps)?;
     if x.device().is_cpu() && x.dtype() == DType::F32 {
         return x.contiguous()?.apply_op3(&scale, &shift, OfChannels);
     }
