@@ -1,4 +1,4 @@
-//! Memory-mapped files: the only place of the workspace with `unsafe` in it.
+//! Memory-mapped files, and why `unsafe` is sound for them.
 #![allow(unsafe_code)]
 
 use std::fs::File;
