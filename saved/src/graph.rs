@@ -13,8 +13,11 @@ use crate::proto::{Attrs, TensorProto};
 use crate::{values, weights};
 
 /// What computes a graph.
-#[derive(Debug)]
-pub(crate) struct Candle;
+#[derive(Debug, Default)]
+pub(crate) struct Candle {
+    /// Whether what nodes do is written down, to be compared.
+    pub(crate) records: bool,
+}
 
 pub(crate) type Graph = graph::Graph<Candle>;
 pub(crate) type Node = graph::Node<Candle>;
@@ -23,6 +26,10 @@ pub(crate) type What = graph::What<Candle>;
 impl Engine for Candle {
     type Tensor = Tensor;
     type Operation = Compute;
+
+    fn records(&self) -> bool {
+        self.records
+    }
 
     fn weight(&self, from: Option<(&Checkpoint, &str)>) -> Result<Tensor> {
         let (checkpoint, key) = from.ok_or_else(|| Error::Msg("a weight has no checkpoint".to_owned()))?;

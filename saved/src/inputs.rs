@@ -74,12 +74,26 @@ impl SavedModel {
         if let Some((input, _)) = missing {
             return Err(Error::Msg(format!("the input `{}` is missing; the inputs are {}", input.name, self.listed())));
         }
-        Ok(Inputs {
+        Ok(self.made(values))
+    }
+
+    /// The same by place, each with what it is called in errors; all are there.
+    pub(crate) fn inputs_at<'a>(&self, given: impl Iterator<Item = (usize, &'a str, &'a Tensor)>) -> Result<Inputs> {
+        let mut values: Vec<Option<Tensor>> = vec![None; self.graph.inputs.len()];
+        for (place, name, tensor) in given {
+            let fitting = fitting(&self.graph.inputs[place], tensor);
+            values[place] = Some(fitting.map_err(|why| Error::Msg(format!("the input `{name}` {why}")))?);
+        }
+        Ok(self.made(values))
+    }
+
+    fn made(&self, values: Vec<Option<Tensor>>) -> Inputs {
+        Inputs {
             values: values.into_iter().flatten().collect(),
             last: BTreeMap::new(),
             identity: self.identity,
             progress: Progress::default(),
-        })
+        }
     }
 
     fn listed(&self) -> String {

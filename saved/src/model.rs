@@ -78,22 +78,16 @@ pub fn signatures(path: impl AsRef<Path>) -> Result<Vec<Signature>> {
 }
 
 fn open_at(path: &Path, signature: Option<&str>) -> Result<SavedModel> {
-    Ok(SavedModel::of(open_structure(path, signature, &Candle)?))
+    Ok(SavedModel::of(open_structure(path, signature, &Candle::default())?))
 }
 
-/// A signature, and what is written down of its structure.
-pub(crate) fn open_recorded(
-    path: &Path,
-    signature: &str,
-    places: impl IntoIterator<Item = usize>,
-) -> Result<(SavedModel, String)> {
-    let found = open_structure(path, Some(signature), &Candle)?;
-    let record = found.record(places);
-    Ok((SavedModel::of(found), record))
+/// A signature with what is to be compared of its structure.
+pub(crate) fn open_recording(path: &Path, signature: &str) -> Result<Structure<Candle>> {
+    Ok(open_structure(path, Some(signature), &Candle { records: true })?)
 }
 
 impl SavedModel {
-    fn of(found: Structure<Candle>) -> Self {
+    pub(crate) fn of(found: Structure<Candle>) -> Self {
         let sited = found.tensors.all.iter().filter(|tensor| tensor.site.is_some());
         SavedModel {
             sited: sited.map(Sited::of).collect(),

@@ -17,6 +17,10 @@ impl Engine for Outline {
     type Operation = ();
     const WEIGHTS: bool = false;
 
+    fn records(&self) -> bool {
+        true
+    }
+
     fn weight(&self, _: Option<(&Checkpoint, &str)>) -> Result<()> {
         Ok(())
     }

@@ -24,6 +24,7 @@ use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote};
 use syn::{Error, Result, VisRestricted, Visibility};
 use taper_saved_structure::open::{Structure, open};
+use taper_saved_structure::record::Recorded;
 use taper_saved_structure::{Error as ReadError, Outline};
 
 use crate::input::Input;
@@ -39,6 +40,8 @@ struct Model<'i> {
     /// The visibility inside the generated module.
     vis: Visibility,
     structure: Structure<Outline>,
+    /// What is written down of it.
+    recorded: Recorded,
     root: Layer,
     /// The arguments of `forward`.
     arguments: Vec<Ident>,
@@ -104,6 +107,7 @@ fn read(input: &Input) -> Result<Model<'_>> {
         );
         return Err(Error::new(input.path.span(), error));
     }
+    let recorded = structure.record();
     let root = tree(&structure, &input.name.to_string());
     let named = |names: &mut Unique, name: &str| id(&names.field(snake(name)));
     let mut names = Unique::with(&["select"]);
@@ -111,7 +115,7 @@ fn read(input: &Input) -> Result<Model<'_>> {
     let mut names = Unique::default();
     let outputs = structure.graph.outputs.iter().map(|output| named(&mut names, &output.name)).collect();
     let folder = folder.canonicalize().unwrap_or(folder).display().to_string();
-    Ok(Model { input, vis: Visibility::Inherited, structure, root, arguments, outputs, folder })
+    Ok(Model { input, vis: Visibility::Inherited, structure, recorded, root, arguments, outputs, folder })
 }
 
 /// A visibility as it is written one module further in.

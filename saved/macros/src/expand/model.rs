@@ -1,7 +1,8 @@
 //! The model: what loads it, what runs it, and what it is to taper.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Literal, TokenStream};
 use quote::quote;
+use taper_saved_structure::record::{Node, Record, Recorded};
 
 use super::Model;
 use crate::input::Input;
@@ -15,10 +16,10 @@ pub(super) fn model(model: &Model<'_>) -> TokenStream {
 
 /// The struct, and what it was compiled from.
 fn definition(model: &Model<'_>) -> TokenStream {
-    let Model { input: Input { attrs, name, path, .. }, vis, structure, root, folder, .. } = model;
-    let places = root.places();
-    let record = structure.record(places.iter().copied());
-    let places = places.iter().map(|place| *place as u32);
+    let Model { input: Input { attrs, name, path, .. }, vis, structure, recorded, root, folder, .. } = model;
+    let fields = root.places().into_iter().filter_map(|place| recorded.tensor(structure.tensors.all[place].value));
+    let fields = fields.map(Literal::u32_unsuffixed);
+    let record = record(recorded);
     let (signature, label) = (&structure.signature, name.to_string());
     let docs = format!(
         "The signature `{signature}` of the SavedModel `{}`, a model of taper's with a field for every tensor.",
@@ -34,12 +35,38 @@ fn definition(model: &Model<'_>) -> TokenStream {
         /// The file as it was when this was compiled.
         static SOURCE: private::Source = private::Source {
             name: #label,
+            at: ::core::concat!(::core::file!(), ":", ::core::line!()),
             folder: #folder,
             signature: #signature,
-            places: &[#(#places),*],
-            record: #record,
+            fields: &[#(#fields),*],
+            structure: #record,
         };
     }
+}
+
+/// The structure as it is written down.
+fn record(recorded: &Recorded) -> TokenStream {
+    recorded.with(|Record { inputs, outputs, nodes }| {
+        let value = |(node, output): &(u32, u32)| {
+            let [node, output] = [*node, *output].map(Literal::u32_unsuffixed);
+            quote!((#node, #output))
+        };
+        let outputs = outputs.iter().map(|(name, place)| {
+            let place = value(place);
+            quote!((#name, #place))
+        });
+        let nodes = nodes.iter().map(|Node(name, what, takes, gives)| {
+            let takes = takes.iter().map(value);
+            quote!(private::Node(#name, #what, &[#(#takes),*], #gives))
+        });
+        quote! {
+            private::Structure {
+                inputs: &[#(#inputs),*],
+                outputs: &[#(#outputs),*],
+                nodes: &[#(#nodes),*],
+            }
+        }
+    })
 }
 
 /// The functions that users call.
@@ -151,7 +178,7 @@ fn implementations(model: &Model<'_>) -> TokenStream {
     let Model { input: Input { name, .. }, arguments, structure, outputs, .. } = model;
     let (taps, sites, output, runner) = (model.name("Taps"), model.name("Sites"), model.output(), model.name("Runner"));
     let label = name.to_string();
-    let inputs: Vec<_> = structure.graph.inputs.iter().map(|input| &input.name).collect();
+    let inputs = structure.graph.inputs.iter().map(|input| &input.name);
     let tensors = arguments.iter().map(|_| quote!(&'a private::Tensor));
     let made = match model.output_type() {
         None => quote!(let [__output] = private::outputs(__outputs)?; private::Ok(__output)),
@@ -164,7 +191,7 @@ fn implementations(model: &Model<'_>) -> TokenStream {
                 #(#arguments: &private::Tensor,)*
                 __at: private::At<'_, '_, '_, #sites>,
             ) -> private::Result<#output> {
-                let __inputs = self.0.model().inputs([#((#inputs, #arguments)),*])?;
+                let __inputs = self.0.inputs([#(#arguments),*])?;
                 let __outputs = self.0.call(&__inputs, private::At { sites: &__at.sites.__saved, pass: __at.pass })?;
                 #made
             }
