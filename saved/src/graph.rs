@@ -3,6 +3,7 @@
 use candle_core::Tensor;
 use taper_saved_structure::checkpoint::Checkpoint;
 use taper_saved_structure::graph::{self, Engine};
+use taper_saved_structure::operations::check;
 use taper_saved_structure::slices::Slice;
 use taper_saved_structure::{Error, Result};
 
@@ -46,6 +47,8 @@ impl Engine for Candle {
 
     fn operation(&self, op: &str, attrs: &Attrs<'_>) -> Result<Compute> {
         let made = ops::make(op, attrs).ok_or_else(|| Error::Msg("the operation is not supported".to_owned()))?;
+        // A macro, which knows no candle, says the same.
+        check(op, attrs)?;
         made.map_err(Error::wrap)
     }
 }

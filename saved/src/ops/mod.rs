@@ -305,6 +305,68 @@ mod tests {
         assert!(broadcast(&[1 << 40, 1], &[1, 1 << 40]).is_err());
     }
 
+    /// Macros, which have no kernels, ask the checks of the structure.
+    #[test]
+    fn what_is_told_is_checked_as_the_kernels_take_it() {
+        use testing::A::{Bool, Float, Int, Ints, Str, Type};
+        const LISTS: &[&[i64]] = &[
+            &[],
+            &[1, 2, 3, 1],
+            &[1, 1, 2, 3],
+            &[2, 1, 1, 1],
+            &[1, 0, 1, 1],
+            &[1, 1, 0, 1],
+            &[1, 1 << 20, 1, 1],
+            &[1, 2, 1],
+            &[1, 2, 2, 2, 1],
+            &[1, 1, 2, 2, 2],
+            &[1, 2, 0, 2, 1],
+            &[0, 0, 1, 1, 2, 2, 0, 0],
+            &[0, 0, 0, 0, 1, 1, 2, 2],
+            &[0, 0, 1, -1, 2, 2, 0, 0],
+        ];
+        let strings = [
+            ("data_format", &["NHWC", "NCHW", "NDHWC", "NCDHW", "NCHW_VECT_C"][..]),
+            ("padding", &["SAME", "VALID", "EXPLICIT", "FULL"]),
+            ("align", &["LEFT_LEFT", "MIDDLE"]),
+            ("method", &["nearest", "bilinear", "area"]),
+            ("kernel_type", &["box", "lanczos3", "lanczos7"]),
+            ("equation", &["ab,bc->ac", "ab->ba", "ab,bc", "a,b,c->abc"]),
+            ("mode", &["REFLECT", "SYMMETRIC"]),
+        ];
+        let ints = ["block_size", "num_bits", "depth_radius", "num_split", "num_partitions", "batch_dims", "N"];
+        let types = ["T", "DstT", "SrcT", "dtype", "element_dtype", "out_type", "Tidx"];
+        let lists = ["strides", "ksize", "dilations", "ksizes", "rates", "explicit_paddings", "squeeze_dims"];
+        let mut told: Vec<(&str, testing::A<'_>)> = Vec::new();
+        told.extend(strings.iter().flat_map(|(name, values)| values.iter().map(|value| (*name, Str(value)))));
+        told.extend(ints.iter().flat_map(|name| [-1, 0, 1, 2, 17, 1 << 20].map(|value| (*name, Int(value)))));
+        told.extend(types.iter().flat_map(|name| [0, 1, 3, 7, 10, 20, 21].map(|value| (*name, Type(value)))));
+        told.extend(lists.iter().flat_map(|name| LISTS.iter().map(|value| (*name, Ints(value)))));
+        told.extend([("keep_dims", Bool(true)), ("epsilon", Float(0.)), ("boundaries", Ints(&[]))]);
+        let four: &[i64] = &[1, 2, 2, 1];
+        let around: [&[(&str, testing::A<'_>)]; 4] = [
+            &[],
+            &[("padding", Str("SAME")), ("ksizes", Ints(four)), ("rates", Ints(four)), ("block_size", Int(2))],
+            &[("padding", Str("EXPLICIT")), ("data_format", Str("NCHW"))],
+            &[("padding", Str("VALID")), ("data_format", Str("NCDHW")), ("DstT", Type(1)), ("element_dtype", Type(1))],
+        ];
+        let mut refused = 0;
+        for op in supported() {
+            for around in around {
+                // Convolutions have no windows of another size than the kernel's, and pools none with gaps.
+                let foreign = if op.contains("Pool") { "dilations" } else { "ksize" };
+                for &(name, value) in told.iter().filter(|(name, _)| *name != foreign) {
+                    let others = around.iter().copied().filter(|(other, _)| *other != name);
+                    let attrs: Vec<_> = others.chain([(name, value)]).collect();
+                    let (made, checked) = testing::made_and_checked(op, &attrs);
+                    assert_eq!(checked, made, "{op} {attrs:?}");
+                    refused += usize::from(!made);
+                }
+            }
+        }
+        assert!(refused > 1000, "{refused}");
+    }
+
     /// Macros, which do not know the table, know this list.
     #[test]
     fn the_list_of_names_is_that_of_the_table() {
