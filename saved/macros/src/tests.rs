@@ -105,6 +105,26 @@ fn a_damaged_file_is_one_error() {
     }
 }
 
+/// None of the signatures is the one that is meant where nothing is said.
+#[test]
+fn of_several_signatures_one_is_to_be_named() {
+    let message = Copied::of("saved/signatures/tfsave", "several").with(b"serving_default", b"serving_another");
+    let expected = "`, and none is `serving_default`: `classify`, `codebook`, `compare`, `serving_another`; say which, as in \
+                    `signature = \"classify\"`";
+    assert!(message.starts_with("there are several signatures in `") && message.ends_with(expected), "{message}");
+}
+
+#[test]
+fn a_file_without_a_signature_is_one_error() {
+    let message = Copied::of("saved/custom/tfsave", "without").with(b"serving_default", b"__saved_model_x");
+    assert!(
+        message.ends_with(
+            "it has no signature, so that nothing says what goes in and what comes out; save it with `signatures=`"
+        ),
+        "{message}"
+    );
+}
+
 #[test]
 fn an_output_that_is_not_supported_is_one_error() {
     let message = Copied::of("saved/custom/export", "unsupported").with(b"Tanh", b"Tanx");

@@ -34,6 +34,9 @@ use crate::tree::{Layer, tree};
 /// Files that are larger are not read a second time for the sake of rebuilding, if a smaller one tells when they change.
 const LARGE: u64 = 1 << 24;
 
+/// The signature that is meant where none is said.
+const DEFAULT: &str = "serving_default";
+
 /// What everything is generated from.
 struct Model<'i> {
     input: &'i Input,
@@ -93,6 +96,16 @@ fn read(input: &Input) -> Result<Model<'_>> {
         };
         Error::new(span, error)
     })?;
+    if signature.is_none() && structure.signature != DEFAULT && structure.signatures.len() > 1 {
+        let names: Vec<_> = structure.signatures.iter().map(|name| format!("`{name}`")).collect();
+        let error = format!(
+            "there are several signatures in `{}`, and none is `{DEFAULT}`: {}; say which, as in `signature = \"{}\"`",
+            folder.display(),
+            names.join(", "),
+            structure.signature
+        );
+        return Err(Error::new(input.path.span(), error));
+    }
     let blocked = structure.graph.outputs.iter().find_map(|output| {
         let tensor = structure.tensors.get(output.value)?;
         match tensor.unsupported() {
@@ -114,7 +127,7 @@ fn read(input: &Input) -> Result<Model<'_>> {
     let arguments = structure.graph.inputs.iter().map(|input| named(&mut names, &input.name)).collect();
     let mut names = Unique::default();
     let outputs = structure.graph.outputs.iter().map(|output| named(&mut names, &output.name)).collect();
-    let folder = folder.canonicalize().unwrap_or(folder).display().to_string();
+    let folder = folder.display().to_string();
     Ok(Model { input, vis: Visibility::Inherited, structure, recorded, root, arguments, outputs, folder })
 }
 
