@@ -1,6 +1,6 @@
 //! Graphs whose values are candle's tensors and whose operations are those of this crate.
 
-use candle_core::Tensor;
+use candle_core::{Device, Tensor};
 use taper_saved_structure::checkpoint::Checkpoint;
 use taper_saved_structure::graph::{self, Engine};
 use taper_saved_structure::operations::check;
@@ -14,8 +14,10 @@ use crate::proto::{Attrs, TensorProto};
 use crate::{values, weights};
 
 /// What computes a graph.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Candle {
+    /// Where weights and constants are.
+    pub(crate) device: Device,
     /// Whether what nodes do is written down, to be compared.
     pub(crate) records: bool,
 }
@@ -34,15 +36,15 @@ impl Engine for Candle {
 
     fn weight(&self, from: Option<(&Checkpoint, &str)>) -> Result<Tensor> {
         let (checkpoint, key) = from.ok_or_else(|| Error::Msg("a weight has no checkpoint".to_owned()))?;
-        weights::tensor(checkpoint, key).map_err(Error::wrap)
+        self.put(weights::tensor(checkpoint, key))
     }
 
     fn part(&self, checkpoint: &Checkpoint, key: &str, part: &Slice) -> Result<Tensor> {
-        weights::part(checkpoint, key, part).map_err(Error::wrap)
+        self.put(weights::part(checkpoint, key, part))
     }
 
     fn constant(&self, proto: &TensorProto<'_>) -> Result<Tensor> {
-        values::constant(proto).map_err(Error::wrap)
+        self.put(values::constant(proto))
     }
 
     fn operation(&self, op: &str, attrs: &Attrs<'_>) -> Result<Compute> {
@@ -50,5 +52,12 @@ impl Engine for Candle {
         // A macro, which knows no candle, says the same.
         check(op, attrs)?;
         made.map_err(Error::wrap)
+    }
+}
+
+impl Candle {
+    /// Moves what was read to the device.
+    fn put(&self, read: candle_core::Result<Tensor>) -> Result<Tensor> {
+        read.and_then(|tensor| tensor.to_device(&self.device)).map_err(Error::wrap)
     }
 }

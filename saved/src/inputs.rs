@@ -65,7 +65,7 @@ impl SavedModel {
                 return Err(Error::Msg(format!("there is no input `{name}`; the inputs are {}", self.listed())));
             };
             let input = &self.graph.inputs[place];
-            let fitting = fitting(input, tensor).map_err(|why| Error::Msg(format!("the input `{name}` {why}")))?;
+            let fitting = self.fitting(input, tensor).map_err(|why| Error::Msg(format!("the input `{name}` {why}")))?;
             if values[place].replace(fitting).is_some() {
                 return Err(Error::Msg(format!("the input `{name}` is given twice")));
             }
@@ -81,10 +81,18 @@ impl SavedModel {
     pub(crate) fn inputs_at<'a>(&self, given: impl Iterator<Item = (usize, &'a str, &'a Tensor)>) -> Result<Inputs> {
         let mut values: Vec<Option<Tensor>> = vec![None; self.graph.inputs.len()];
         for (place, name, tensor) in given {
-            let fitting = fitting(&self.graph.inputs[place], tensor);
+            let fitting = self.fitting(&self.graph.inputs[place], tensor);
             values[place] = Some(fitting.map_err(|why| Error::Msg(format!("the input `{name}` {why}")))?);
         }
         Ok(self.made(values))
+    }
+
+    fn fitting(&self, input: &Input, tensor: &Tensor) -> std::result::Result<Tensor, String> {
+        if !tensor.device().same_device(&self.device) {
+            let [own, there] = [tensor.device(), &self.device].map(|device| format!("{:?}", device.location()));
+            return Err(format!("is on {own}, and the model on {there}: move it by `.to_device`"));
+        }
+        fitting(input, tensor)
     }
 
     fn made(&self, values: Vec<Option<Tensor>>) -> Inputs {

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-use candle_core::Tensor;
+use candle_core::{Device, Tensor};
 use taper::Model;
 use taper_saved_structure::open::{Structure, open as open_structure};
 use taper_saved_structure::tensors::Tensors;
@@ -25,6 +25,8 @@ pub struct SavedModel {
     /// What has a site.
     pub(crate) sited: Arc<[Sited]>,
     pub(crate) regions: Regions,
+    /// Where its weights are, and its inputs belong.
+    pub(crate) device: Device,
     /// Tells it from other models.
     pub(crate) identity: u64,
     pub(crate) signature: String,
@@ -78,21 +80,26 @@ pub fn signatures(path: impl AsRef<Path>) -> Result<Vec<Signature>> {
 }
 
 fn open_at(path: &Path, signature: Option<&str>) -> Result<SavedModel> {
-    Ok(SavedModel::of(open_structure(path, signature, &Candle::default())?))
+    let device = Device::Cpu;
+    let structure = open_structure(path, signature, &Candle { device: device.clone(), records: false })?;
+    Ok(SavedModel::of(structure, device))
 }
 
 /// A signature with what is to be compared of its structure.
-pub(crate) fn open_recording(path: &Path, signature: &str) -> Result<Structure<Candle>> {
-    Ok(open_structure(path, Some(signature), &Candle { records: true })?)
+pub(crate) fn open_recording(path: &Path, signature: &str, device: &Device) -> Result<Structure<Candle>> {
+    Ok(open_structure(path, Some(signature), &Candle { device: device.clone(), records: true })?)
 }
 
 impl SavedModel {
-    pub(crate) fn of(found: Structure<Candle>) -> Self {
+    pub(crate) fn of(mut found: Structure<Candle>, device: Device) -> Self {
+        // What was written down to be compared has been.
+        found.graph.nodes.iter_mut().for_each(|node| node.told = None);
         let sited = found.tensors.all.iter().filter(|tensor| tensor.site.is_some());
         SavedModel {
             sited: sited.map(Sited::of).collect(),
             regions: Regions::of(&found.graph),
             graph: found.graph,
+            device,
             tensors: found.tensors,
             layers: found.layers,
             identity: found.identity,

@@ -12,6 +12,7 @@ pub mod custom {
     /// Two outputs, and layers in a layer.
     ///
     ///The signature `serving_default` of the SavedModel `../../tests/data/saved/custom/export`, a model of taper's with a field for every tensor.
+    #[derive(private::Clone)]
     pub struct Custom(private::Typed);
     /// The file as it was when this was compiled.
     static SOURCE: private::Source = private::Source {
@@ -158,11 +159,12 @@ pub mod custom {
         pub fn load(device: &private::Device) -> private::Result<Self> {
             Self::load_from(SOURCE.folder, device)
         }
-        /// Loads the weights from another folder with the same model in it, such as one that was trained further.
+        /// Loads the weights from another folder with the same structure in it: one that was trained further, or that was
+        /// saved again, whose layers then have other numbers. A tensor is found by where it stands, not by its name.
         ///
         /// # Errors
-        /// A file that is missing or damaged; a model that is not the one that this was compiled from, with what differs;
-        /// a device that is not the CPU.
+        /// A file that is missing or damaged; a model of another structure than this was compiled from, with the first layer
+        /// that differs; a device without memory for the weights.
         pub fn load_from(
             path: impl private::AsRef<private::Path>,
             device: &private::Device,

@@ -38,6 +38,8 @@ mod window;
 #[cfg(test)]
 mod testing;
 
+use std::borrow::Cow;
+
 use candle_core::Tensor;
 
 use crate::data::Data;
@@ -58,6 +60,7 @@ pub(crate) enum Compute {
 impl Compute {
     pub(crate) fn call(&self, inputs: &[Data]) -> Result<Vec<Data>> {
         room_for_as_many(inputs)?;
+        let inputs = &*in_one_place(inputs)?;
         match self {
             Compute::Data(f) => f(inputs),
             Compute::Tensors(f) => {
@@ -65,6 +68,17 @@ impl Compute {
                 Ok(f(&inputs)?.into_iter().map(Data::Tensor).collect())
             }
         }
+    }
+}
+
+/// The values on one device: some operations make shapes, places and the like on the CPU, which others take beside what is
+/// elsewhere.
+fn in_one_place(inputs: &[Data]) -> Result<Cow<'_, [Data]>> {
+    let devices = || inputs.iter().flat_map(Data::tensors).map(Tensor::device);
+    let Some(device) = devices().find(|device| !device.is_cpu()).cloned() else { return Ok(Cow::Borrowed(inputs)) };
+    match devices().all(|other| other.same_device(&device)) {
+        true => Ok(Cow::Borrowed(inputs)),
+        false => inputs.iter().map(|input| input.to_device(&device)).collect(),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::path::Path;
+use std::sync::Arc;
 
 use candle_core::{Device, Tensor};
 use taper::__private::{At, Builder, Reader, Span, Tapped, Tree, Visitor};
@@ -30,16 +31,17 @@ pub struct Source {
     pub structure: Record<'static>,
 }
 
-/// A saved model, and what in it the fields are.
+/// A saved model, and what in it the fields are. A clone is the same model: nothing is copied.
+#[derive(Clone)]
 pub struct Typed {
-    model: SavedModel,
+    model: Arc<SavedModel>,
     /// Of every field in order, its place among the sites.
-    sites: Vec<usize>,
+    sites: Arc<[usize]>,
     /// The functions of branches and loops, by their numbers in the record.
-    bodies: Vec<u32>,
+    bodies: Arc<[u32]>,
     /// The inputs and the outputs in the order of the record: in another process they have other names.
-    inputs: Vec<usize>,
-    outputs: Vec<usize>,
+    inputs: Arc<[usize]>,
+    outputs: Arc<[usize]>,
     source: &'static Source,
 }
 
@@ -49,19 +51,12 @@ impl Typed {
     /// # Errors
     /// What can't be opened, and another structure.
     pub fn load(path: &Path, device: &Device, source: &'static Source) -> Result<Self> {
-        if !device.is_cpu() {
-            return Err(Error::Msg(format!(
-                "a saved model is computed on the CPU, and `{}` was to be loaded to {:?}; load it with `&Device::Cpu`",
-                source.name,
-                device.location()
-            )));
-        }
-        let structure = open_recording(path, source.signature)?;
+        let structure = open_recording(path, source.signature, device)?;
         if let Some((name, why)) = structure.missing_weight() {
             return Err(Error::Msg(format!("`{}`: the weight `{name}` can't be read: {why}", path.display())));
         }
         let found = source.structure.find(&structure).map_err(|why| other_model(path, source, &why))?;
-        let model = SavedModel::of(structure);
+        let model = SavedModel::of(structure, device.clone());
         let sites = source.fields.iter().map(|field| {
             let value = found.tensors[*field as usize];
             let tensor = &model.tensors.all[model.tensors.place(value)];
@@ -76,7 +71,14 @@ impl Typed {
         });
         let sites = sites.collect::<Result<_>>()?;
         let Match { bodies, inputs, outputs, .. } = found;
-        Ok(Typed { model, sites, bodies, inputs, outputs, source })
+        Ok(Typed {
+            model: Arc::new(model),
+            sites,
+            bodies: bodies.into(),
+            inputs: inputs.into(),
+            outputs: outputs.into(),
+            source,
+        })
     }
 
     /// The model, whose tensors are found by name.
@@ -251,7 +253,7 @@ mod tests {
         let signatures = crate::signatures(path).unwrap();
         let both = signatures.iter().filter_map(|signature| {
             let written = open(path, Some(signature.name()), &Outline).ok()?;
-            Some((written.record(), open_recording(path, signature.name()).unwrap()))
+            Some((written.record(), open_recording(path, signature.name(), &Device::Cpu).unwrap()))
         });
         both.collect()
     }

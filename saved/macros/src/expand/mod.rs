@@ -193,7 +193,7 @@ fn missing(input: &Input) -> TokenStream {
     let Input { attrs, vis, name, .. } = input;
     quote! {
         #(#attrs)*
-        #[derive(Debug)]
+        #[derive(Debug, Clone)]
         #vis struct #name(());
 
         #[allow(dead_code)]

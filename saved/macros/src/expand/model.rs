@@ -30,6 +30,7 @@ fn definition(model: &Model<'_>) -> TokenStream {
         #(#attrs)*
         #separated
         #[doc = #docs]
+        #[derive(private::Clone)]
         #vis struct #name(private::Typed);
 
         /// The file as it was when this was compiled.
@@ -85,11 +86,12 @@ fn functions(model: &Model<'_>) -> TokenStream {
                 Self::load_from(SOURCE.folder, device)
             }
 
-            /// Loads the weights from another folder with the same model in it, such as one that was trained further.
+            /// Loads the weights from another folder with the same structure in it: one that was trained further, or that was
+            /// saved again, whose layers then have other numbers. A tensor is found by where it stands, not by its name.
             ///
             /// # Errors
-            /// A file that is missing or damaged; a model that is not the one that this was compiled from, with what differs;
-            /// a device that is not the CPU.
+            /// A file that is missing or damaged; a model of another structure than this was compiled from, with the first layer
+            /// that differs; a device without memory for the weights.
             #vis fn load_from(
                 path: impl private::AsRef<private::Path>,
                 device: &private::Device,
