@@ -6,7 +6,7 @@ pub(super) mod math;
 mod rows;
 
 pub(super) use map::{Function, map};
-pub(super) use rows::{OnRow, largest, on_rows, sum};
+pub(super) use rows::{Itself, OnRow, SquareBeyond, largest, on_rows, sum};
 
 use std::mem::MaybeUninit;
 
