@@ -90,18 +90,32 @@ impl Queue {
 /// returns that room, filled.
 ///
 /// Zeros that are written over take as long as a simple operation, and one thread writes them.
-#[allow(unsafe_code)]
 pub(super) fn filled<T: Copy + Send>(
     len: usize,
     share: usize,
     fill: impl for<'r> Fn(usize, &'r mut [MaybeUninit<T>]) -> &'r mut [T] + Sync,
 ) -> Vec<T> {
+    filled_in_parts(len, share, share, fill)
+}
+
+/// The same where `fill` makes a `part` at a time, of which a thread does at least a `share` at once.
+#[allow(unsafe_code)]
+pub(super) fn filled_in_parts<T: Copy + Send>(
+    len: usize,
+    part: usize,
+    share: usize,
+    fill: impl for<'r> Fn(usize, &'r mut [MaybeUninit<T>]) -> &'r mut [T] + Sync,
+) -> Vec<T> {
+    let part = part.max(1);
+    let share = share.next_multiple_of(part).max(part);
     let mut made = Vec::with_capacity(len);
     let room = &mut made.spare_capacity_mut()[..len];
-    self::share(room.chunks_mut(share.max(1)).enumerate(), |(at, room)| {
-        let (start, len) = (room.as_ptr().cast::<T>(), room.len());
-        let full = fill(at * share, room);
-        assert!(full.as_ptr() == start && full.len() == len, "what is returned is the room");
+    self::share(room.chunks_mut(share).enumerate(), |(at, room)| {
+        for (within, room) in room.chunks_mut(part).enumerate() {
+            let (start, len) = (room.as_ptr().cast::<T>(), room.len());
+            let full = fill(at * share + within * part, room);
+            assert!(full.as_ptr() == start && full.len() == len, "what is returned is the room");
+        }
     });
     // SAFETY: the pieces of the room are all of it, and each was returned as numbers, which only what was written is.
     unsafe { made.set_len(len) };
