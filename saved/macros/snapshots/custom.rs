@@ -11,7 +11,7 @@ pub mod custom {
     );
     /// Two outputs, and layers in a layer.
     ///
-    ///The signature `serving_default` of the SavedModel `../../tests/data/saved/custom/export`, a model of taper's with a field for every tensor.
+    ///The signature `serving_default` of the SavedModel `../../tests/data/saved/custom/export`, a model of taper's: its layers and tensors are the fields of [`CustomTaps`], which are values, and of [`CustomSites`], which select them.
     #[derive(private::Clone)]
     pub struct Custom(private::Typed);
     /// The file as it was when this was compiled.
@@ -152,7 +152,10 @@ pub mod custom {
         },
     };
     impl Custom {
-        ///Loads the weights from the folder that it was compiled from, `/models/custom`.
+        ///Loads the weights from the folder that it was compiled from, `../../tests/data/saved/custom/export`.
+        ///
+        /// The program has its absolute path: where the folder is elsewhere, as on another machine,
+        /// [`load_from`](Self::load_from) takes it.
         ///
         /// # Errors
         /// Those of [`load_from`](Self::load_from).
@@ -179,9 +182,9 @@ pub mod custom {
         pub fn saved(&self) -> &private::SavedModel {
             self.0.model()
         }
-        /**What the signature gives.
+        /**What the signature gives: `output_0`, float32 `[?, 16]`; `output_1`, float32 `[?, 4]`.
 
-- `x`: `x`, float32 `[?, 8]`
+- `x`: float32 `[?, 8]`
 
 # Errors
 An input of another type or shape, and a node that fails, with its name.*/

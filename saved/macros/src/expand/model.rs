@@ -22,7 +22,8 @@ fn definition(model: &Model<'_>) -> TokenStream {
     let record = record(recorded);
     let (signature, label) = (&structure.signature, name.to_string());
     let docs = format!(
-        "The signature `{signature}` of the SavedModel `{}`, a model of taper's with a field for every tensor.",
+        "The signature `{signature}` of the SavedModel `{}`, a model of taper's: its layers and tensors are the fields of \
+         [`{name}Taps`], which are values, and of [`{name}Sites`], which select them.",
         path.value()
     );
     let separated = (!attrs.is_empty()).then(|| quote!(#[doc = ""]));
@@ -72,13 +73,16 @@ fn record(recorded: &Recorded) -> TokenStream {
 
 /// The functions that users call.
 fn functions(model: &Model<'_>) -> TokenStream {
-    let Model { input: Input { name, .. }, vis, arguments, folder, .. } = model;
+    let Model { input: Input { name, path, .. }, vis, arguments, .. } = model;
     let (taps, sites, output) = (model.name("Taps"), model.name("Sites"), model.output());
-    let load = format!("Loads the weights from the folder that it was compiled from, `{folder}`.");
+    let load = format!("Loads the weights from the folder that it was compiled from, `{}`.", path.value());
     let forward = forward_docs(model);
     quote! {
         impl #name {
             #[doc = #load]
+            ///
+            /// The program has its absolute path: where the folder is elsewhere, as on another machine,
+            /// [`load_from`](Self::load_from) takes it.
             ///
             /// # Errors
             /// Those of [`load_from`](Self::load_from).
@@ -168,9 +172,16 @@ fn functions(model: &Model<'_>) -> TokenStream {
 
 fn forward_docs(model: &Model<'_>) -> String {
     let graph = &model.structure.graph;
-    let mut docs = "What the signature gives.\n\n".to_owned();
+    let outputs = graph.outputs.iter().map(|output| {
+        let tensor = model.structure.tensors.get(output.value);
+        let what = tensor.map(|tensor| format!(", {} `{}`", tensor.ty(), tensor.shape)).unwrap_or_default();
+        format!("`{}`{what}", output.name)
+    });
+    let mut docs = format!("What the signature gives: {}.\n\n", outputs.collect::<Vec<_>>().join("; "));
     for (input, argument) in graph.inputs.iter().zip(&model.arguments) {
-        docs.push_str(&format!("- `{argument}`: `{}`, {} `{}`\n", input.name, input.port.ty, input.port.shape));
+        let name =
+            if input.name == argument.to_string() { String::new() } else { format!("the input `{}`, ", input.name) };
+        docs.push_str(&format!("- `{argument}`: {name}{} `{}`\n", input.port.ty, input.port.shape));
     }
     docs + "\n# Errors\nAn input of another type or shape, and a node that fails, with its name."
 }
