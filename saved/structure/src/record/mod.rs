@@ -47,6 +47,8 @@ pub struct Recorded {
     inputs: Vec<String>,
     outputs: Vec<(String, Place)>,
     lines: Vec<Line>,
+    /// Of each node, the place of the first tensor that it gives.
+    first: Vec<u32>,
     order: Order,
 }
 
@@ -62,8 +64,7 @@ impl Recorded {
     /// The place of a tensor among all that the nodes give.
     pub fn tensor(&self, value: Value) -> Option<u32> {
         let node = self.order.places[value.node as usize]?;
-        let before: usize = self.lines[..node as usize].iter().map(|line| line.node().gives()).sum();
-        u32::try_from(before).ok()?.checked_add(value.output)
+        self.first[node as usize].checked_add(value.output)
     }
 
     /// The number of a function of a branch or a loop.
@@ -75,13 +76,6 @@ impl Recorded {
 impl Line {
     fn node(&self) -> Node<'_> {
         Node(&self.name, &self.what, &self.takes, &self.gives)
-    }
-}
-
-impl Node<'_> {
-    /// How many values it gives.
-    fn gives(&self) -> usize {
-        if self.3.is_empty() { 0 } else { self.3.split("; ").count() }
     }
 }
 
@@ -131,10 +125,17 @@ impl<E: Engine> Structure<E> {
             Line { name, what: format!("{own}{within}{calls}"), takes, gives: gives.join("; ") }
         };
         let lines = order.nodes.iter().map(line).collect();
+        let first = order.nodes.iter().scan(0, |next, node| {
+            let own = *next;
+            *next += graph.nodes[*node as usize].outputs.len() as u32;
+            Some(own)
+        });
+        let first = first.collect();
         Recorded {
             inputs: inputs.iter().map(|at| graph.inputs[*at].name.clone()).collect(),
             outputs: outputs.iter().map(|at| &graph.outputs[*at]).map(|o| (o.name.clone(), place(&o.value))).collect(),
             lines,
+            first,
             order,
         }
     }
