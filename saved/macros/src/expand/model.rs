@@ -179,8 +179,7 @@ fn forward_docs(model: &Model<'_>) -> String {
     });
     let mut docs = format!("What the signature gives: {}.\n\n", outputs.collect::<Vec<_>>().join("; "));
     for (input, argument) in graph.inputs.iter().zip(&model.arguments) {
-        let name =
-            if input.name == argument.to_string() { String::new() } else { format!("the input `{}`, ", input.name) };
+        let name = if argument == &input.name { String::new() } else { format!("the input `{}`, ", input.name) };
         docs.push_str(&format!("- `{argument}`: {name}{} `{}`\n", input.port.ty, input.port.shape));
     }
     docs + "\n# Errors\nAn input of another type or shape, and a node that fails, with its name."
