@@ -2,7 +2,7 @@
 //!
 //! To add one: write a function in the file whose idea it is, which reads the attributes and gives a function of the
 //! tensors; put its name in the file's `OPERATIONS`, and in the list of `taper-saved-structure`, which macros read (a test
-//! compares them); and add a line to the test of that file.
+//! compares them); and add a line to the test of that file. An attribute that it does not take goes into `check` there.
 
 mod binary;
 mod blocks;
