@@ -91,6 +91,9 @@ pub(crate) struct Inspect {
     /// Of a SavedModel, the weights and tensors of every layer, too
     #[arg(long)]
     pub(crate) tensors: bool,
+    /// Of a SavedModel, reads every weight in the folder and compares its checksum
+    #[arg(long)]
+    pub(crate) check: bool,
     /// For machines: one JSON object, described in docs/command.md
     #[arg(long)]
     pub(crate) json: bool,

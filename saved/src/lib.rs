@@ -61,11 +61,12 @@ pub use taper_saved_macros::saved_model;
 
 pub use changed::{Loss, Recording, Replay, Run};
 pub use inputs::Inputs;
-pub use model::{SavedModel, open, open_signature, signatures};
+pub use model::{SavedModel, check, open, open_signature, signatures};
 pub use ops::supported;
 pub use outputs::{Captured, Outputs};
 pub use run::{Runner, Sites, Taps};
 pub use summary::Summary;
+pub use taper_saved_structure::check::Checked;
 pub use taper_saved_structure::dtype::Type;
 pub use taper_saved_structure::layers::Layer;
 pub use taper_saved_structure::signatures::{Argument, Signature};

@@ -18,10 +18,10 @@ pub(crate) fn inspect(arguments: &Inspect, out: &mut impl Write) -> Outcome<()> 
     if is_saved_model(path) {
         return saved::inspect(arguments, out);
     }
-    if arguments.signature.is_some() || arguments.tensors {
+    if arguments.signature.is_some() || arguments.tensors || arguments.check {
         let path = path.display();
         return Err(Failure::usage(format!(
-            "`--signature` and `--tensors` are for SavedModels, which `{path}` is not"
+            "`--signature`, `--tensors` and `--check` are for SavedModels, which `{path}` is not"
         )));
     }
     let (kind, weights, metadata) = open(path)?;

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::io::Write;
+use std::path::Path;
 
 use serde::Serialize;
 use taper_saved::{Argument, SavedModel, Signature, TensorInfo};
@@ -20,13 +21,19 @@ const NODES: usize = 3;
 pub(super) fn inspect(arguments: &Inspect, out: &mut impl Write) -> Outcome<()> {
     let signatures = taper_saved::signatures(&arguments.path).map_err(Failure::file)?;
     let model = open(&arguments.path, arguments.signature.as_deref())?;
-    let contents = Contents::of(&model, &signatures, arguments);
+    let checked = match arguments.check {
+        true => Some(taper_saved::check(&arguments.path).map_err(Failure::file)?),
+        false => None,
+    };
+    let contents = Contents::of(&model, &signatures, checked.as_ref(), arguments);
     if arguments.json {
         serde_json::to_writer_pretty(&mut *out, &contents)?;
         writeln!(out)?;
-        return Ok(());
+    } else {
+        contents.show(out, arguments.tensors)?;
     }
-    contents.show(out, arguments.tensors)
+    out.flush()?;
+    contents.whole(&arguments.path)
 }
 
 /// A model as machines read it.
@@ -44,6 +51,10 @@ struct Contents<'m> {
     parameters: u64,
     capturable: usize,
     unsupported: Vec<Unsupported<'m>>,
+    /// Weights of this signature.
+    unreadable: Vec<Unreadable<'m>>,
+    /// Every weight in the folder, if that was asked for.
+    checked: Option<Checked<'m>>,
 }
 
 #[derive(Serialize)]
@@ -97,8 +108,27 @@ struct Unsupported<'m> {
     reason: &'m str,
 }
 
+#[derive(Serialize)]
+struct Unreadable<'m> {
+    name: &'m str,
+    reason: &'m str,
+}
+
+#[derive(Serialize)]
+struct Checked<'m> {
+    tensors: usize,
+    bytes: u64,
+    /// By the keys of the checkpoint.
+    damaged: Vec<Unreadable<'m>>,
+}
+
 impl<'m> Contents<'m> {
-    fn of(model: &'m SavedModel, signatures: &'m [Signature], arguments: &Inspect) -> Self {
+    fn of(
+        model: &'m SavedModel,
+        signatures: &'m [Signature],
+        checked: Option<&'m taper_saved::Checked>,
+        arguments: &Inspect,
+    ) -> Self {
         let paths = Paths::of(model, false);
         let names: HashSet<&str> = model.layers().map(taper_saved::Layer::name).collect();
         let mut inside: HashMap<Option<&str>, Vec<Tensor<'_>>> = HashMap::new();
@@ -139,6 +169,25 @@ impl<'m> Contents<'m> {
             parameters: model.variables().map(|(_, value)| value.elem_count() as u64).sum(),
             capturable: model.tensors().iter().filter(|tensor| tensor.is_capturable()).count(),
             unsupported: model.unsupported().map(|(node, op, reason)| Unsupported { node, op, reason }).collect(),
+            unreadable: model.unreadable().map(|(name, reason)| Unreadable { name, reason }).collect(),
+            checked: checked.map(|checked| Checked {
+                tensors: checked.tensors(),
+                bytes: checked.bytes(),
+                damaged: checked.damaged().map(|(name, reason)| Unreadable { name, reason }).collect(),
+            }),
+        }
+    }
+
+    /// That no weight was found that can't be read.
+    fn whole(&self, path: &Path) -> Outcome<()> {
+        let damaged = self.checked.as_ref().map_or(0, |checked| checked.damaged.len());
+        match self.unreadable.len().max(damaged) {
+            0 => Ok(()),
+            count => Err(Failure::file(format!(
+                "`{}`: {} can't be read, the list says why",
+                path.display(),
+                counted(count as u64, "weight")
+            ))),
         }
     }
 
@@ -176,6 +225,17 @@ impl<'m> Contents<'m> {
             counted(self.weights.len() as u64, "weight"),
             counted(self.capturable as u64, "tensor")
         )?;
+        // What was read for the layers was read again with all others.
+        let damaged = self.checked.iter().flat_map(|checked| &checked.damaged);
+        let own = self.unreadable.iter().filter(|own| !damaged.clone().any(|one| own.reason.ends_with(one.reason)));
+        for Unreadable { name, reason } in own.chain(damaged.clone()) {
+            writeln!(out, "can't be read: {name}: {reason}")?;
+        }
+        if let Some(Checked { tensors, bytes, damaged }) = &self.checked {
+            let whole = (tensors - damaged.len()) as u64;
+            let read = (counted(*tensors as u64, "tensor"), crate::show::bytes(*bytes));
+            writeln!(out, "checked: {} of {}, {}, are whole", grouped(whole), read.0, read.1)?;
+        }
         let mut reasons: Vec<(&str, Vec<String>)> = Vec::new();
         for Unsupported { node, op, reason } in &self.unsupported {
             let node = format!("{node} ({op})");

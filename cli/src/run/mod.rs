@@ -88,7 +88,7 @@ fn tapped<'m>(model: &'m SavedModel, names: &[String]) -> Outcome<Vec<&'m Tensor
             // It says which node is to blame.
             let why = found.iter().find_map(|tensor| Some((tensor, tensor.unsupported()?)));
             return Err(match why {
-                Some((tensor, why)) => Failure::unsupported(format!("`{}` can't be computed: {why}", tensor.name())),
+                Some((tensor, why)) => blocked(tensor, format!("`{}` can't be computed: {why}", tensor.name())),
                 None => Failure::name(format!(
                     "`{name}` ({}) is a weight, or holds no numbers: what reads it is a tensor",
                     found.first().map_or("nothing", |tensor| tensor.op())
@@ -111,12 +111,23 @@ fn tapped<'m>(model: &'m SavedModel, names: &[String]) -> Outcome<Vec<&'m Tensor
 
 /// That the outputs can be computed.
 fn check_outputs(model: &SavedModel) -> Outcome<()> {
-    let blocked = model.output_tensors().find_map(|(name, tensor)| Some((name, tensor?.unsupported()?)));
-    match blocked {
+    let missing = model.output_tensors().find_map(|(name, tensor)| Some((name, tensor?, tensor?.unsupported()?)));
+    match missing {
         None => Ok(()),
-        Some((name, why)) => Err(Failure::unsupported(format!(
-            "the output `{name}` can't be computed: {why}; `--only-taps` computes tapped tensors without the outputs"
-        ))),
+        Some((name, tensor, why)) => Err(blocked(
+            tensor,
+            format!(
+                "the output `{name}` can't be computed: {why}; `--only-taps` computes tapped tensors without the outputs"
+            ),
+        )),
+    }
+}
+
+/// That a tensor can't be computed: because of a damaged file, or of an operation.
+fn blocked(tensor: &TensorInfo, why: String) -> Failure {
+    match tensor.is_unreadable() {
+        true => Failure::file(why),
+        false => Failure::unsupported(why),
     }
 }
 

@@ -176,7 +176,7 @@ impl Execution<'_> {
             What::Variable(place) => Ok(vec![Data::Tensor(model.graph.variables[*place].value.clone())]),
             What::Constant(tensor) => Ok(vec![Data::Tensor(tensor.clone())]),
             What::Compute(compute) => compute.call(&taken),
-            What::Unsupported(why) => Err(Error::Msg(why.clone())),
+            What::Unsupported(why) | What::Unreadable(why) => Err(Error::Msg(why.clone())),
             What::Nothing | What::Branch { .. } | What::Loop { .. } => Ok(Vec::new()),
         };
         let computed = computed.and_then(|given| match given.len() < node.outputs.len() {
