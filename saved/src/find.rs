@@ -1,6 +1,9 @@
 //! Tensors by what people call them.
 
+use std::collections::BTreeSet;
+
 use taper::__private::{matches_parts, near};
+use taper_saved_structure::layers::{Call, parts};
 
 use crate::graph::Value;
 use crate::model::SavedModel;
@@ -21,11 +24,13 @@ impl SavedModel {
     /// - a place in [`tensors`](Self::tensors), from the end if negative: `#12`, `#-1`;
     /// - a name by layers, or the end of one, if it is that of one tensor: `two/Tanh`;
     /// - a layer, or the end of its name, if it is that of one layer, or of one that stands in the model itself: `two`,
-    ///   `two/d1`. It means what others take of its values; those of every call, if it is called several times.
+    ///   `two/d1`. It means what others take of its values; those of every call, if it is called several times. What is
+    ///   called in a loop or a branch has a name for that call, `while/body/lstm_cell`, and so has every call by the whole
+    ///   scope that it stands in, `net_1/two_1/d1_1`.
     ///
     /// A tensor in a loop stands for its values in all steps. With a number behind the name of the loop's function it is that
-    /// of one step, from the end if negative: `lstm/while/body.2/lstm_cell/MatMul`, `while/body.-1/*`. The steps of a loop's
-    /// condition are those of its `cond`, of which there is one more.
+    /// of one step, from the end if negative: `lstm/while/body.2/lstm_cell/MatMul`, `while/body.-1/*`; so it is with layers,
+    /// `while/body.2/lstm_cell`. The steps of a loop's condition are those of its `cond`, of which there is one more.
     ///
     /// # Errors
     /// A name that means nothing, with near ones, or several things, with their whole names; a tensor that can't be
@@ -113,7 +118,7 @@ impl SavedModel {
         match (whole.len(), found.len()) {
             (1, _) => Ok(Some(whole)),
             (0, 1) => Ok(Some(found)),
-            (0, 0) => Ok(None),
+            (0, 0) => self.called_at(name, &steps),
             _ => {
                 whole.extend(found);
                 Err(several(name, &whole.iter().map(|found| found.tensor).collect::<Vec<_>>()))
@@ -151,15 +156,77 @@ impl SavedModel {
                 return Ok(vec![tensor]);
             }
         }
-        match (&short[..], self.layer(name)) {
+        match (&short[..], self.calls_of(name)) {
             ([tensor], _) => Ok(vec![*tensor]),
-            (tensors, Ok(layer)) => {
-                let outputs = self.outputs(layer.calls.iter().flat_map(|call| &call.outputs), name);
+            (tensors, Ok(calls)) => {
+                let outputs = self.outputs(calls.into_iter().flat_map(|call| &call.outputs), name);
                 // The scope of an operation may be of the same name, and give nothing.
                 outputs.map_err(|error| if tensors.is_empty() { error } else { several(name, tensors) })
             }
             ([], Err(error)) => Err(error),
             (tensors, _) => Err(several(name, tensors)),
+        }
+    }
+
+    /// The calls of a layer, or the one of this name.
+    fn calls_of(&self, name: &str) -> Result<Vec<&Call>> {
+        let error = match self.layer(name) {
+            Ok(layer) => return Ok(layer.calls.iter().collect()),
+            Err(error) => error,
+        };
+        let found = self.calls_named(name, &[])?;
+        match found.is_empty() {
+            true => Err(error),
+            false => Ok(found.into_iter().map(|(call, _)| call).collect()),
+        }
+    }
+
+    /// What is taken of the call of a layer in a step of a loop, `while/body.2/lstm_cell`.
+    fn called_at(&self, name: &str, steps: &[isize]) -> Result<Option<Vec<Found<'_>>>> {
+        let calls = self.calls_named(name, steps)?;
+        if calls.is_empty() {
+            return Ok(None);
+        }
+        let found = calls.iter().flat_map(|(call, visits)| {
+            let tensors = call.outputs.iter().filter_map(|value| self.tensors.get(*value));
+            tensors.map(|tensor| Found { tensor, visits: visits.clone() })
+        });
+        let found: Vec<_> = found.collect();
+        match found.is_empty() {
+            true => Err(nothing_taken(name)),
+            false => Ok(Some(found)),
+        }
+    }
+
+    /// The calls of layers that have a name of their own, in these steps of the loops around them: the name by layers with the
+    /// branches and loops that they stand in, or its end, and the whole scope.
+    fn calls_named(&self, name: &str, steps: &[isize]) -> Result<Vec<(&Call, Steps)>> {
+        let scope = parts(name).join("/");
+        let (mut found, mut whole) = (Vec::new(), Vec::new());
+        for call in self.layers.iter().flat_map(|layer| &layer.calls) {
+            let loops: Vec<_> = call.within.iter().filter(|within| within.is_repeated).collect();
+            let ends = |end: fn(&Within) -> usize| loops.iter().map(|within| end(within)).collect::<Vec<_>>();
+            let (scopes, shorts) = (ends(|within| within.name_end), ends(|within| within.short_end));
+            for visits in placed(steps, loops.len()) {
+                let short = numbered(&call.name, &shorts, visits.iter().copied());
+                if short == name || numbered(&call.scope, &scopes, visits.iter().copied()) == scope {
+                    whole.push((call, visits));
+                    break;
+                }
+                if !call.within.is_empty() && is_end(&short, name) {
+                    found.push((call, visits));
+                    break;
+                }
+            }
+        }
+        let found = if whole.is_empty() { found } else { whole };
+        let names: BTreeSet<&str> = found.iter().map(|(call, _)| call.name.as_str()).collect();
+        match names.len() {
+            0 | 1 => Ok(found),
+            count => Err(Error::Msg(format!(
+                "`{name}` is the name of {count} layers: {}; give the whole name of one",
+                listed(names.into_iter())
+            ))),
         }
     }
 
@@ -215,7 +282,7 @@ impl SavedModel {
     fn outputs<'a>(&self, values: impl Iterator<Item = &'a Value>, name: &str) -> Result<Vec<&TensorInfo>> {
         let found: Vec<_> = values.filter_map(|value| self.tensors.get(*value)).collect();
         match found.is_empty() {
-            true => Err(Error::Msg(format!("nothing takes a value of the layer `{name}`; name a tensor in it"))),
+            true => Err(nothing_taken(name)),
             false => Ok(found),
         }
     }
@@ -255,8 +322,9 @@ impl SavedModel {
             let from = short.rmatch_indices('/').nth(parts - 1).map_or(0, |(at, _)| at + 1);
             short[from..].to_owned()
         };
-        let all =
-            self.tensors.all.iter().map(|tensor| &tensor.short).chain(self.layers.iter().map(|layer| &layer.name));
+        let inside = self.layers.iter().flat_map(|layer| &layer.calls).filter(|call| !call.within.is_empty());
+        let layers = self.layers.iter().map(|layer| &layer.name).chain(inside.map(|call| &call.name));
+        let all = self.tensors.all.iter().map(|tensor| &tensor.short).chain(layers);
         let ends = all.filter(|whole| whole.len() < 1 << 12).map(|whole| (end(whole), whole));
         let said = |end: &str, whole: &str| match end == whole {
             true => format!("`{whole}`"),
@@ -271,11 +339,14 @@ impl SavedModel {
     }
 }
 
-/// A tensor that a name means, and of the loops around it, outermost first, which step.
+/// Of the loops around something, outermost first, which step, or all.
+type Steps = Vec<Option<isize>>;
+
+/// A tensor that a name means, and in which steps.
 #[derive(Clone)]
 struct Found<'m> {
     tensor: &'m TensorInfo,
-    visits: Vec<Option<isize>>,
+    visits: Steps,
 }
 
 /// The numbers of steps in a name, `2` of `while/body.2/mul`.
@@ -289,7 +360,7 @@ fn steps(name: &str) -> Vec<isize> {
 }
 
 /// Every way in which the numbers may belong to the loops, which there may be more of; inner ones first.
-fn placed(steps: &[isize], loops: usize) -> Vec<Vec<Option<isize>>> {
+fn placed(steps: &[isize], loops: usize) -> Vec<Steps> {
     let Some((last, rest)) = steps.split_last() else { return vec![vec![None; loops]] };
     let mut ways = Vec::new();
     for at in (0..loops).rev() {
@@ -300,6 +371,10 @@ fn placed(steps: &[isize], loops: usize) -> Vec<Vec<Option<isize>>> {
         }
     }
     ways
+}
+
+fn nothing_taken(name: &str) -> Error {
+    Error::Msg(format!("nothing takes a value of the layer `{name}`; name a tensor in it"))
 }
 
 fn several(name: &str, tensors: &[&TensorInfo]) -> Error {

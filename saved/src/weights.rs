@@ -114,7 +114,7 @@ mod tests {
         let parts = [(right, part(1, 1, 3.)), (vec![(0, 2), (0, -1)], part(2, 2, 1.)), (left, part(1, 1, 2.))];
         let join = |parts: &[(Slice, Tensor)], shape: &[usize]| {
             let (slices, parts): (Vec<_>, Vec<_>) = parts.iter().cloned().unzip();
-            joined(&ranges(&slices, shape)?, &parts, shape).map(Result::unwrap)
+            joined(&ranges(&slices, shape)?, &parts, shape).map(|whole| whole.unwrap())
         };
         let whole = join(&parts, &[3, 2]).unwrap();
         assert_eq!(whole.to_vec2::<f32>().unwrap(), [[1., 1.], [1., 1.], [2., 3.]]);

@@ -75,6 +75,8 @@ struct Slot<'m> {
 struct Layer<'m> {
     name: &'m str,
     calls: usize,
+    /// The name of every call, with those of loops and branches.
+    call_names: Vec<&'m str>,
     parameters: u64,
     /// What others take of its values, by paths.
     outputs: Vec<&'m str>,
@@ -149,6 +151,7 @@ impl<'m> Contents<'m> {
             Layer {
                 name: layer.name(),
                 calls: layer.calls(),
+                call_names: layer.call_names().collect(),
                 parameters: layer.parameters() as u64,
                 outputs: returns.iter().map(|tensor| paths.path(tensor)).collect(),
                 weights: layer.variables().map(|(name, shape)| Weight { name, shape }).collect(),
@@ -254,7 +257,10 @@ impl<'m> Contents<'m> {
 
     fn tree(&self, out: &mut impl Write, tensors: bool) -> Outcome<()> {
         let known: HashSet<&str> = self.layers.iter().map(|layer| layer.name).collect();
-        let mut rows = vec![["layer".to_owned(), "parameters".to_owned(), "output".to_owned()]];
+        let is_called_inside =
+            |layer: &Layer<'_>| layer.call_names.iter().any(|call| !inside(call, layer.name).is_empty());
+        let called = if self.layers.iter().any(is_called_inside) { "called in" } else { "" };
+        let mut rows = vec![["layer", "parameters", "output", called].map(str::to_owned)];
         // What a layer inside has stands there.
         let mut owner: HashMap<&str, &str> = HashMap::new();
         for layer in &self.layers {
@@ -271,27 +277,32 @@ impl<'m> Contents<'m> {
             let depth = owners(layer.name).filter(|name| known.contains(name)).count();
             let calls = if layer.calls > 1 { format!(" ×{}", layer.calls) } else { String::new() };
             let parameters = if layer.parameters > 0 { grouped(layer.parameters) } else { String::new() };
-            rows.push([format!("{}{own}{calls}", "  ".repeat(depth)), parameters, returns(&layer.returns)]);
+            let mut called: Vec<_> = layer.call_names.iter().map(|call| inside(call, layer.name)).collect();
+            called.retain(|called| !called.is_empty());
+            called.dedup();
+            let own = format!("{}{own}{calls}", "  ".repeat(depth));
+            rows.push([own, parameters, returns(&layer.returns), called.join(", ")]);
             if tensors {
                 let inner = "  ".repeat(depth + 1);
                 rows.extend(layer.weights.iter().filter(|weight| owner.get(weight.name) == Some(&layer.name)).map(
                     |weight| {
                         let count: usize = weight.shape.iter().product();
                         let name = weight.name.rsplit('/').next().unwrap_or_default();
-                        [format!("{inner}{name}"), grouped(count as u64), format!("weight {:?}", weight.shape)]
+                        let shape = format!("weight {:?}", weight.shape);
+                        [format!("{inner}{name}"), grouped(count as u64), shape, String::new()]
                     },
                 ));
                 rows.extend(layer.tensors.iter().map(|tensor| tensor.row(&inner, tensor.inside(layer.name))));
             }
         }
         if rows.len() > 1 {
-            table(out, 0, [Side::Left, Side::Right, Side::Left], &rows)?;
+            table(out, 0, [Side::Left, Side::Right, Side::Left, Side::Left], &rows)?;
             writeln!(out)?;
         }
         if tensors && !self.tensors.is_empty() {
             writeln!(out, "outside of layers")?;
             let rows: Vec<_> = self.tensors.iter().map(|tensor| tensor.row("", tensor.path.to_owned())).collect();
-            table(out, 2, [Side::Left, Side::Right, Side::Left], &rows)?;
+            table(out, 2, [Side::Left, Side::Right, Side::Left, Side::Left], &rows)?;
             writeln!(out)?;
         }
         Ok(())
@@ -306,8 +317,9 @@ impl Tensor<'_> {
         self.path[start..].to_owned()
     }
 
-    fn row(&self, indent: &str, name: String) -> [String; 3] {
-        [format!("{indent}{name}"), String::new(), format!("{} {}", self.dtype, sizes(self.shape.as_deref()))]
+    fn row(&self, indent: &str, name: String) -> [String; 4] {
+        let typed = format!("{} {}", self.dtype, sizes(self.shape.as_deref()));
+        [format!("{indent}{name}"), String::new(), typed, String::new()]
     }
 }
 
@@ -321,6 +333,15 @@ fn slots(arguments: &[Argument]) -> Vec<Slot<'_>> {
         Slot { name: argument.name(), dtype: argument.ty().name(), shape: argument.shape() }
     };
     arguments.iter().map(slot).collect()
+}
+
+/// The loops and branches in the name of a call, `while/body`: what the layer's own name has not.
+fn inside(call: &str, layer: &str) -> String {
+    let mut owners = layer.rsplit('/').peekable();
+    let mut inside: Vec<&str> =
+        call.rsplit('/').filter(|part| owners.next_if(|owner| owner == part).is_none()).collect();
+    inside.reverse();
+    inside.join("/")
 }
 
 /// The names that a name stands in, the innermost first.

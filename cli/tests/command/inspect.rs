@@ -32,6 +32,27 @@ branchy             306  float32 [?, 1], float32 [?, 3]
     assert!(tensors.contains(inner), "{tensors}");
 }
 
+/// What stands in a loop is called there, by a name that a run takes.
+#[test]
+fn a_layer_in_a_loop_says_where_it_is_called() {
+    let out = taper(&["inspect", &saved("lstm/export")]).well();
+    let expected = "
+layer             parameters  output             called in
+net                      170  float32 [?, 3, 2]
+  lstm                   160  float32 [?, 3, 4]
+    lstm_cell ×2         160  float32 [?, 4] ×2  while/body
+  head                    10  float32 [?, 3, 2]
+";
+    assert!(out.contains(expected), "{out}");
+    let model = taper(&["inspect", &saved("own_cell/export"), "--json"]).json();
+    let mix = model["layers"].as_array().unwrap().iter().find(|layer| layer["name"] == "net/memory/leaky/mix").unwrap();
+    let names: Vec<_> = mix["call_names"].as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect();
+    assert_eq!(names, ["net/memory/leaky/mix", "net/memory/while/body/leaky/mix"]);
+    for name in names {
+        taper(&["taps", &saved("own_cell/export"), name]).well();
+    }
+}
+
 #[test]
 fn a_signature_is_chosen() {
     let out = taper(&["inspect", &saved("signatures/tfsave"), "--signature", "classify"]).well();

@@ -168,7 +168,7 @@ impl Tensors {
             let names = aliases.of_node(graph, index);
             let within = graph.bodies_around(index).map(|body| {
                 let inside = &graph.bodies[body as usize];
-                let short_end = names.bodies.iter().find(|(other, _)| *other == body).map_or(0, |(_, end)| *end);
+                let short_end = names.bodies.iter().find(|end| end.body == body).map_or(0, |end| end.short);
                 Within { body, is_repeated: inside.part.is_repeated(), name_end: inside.name.len(), short_end }
             });
             let mut within: Vec<_> = within.collect();
