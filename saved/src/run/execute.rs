@@ -69,8 +69,8 @@ impl SavedModel {
         if let Some(outputs) = pass.supplied(&sites.output) {
             return pass.output(&sites.output, Ok(outputs));
         }
-        inputs.check(self)?;
-        let plan = self.plan(sites, pass)?;
+        inputs.check(self).map_err(|error| pass.unplaced(error))?;
+        let plan = self.plan(sites, pass).map_err(|error| pass.unplaced(error))?;
         let execution = Execution { model: self, inputs, sites, plan: &plan, kept: Cell::new(0) };
         let Some(mut values) = execution.region(None, &Vec::new(), pass)? else { return pass.halt() };
         if !plan.to_the_end {
