@@ -23,6 +23,7 @@ Examples:
   taper taps model/ 'encoder/**'     the tensors inside a layer
   taper run model/ -i random:0       whether it runs
   taper run model/ -i x=x.npy --tap encoder/dense --save out.safetensors
+  taper run model/ -i x=x.npy --zero encoder/dense    without that layer
 
 In Python, `safetensors.numpy.load_file(\"out.safetensors\")` reads what was
 saved; in Rust, `candle_core::safetensors::load`.
@@ -41,7 +42,8 @@ Names of tensors:
 ";
 
 const INPUTS: &str = "\
-Inputs, with `NAME=` before them where the model has several:
+Inputs, with `NAME=` before them where the model has several, and what replaces
+tensors:
   x.npy                 an array of NumPy's
   x.npz, x.npz:ARRAY    one of several: ARRAY, that of the input's name, or the
                         only one
@@ -127,6 +129,12 @@ pub(crate) struct Run {
     /// Tensors to show and save beside the outputs: a name or a pattern, see below
     #[arg(short, long = "tap", value_name = "GLOB")]
     pub(crate) taps: Vec<String>,
+    /// Tensors that are zero in this run: a name or a pattern as for `--tap`; a layer is what others take of it
+    #[arg(short, long = "zero", value_name = "GLOB")]
+    pub(crate) zeros: Vec<String>,
+    /// A tensor that has another value in this run, from where an input may come
+    #[arg(short, long = "replace", value_name = "NAME=SOURCE")]
+    pub(crate) replaced: Vec<String>,
     /// Saves the outputs by their names and the tapped tensors by their paths, as safetensors
     #[arg(short = 'o', long, value_name = "FILE")]
     pub(crate) save: Option<PathBuf>,

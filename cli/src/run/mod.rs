@@ -2,6 +2,7 @@
 
 mod array;
 mod bar;
+mod changes;
 mod inputs;
 mod npy;
 mod random;
@@ -22,6 +23,7 @@ use crate::failure::{Failure, Outcome};
 use crate::paths::{Paths, open};
 use crate::show::counted;
 use bar::Bar;
+use changes::{Change, Changed, changes};
 use results::{Given, Summary};
 
 /// A run as machines read it.
@@ -30,6 +32,7 @@ struct Report<'r> {
     path: String,
     signature: &'r str,
     saved: Option<String>,
+    changes: Vec<Changed<'r>>,
     tensors: Vec<Summary<'r>>,
 }
 
@@ -47,8 +50,10 @@ pub(crate) fn run(arguments: &Run, out: &mut impl Write) -> Outcome<()> {
         check_outputs(&model)?;
         check_names(&model, &paths, &taps, arguments.full_names)?;
     }
+    let changes = changes(&model, arguments)?;
     let inputs = inputs::inputs(&model, &arguments.inputs)?;
-    let given = compute(&model, arguments, &inputs, &paths)?;
+    let given = compute(&model, arguments, &inputs, &changes, &paths)?;
+    let changes = changes.iter().map(|change| change.changed(&model, &paths)).collect::<Outcome<Vec<_>>>()?;
     if let Some(path) = &arguments.save {
         tensors::save(path, &results::by_name(&given)?)?;
     }
@@ -58,10 +63,14 @@ pub(crate) fn run(arguments: &Run, out: &mut impl Write) -> Outcome<()> {
         let path = arguments.model.display().to_string();
         serde_json::to_writer_pretty(
             &mut *out,
-            &Report { path, signature: model.signature(), saved, tensors: summaries },
+            &Report { path, signature: model.signature(), saved, changes, tensors: summaries },
         )?;
         writeln!(out)?;
         return Ok(());
+    }
+    if !changes.is_empty() {
+        writeln!(out, "changed")?;
+        changes.iter().try_for_each(|changed| changed.show(out))?;
     }
     for (title, output) in [("outputs", true), ("taps", false)] {
         let mut some = given.iter().zip(&summaries).filter(|(given, _)| given.output == output).peekable();
@@ -149,11 +158,17 @@ fn check_names(model: &SavedModel, paths: &Paths<'_>, taps: &[&TensorInfo], full
     }
 }
 
-fn compute(model: &SavedModel, arguments: &Run, inputs: &[(String, Tensor)], paths: &Paths<'_>) -> Outcome<Vec<Given>> {
+fn compute(
+    model: &SavedModel,
+    arguments: &Run,
+    inputs: &[(String, Tensor)],
+    changes: &[Change<'_>],
+    paths: &Paths<'_>,
+) -> Outcome<Vec<Given>> {
     let fed = || inputs.iter().map(|(name, tensor)| (name.as_str(), tensor));
     model.inputs(fed()).map_err(Failure::usage)?;
     let bar = Bar::new();
-    let run = model.run().on_progress(bar.report());
+    let run = changes.iter().try_fold(model.run(), |run, change| change.made(run))?.on_progress(bar.report());
     let wanted: Vec<&str> = arguments.taps.iter().map(String::as_str).collect();
     // A branch that was not taken is worth a note; a step that was asked for by its number, and that no loop made, an error.
     let run = if wanted.iter().any(|name| is_of_a_step(name)) { run } else { run.allow_absent() };
@@ -162,7 +177,7 @@ fn compute(model: &SavedModel, arguments: &Run, inputs: &[(String, Tensor)], pat
         false => run.forward_and_capture(fed(), &wanted).map(|(outputs, captured)| (Some(outputs), captured)),
     };
     bar.clear();
-    let (outputs, captured) = ran.map_err(Failure::run)?;
+    let (outputs, captured) = ran.map_err(|error| failed(&error, changes))?;
     for why in captured.absent() {
         // The run has the others.
         let _ = writeln!(std::io::stderr(), "note: {why}");
@@ -179,6 +194,17 @@ fn compute(model: &SavedModel, arguments: &Run, inputs: &[(String, Tensor)], pat
         }
     }
     Ok(given)
+}
+
+/// Why a run failed.
+fn failed(error: &candle_core::Error, changes: &[Change<'_>]) -> Failure {
+    let why = error.to_string();
+    // What the library says to do is nothing that an option does.
+    match (changes.iter().find_map(Change::misfit), why.split_once("; say `.if_reached()`")) {
+        (Some(misfit), _) => misfit,
+        (None, Some((what, _))) => Failure::run(format!("{what}: {}", changes::NOT_REACHED)),
+        (None, None) => Failure::run(why),
+    }
 }
 
 /// Whether a name says which step of a loop is meant: `while/body.2/mul`.
