@@ -14,6 +14,12 @@ use crate::{Error, Result};
 /// How many names an error lists.
 const LISTED: usize = 8;
 
+/// How many patterns an error lists.
+const NEAR: usize = 3;
+
+/// A name that is longer, in bytes, is nobody's.
+const LONG: usize = 1 << 12;
+
 impl SavedModel {
     /// The tensors that a name means, in the order in which they are computed:
     ///
@@ -296,6 +302,17 @@ impl SavedModel {
 
     /// Every tensor that a pattern matches.
     fn matching_any(&self, pattern: &str) -> Result<Vec<&TensorInfo>> {
+        let found = self.matched(pattern);
+        match found.is_empty() {
+            false => Ok(found),
+            true => Err(Error::Msg(format!(
+                "no tensor matches `{pattern}` (`*` stands for one part between slashes, `**` for several){}",
+                self.near_pattern(pattern)
+            ))),
+        }
+    }
+
+    fn matched(&self, pattern: &str) -> Vec<&TensorInfo> {
         let of = |patterns: &[&str]| -> Vec<&TensorInfo> {
             let fits = |name: &str| patterns.iter().any(|pattern| matches_parts(pattern, name, '/'));
             let owned = |tensor: &TensorInfo| tensor.owned.as_deref().is_some_and(fits);
@@ -307,11 +324,46 @@ impl SavedModel {
         if found.iter().all(|tensor| tensor.op == "VarHandleOp") {
             found = of(&[pattern, &format!("**/{pattern}")]);
         }
-        match found.is_empty() {
-            false => Ok(found),
-            true => Err(Error::Msg(format!(
-                "no tensor matches `{pattern}`; `*` stands for one part between slashes, `**` for several"
-            ))),
+        found
+    }
+
+    /// Patterns like one that matches nothing, of which each matches something.
+    fn near_pattern(&self, pattern: &str) -> String {
+        let names = self.tensors.all.iter().map(|tensor| &tensor.short);
+        let known: BTreeSet<&str> = names.filter(|name| name.len() < LONG).flat_map(|name| name.split('/')).collect();
+        let pattern_parts: Vec<&str> = pattern.split('/').collect();
+        let mut others = Vec::new();
+        for (at, part) in pattern_parts.iter().enumerate() {
+            let letters = part.replace(['*', '?'], "");
+            // The number of a step is nobody's name.
+            let (own, step) = letters.split_at(letters.rfind('.').unwrap_or(letters.len()));
+            if own.is_empty() || known.contains(own) || known.iter().any(|known| matches_parts(part, known, '/')) {
+                continue;
+            }
+            for near in near(own, known.iter().map(|known| (*known, *known))) {
+                let near = format!("{near}{step}");
+                let mut parts = pattern_parts.clone();
+                parts[at] = &near;
+                others.push(parts.join("/"));
+            }
+        }
+        // Layers between.
+        others.push(pattern_parts.join("/**/"));
+        others.push(pattern.to_owned());
+        let matches = |other: &String| matches!(self.with_steps(other), Ok(Some(_))) || !self.matched(other).is_empty();
+        // What is in a layer, in place of the layer.
+        let inside = |other: &String| [other.clone(), format!("{other}/**")].into_iter().find(matches);
+        let near: Vec<_> = others.iter().filter_map(inside).take(NEAR).collect();
+        let is_layer = |name: &String| self.layer(name).is_ok();
+        let layers: Vec<_> = others.iter().filter(|other| !other.contains(['*', '?']) && is_layer(other)).collect();
+        match (near.is_empty() && layers.is_empty(), self.layers().next()) {
+            (true, None) => String::new(),
+            (true, Some(_)) => format!("; the layers are {}", listed(self.layers().map(|layer| layer.name()))),
+            (false, _) => {
+                let near: BTreeSet<_> = near.iter().chain(layers).collect();
+                let near: Vec<_> = near.into_iter().map(|other| format!("`{other}`")).collect();
+                format!("; did you mean {}?", near.join(", "))
+            }
         }
     }
 
@@ -325,7 +377,7 @@ impl SavedModel {
         let inside = self.layers.iter().flat_map(|layer| &layer.calls).filter(|call| !call.within.is_empty());
         let layers = self.layers.iter().map(|layer| &layer.name).chain(inside.map(|call| &call.name));
         let all = self.tensors.all.iter().map(|tensor| &tensor.short).chain(layers);
-        let ends = all.filter(|whole| whole.len() < 1 << 12).map(|whole| (end(whole), whole));
+        let ends = all.filter(|whole| whole.len() < LONG).map(|whole| (end(whole), whole));
         let said = |end: &str, whole: &str| match end == whole {
             true => format!("`{whole}`"),
             false => format!("`{end}` (`{whole}`)"),

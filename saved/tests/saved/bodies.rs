@@ -115,6 +115,8 @@ fn names_of_steps_that_there_are_not_are_errors() {
     assert!(near.contains(&format!("did you mean {whole}")), "{near}");
     let several = error("body.1/*/Nothing");
     assert!(several.contains("no tensor matches"), "{several}");
+    let near = error("while/bodi.1/*/Tanh");
+    assert!(near.contains("did you mean `while/body.1/*/Tanh`?"), "{near}");
     let (loops, inputs) = model("loops", "tfsave");
     let several = loops.capture(fed(&inputs), &["body.1/Identity_3"]).unwrap_err().to_string();
     assert!(several.contains("is the name of 4 tensors"), "{several}");

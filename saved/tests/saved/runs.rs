@@ -52,7 +52,21 @@ fn names_that_mean_nothing_or_too_much_are_errors() {
     assert!(error("custom/two/Tahn").contains("did you mean `custom/two/Tanh`, "), "{}", error("custom/two/Tahn"));
     let several = error("BiasAdd");
     assert!(several.contains("2 tensors") && several.contains("two_1/d1_1/BiasAdd"), "{several}");
-    assert!(error("**/Nothing").contains("no tensor matches"));
+    let nothing = error("**/Nothing");
+    assert!(nothing.contains("no tensor matches") && nothing.contains("the layers are `custom`, "), "{nothing}");
+    // Patterns near one that matches nothing, which match something.
+    for (pattern, near) in [
+        ("two/Tahn*", "`two/Tanh`"),
+        ("tow/*", "`two/*`"),
+        ("cusom/**", "`custom/**`"),
+        ("d?/Relu6", "`d?/Relu`"),
+        ("custom/Relu*", "`custom/**/Relu*`"),
+        ("custom/t?o/d1*", "`custom/t?o/d1*/**`"),
+        ("*/d3", "`*/d1/**`, `*/d2/**`"),
+    ] {
+        let error = error(pattern);
+        assert!(error.contains(&format!("did you mean {near}?")), "{error}");
+    }
     assert!(error("#9999").contains("there is no tensor #9999"));
     assert!(model.call("d1", 1).unwrap_err().to_string().contains("called 1 times"));
 }
