@@ -55,8 +55,10 @@ tensors:
                         1), truth values and integers 0 or 1, bytes 0 to 255
   random:SEED:1,224,224,3
                         of this shape: needed if other sizes are unknown
+  random:SEED:0..30522  evenly from 0 up to 30522, which is left out: such as
+                        ids of a vocabulary
   random:SEED:1,128:0..30522
-                        and evenly from 0 up to 30522, which is left out
+                        both
 Arrays are of the model's own type. Integers may be of another width if all
 values fit. Results have 64 bits where the model has integers, and are uint8
 where it has truth values.

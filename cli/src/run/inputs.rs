@@ -136,6 +136,16 @@ pub(super) fn inputs(model: &SavedModel, given: &[String]) -> Outcome<Vec<(Strin
     )))
 }
 
+/// The inputs whose values are random numbers.
+pub(super) fn made_up<'m>(model: &'m SavedModel, given: &[String]) -> impl Iterator<Item = &'m str> {
+    let is_random = |text: &str| matches!(Source::parse(text), Ok(Source::Random(_)));
+    let all = given.iter().any(|text| is_random(text));
+    model.input_tensors().map(|(name, _)| name).filter(move |name| {
+        let own = given.iter().find_map(|text| text.strip_prefix(name)?.strip_prefix('='));
+        own.map_or(all, is_random)
+    })
+}
+
 fn described((name, input): &Input<'_>) -> String {
     format!("`{name}` ({})", typed(input.ty(), input.shape().as_deref()))
 }

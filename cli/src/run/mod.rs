@@ -177,7 +177,7 @@ fn compute(
         false => run.forward_and_capture(fed(), &wanted).map(|(outputs, captured)| (Some(outputs), captured)),
     };
     bar.clear();
-    let (outputs, captured) = ran.map_err(|error| failed(&error, changes))?;
+    let (outputs, captured) = ran.map_err(|error| failed(&error, changes, model, &arguments.inputs))?;
     for why in captured.absent() {
         // The run has the others.
         let _ = writeln!(std::io::stderr(), "note: {why}");
@@ -197,8 +197,19 @@ fn compute(
 }
 
 /// Why a run failed.
-fn failed(error: &candle_core::Error, changes: &[Change<'_>]) -> Failure {
+fn failed(error: &candle_core::Error, changes: &[Change<'_>], model: &SavedModel, inputs: &[String]) -> Failure {
     let why = error.to_string();
+    // It is the first line that says what is wrong, and with which input.
+    let (first, rest) = why.split_once('\n').unwrap_or((&why, ""));
+    let blamed = first.split_once("the places come of the input").map_or("", |(_, inputs)| inputs);
+    let why = match inputs::made_up(model, inputs).find(|name| blamed.contains(&format!("`{name}`"))) {
+        Some(name) => format!(
+            "{first}; its values were made up: `--input {name}=random:SEED:FROM..TO` takes them from FROM up to TO, which is \
+             left out\n{rest}"
+        ),
+        None => why,
+    };
+    let why = why.trim_end();
     // What the library says to do is nothing that an option does.
     match (changes.iter().find_map(Change::misfit), why.split_once("; say `.if_reached()`")) {
         (Some(misfit), _) => misfit,

@@ -187,7 +187,13 @@ impl Execution<'_> {
         });
         let computed = match computed {
             Ok(computed) => computed.into_iter().take(node.outputs.len()).map(Some).collect(),
-            Err(error) => return Err(self.blame(index, dims(&taken), error, pass)),
+            Err(error) => {
+                let error = match self.model.places_of(index) {
+                    Some(inputs) => Error::Msg(format!("{error}; {inputs}")),
+                    None => error,
+                };
+                return Err(self.blame(index, dims(&taken), error, pass));
+            }
         };
         // What comes of nothing that is on the autograd graph is off it, and has lost nothing.
         let detached = !taken.iter().any(Data::is_tracked) || DETACHED.contains(&&*node.op);
