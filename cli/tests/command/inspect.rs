@@ -161,6 +161,28 @@ fn gguf() {
     assert!(several.contains("`qwen2-F32.gguf`") && several.contains("name the one"), "{several}");
 }
 
+/// Files that have a tensor in common are not shards.
+#[test]
+fn a_folder_of_several_models_asks_for_one() {
+    let folder = Folder::new("several");
+    let tensor = candle_core::Tensor::ones(3, candle_core::DType::F32, &candle_core::Device::Cpu).unwrap();
+    let write = |file: &str, names: &[&str]| {
+        let tensors = names.iter().map(|name| ((*name).to_owned(), tensor.clone())).collect();
+        candle_core::safetensors::save(&tensors, folder.at(file)).unwrap();
+    };
+    write("a.safetensors", &["fc.bias", "fc.weight"]);
+    write("b.safetensors", &["other"]);
+    taper(&["inspect", &folder.at("")]).well();
+    write("b.safetensors", &["fc.bias"]);
+    let error = taper(&["inspect", &folder.at("")]).failed(4);
+    assert!(error.contains("several models, `a.safetensors`, `b.safetensors`; name the one that is meant"), "{error}");
+    taper(&["inspect", &folder.at("a.safetensors")]).well();
+    // One that is damaged is what is said.
+    std::fs::write(folder.at("b.safetensors"), [0; 9]).unwrap();
+    let error = taper(&["inspect", &folder.at("")]).failed(3);
+    assert!(error.contains("b.safetensors") && !error.contains("several models"), "{error}");
+}
+
 #[test]
 fn pytorch() {
     let file = taper(&["inspect", &data("torch/checkpoint.bin"), "--json"]).json();
