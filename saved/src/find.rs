@@ -29,6 +29,7 @@ impl SavedModel {
     ///   `**` for anything, `?` for one character, `two/*`;
     /// - a place in [`tensors`](Self::tensors), from the end if negative: `#12`, `#-1`;
     /// - a name by layers, or the end of one, if it is that of one tensor: `two/Tanh`;
+    /// - in a branch or a loop, the name that TensorFlow has in its function, if it is that of one: `while/lstm_cell_1/MatMul`;
     /// - a layer, or the end of its name, if it is that of one layer, or of one that stands in the model itself: `two`,
     ///   `two/d1`. It means what others take of its values; those of every call, if it is called several times. What is
     ///   called in a loop or a branch has a name for that call, `while/body/lstm_cell`, and so has every call by the whole
@@ -169,9 +170,28 @@ impl SavedModel {
                 // The scope of an operation may be of the same name, and give nothing.
                 outputs.map_err(|error| if tensors.is_empty() { error } else { several(name, tensors) })
             }
-            ([], Err(error)) => Err(error),
+            ([], Err(error)) => match &self.in_functions(plain)[..] {
+                [] => Err(error),
+                [tensor] => Ok(vec![*tensor]),
+                tensors => Err(several(name, tensors)),
+            },
             (tensors, _) => Err(several(name, tensors)),
         }
+    }
+
+    /// What stands in functions of branches and loops, by the name that it has there: TensorFlow's own graph of a loop has
+    /// `lstm_1/while/lstm_cell_1/MatMul`, which says not which of its functions it is in.
+    fn in_functions(&self, name: &str) -> Vec<&TensorInfo> {
+        let own = |tensor: &TensorInfo| {
+            let mut own = tensor.name.clone();
+            for within in tensor.within.iter().rev() {
+                let first = own[..within.name_end].rfind('/').unwrap_or(0);
+                own.replace_range(first..within.name_end, "");
+            }
+            own
+        };
+        let inside = self.tensors.all.iter().filter(|tensor| !tensor.within.is_empty());
+        inside.filter(|tensor| is_end(&own(tensor), name)).collect()
     }
 
     /// The calls of a layer, or the one of this name.

@@ -62,8 +62,15 @@ fn a_tensor_in_a_loop_has_several_names_and_a_value_every_step() {
     assert_eq!(all.len(), 3);
     let names: Vec<_> = all.iter().map(|(name, _)| name.to_owned()).collect();
     assert_eq!(names, [step(TANH, 0), step(TANH, 1), step(TANH, 2)]);
-    for name in ["while/body/lstm_cell/Tanh", "lstm/while/body/lstm_cell/Tanh", "while/body/*/Tanh", "**/body/**/Tanh"]
-    {
+    for name in [
+        "while/body/lstm_cell/Tanh",
+        "lstm/while/body/lstm_cell/Tanh",
+        "while/body/*/Tanh",
+        "**/body/**/Tanh",
+        // As TensorFlow's function has it.
+        "net_1/lstm_1/while/lstm_cell_1/Tanh",
+        "while/lstm_cell_1/Tanh:0",
+    ] {
         let found = model.capture(fed(&inputs), &[name]).unwrap();
         assert_eq!(difference(&found.stacked(TANH).unwrap(), &all.stacked(TANH).unwrap()), 0., "{name}");
     }
@@ -120,6 +127,9 @@ fn names_of_steps_that_there_are_not_are_errors() {
     let (loops, inputs) = model("loops", "tfsave");
     let several = loops.capture(fed(&inputs), &["body.1/Identity_3"]).unwrap_err().to_string();
     assert!(several.contains("is the name of 4 tensors"), "{several}");
+    // Both functions of the loop have one.
+    let several = error("while/Identity");
+    assert!(several.contains("2 tensors") && several.contains("/cond/Identity`"), "{several}");
     let list = error("body/TensorArrayV2Write/TensorListSetItem");
     assert!(list.contains("no tensor of numbers"), "{list}");
 }

@@ -128,6 +128,15 @@ fn the_layers_that_show_are_those_of_keras() {
     }
 }
 
+/// Keras 2's fused recurrent layers read the weights of their cells, and leave no scope of a cell.
+#[test]
+fn layers_show_whose_cells_leave_nothing() {
+    let model = open(folder().join("keras2_bidirectional/keras2")).unwrap();
+    let shown: Vec<_> = model.layers().map(|layer| (layer.name().to_owned(), layer.parameters())).collect();
+    let expected = [("net", 180), ("net/both", 180), ("net/both/forward_gru", 90), ("net/both/backward_gru", 90)];
+    assert_eq!(shown, expected.map(|(name, parameters)| (name.to_owned(), parameters)));
+}
+
 /// Operations are numbered, too, and keep their numbers: `Gelu_1/mul` is not the `mul` of `Gelu`.
 #[test]
 fn every_tensor_has_a_name_by_layers_that_is_its_own() {

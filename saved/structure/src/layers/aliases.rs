@@ -151,11 +151,12 @@ impl Aliases {
                 }
                 let places: Vec<usize> = (0..path.len()).filter(|at| !path[*at].is_control).collect();
                 let scopes: Vec<&str> = places.iter().map(|at| path[*at].part).collect();
-                let Some(rest) = left.checked_sub(scopes.len() * owner.len() * owner.len()) else { break };
+                let Some(rest) = left.checked_sub(scopes.len() * owner.len().pow(3)) else { break };
                 left = rest;
-                let owner = &owner[..owner.len() - 1];
-                // The model's own name may be in one and not in the other.
-                let found = (0..owner.len()).find_map(|skip| Some((find(&scopes, &owner[skip..])?, &owner[skip..])));
+                // The model's own name may be in one and not in the other, and a cell may leave no scope of its own.
+                let ends = (1..owner.len()).rev().map(|end| &owner[..end]);
+                let mut parts = ends.flat_map(|owner| (0..owner.len()).map(|skip| &owner[skip..]));
+                let found = parts.find_map(|owner| Some((find(&scopes, owner)?, owner)));
                 let Some((first, owner)) = found else { continue };
                 for (at, part) in owner.iter().enumerate() {
                     let scope = joined(&path[..=places[first + at]]);
