@@ -14,7 +14,7 @@ Exit codes:
      missing, or of another shape or type
   3  a file can't be read, is damaged, or is of another kind
   4  a name means nothing or several things: of a tensor, a layer, an input, a
-     signature, an array in a file
+     signature, an array in a file, a file in a folder
   5  an operation or a type is needed that is not supported";
 
 const EXAMPLES: &str = "\
@@ -36,6 +36,7 @@ Names of tensors:
   'encoder/**/Tanh'     a pattern: `*` is one part between slashes, `**`
                         several, `?` a character; quoted, for the shell
   while/body.2/MatMul   in a loop: that of one step; without a number, of all
+  while/body.2/cell     a layer in one step
   '#12', '#-1'          its place in the list of `taper taps`
   StatefulPartitionedCall/model_1/dense_1/MatMul
                         the whole name in the file
