@@ -34,7 +34,8 @@ Names of tensors:
   encoder/dense/MatMul  by the layers that it stands in, or the end of that
   encoder/dense         a layer: what others take of its values
   'encoder/**/Tanh'     a pattern: `*` is one part between slashes, `**`
-                        several, `?` a character; quoted, for the shell
+                        several, `?` a character; quoted, for the shell; of
+                        layers, if it matches no tensor
   while/body.2/MatMul   in a loop: that of one step; without a number, of all
   while/body.2/cell     a layer in one step
   '#12', '#-1'          its place in the list of `taper taps`

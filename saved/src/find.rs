@@ -26,7 +26,7 @@ impl SavedModel {
     /// - a whole name, `StatefulPartitionedCall/custom_1/two_1/Tanh`, with or without `:0`, and that of a call of a
     ///   function, `StatefulPartitionedCall:1`;
     /// - a pattern of whole names or of names by layers, or else of their ends: `*` stands for any part between slashes,
-    ///   `**` for anything, `?` for one character, `two/*`;
+    ///   `**` for anything, `?` for one character, `two/*`; of layers, if it matches no tensor: `two/d?`;
     /// - a place in [`tensors`](Self::tensors), from the end if negative: `#12`, `#-1`;
     /// - a name by layers, or the end of one, if it is that of one tensor: `two/Tanh`;
     /// - in a branch or a loop, the name that TensorFlow has in its function, if it is that of one: `while/lstm_cell_1/MatMul`;
@@ -120,6 +120,7 @@ impl SavedModel {
         if is_pattern {
             let usable: Vec<_> = found.iter().filter(|found| found.tensor.site.is_some()).cloned().collect();
             let found = if usable.is_empty() { found } else { usable };
+            let found = if found.is_empty() { self.taken(&self.calls_matching(name, &steps)) } else { found };
             return Ok(Some(found).filter(|found| !found.is_empty()));
         }
         match (whole.len(), found.len()) {
@@ -200,11 +201,41 @@ impl SavedModel {
             Ok(layer) => return Ok(layer.calls.iter().collect()),
             Err(error) => error,
         };
-        let found = self.calls_named(name, &[])?;
-        match found.is_empty() {
-            true => Err(error),
-            false => Ok(found.into_iter().map(|(call, _)| call).collect()),
+        match self.calls_named(name, &[]) {
+            Ok(found) if !found.is_empty() => Ok(found.into_iter().map(|(call, _)| call).collect()),
+            Err(several) if !self.layers.iter().any(|layer| is_end(&layer.name, name)) => Err(several),
+            _ => Err(error),
         }
+    }
+
+    /// The calls of layers that a pattern matches, in these steps of the loops around them.
+    fn calls_matching(&self, pattern: &str, steps: &[isize]) -> Vec<(&Call, Steps)> {
+        let anywhere = format!("**/{pattern}");
+        let fits = |name: &str| matches_parts(pattern, name, '/') || matches_parts(&anywhere, name, '/');
+        let calls = self.layers().flat_map(|layer| layer.calls.iter().map(move |call| (layer, call)));
+        let found = calls.filter_map(|(layer, call)| {
+            let loops: Vec<_> = call.within.iter().filter(|within| within.is_repeated).collect();
+            let ends: Vec<_> = loops.iter().map(|within| within.short_end).collect();
+            let in_step = |visits: &Steps| fits(&numbered(&call.name, &ends, visits.iter().copied()));
+            let visits = placed(steps, loops.len()).into_iter().find(in_step);
+            let visits = visits.or_else(|| (steps.is_empty() && fits(&layer.name)).then(|| vec![None; loops.len()]));
+            Some((call, visits?))
+        });
+        found.collect()
+    }
+
+    /// What others take of calls.
+    fn taken<'m>(&'m self, calls: &[(&'m Call, Steps)]) -> Vec<Found<'m>> {
+        let found = calls.iter().flat_map(|(call, visits)| {
+            let tensors = call.outputs.iter().filter_map(|value| self.tensors.get(*value));
+            tensors.map(|tensor| Found { tensor, visits: visits.clone() })
+        });
+        let mut found: Vec<_> = found.collect();
+        // What a layer gives may be what one inside it gives.
+        let place = |found: &Found<'_>| (self.tensors.place(found.tensor.value), found.visits.clone());
+        found.sort_by_key(place);
+        found.dedup_by_key(|found| place(found));
+        found
     }
 
     /// What is taken of the call of a layer in a step of a loop, `while/body.2/lstm_cell`.
@@ -213,11 +244,7 @@ impl SavedModel {
         if calls.is_empty() {
             return Ok(None);
         }
-        let found = calls.iter().flat_map(|(call, visits)| {
-            let tensors = call.outputs.iter().filter_map(|value| self.tensors.get(*value));
-            tensors.map(|tensor| Found { tensor, visits: visits.clone() })
-        });
-        let found: Vec<_> = found.collect();
+        let found = self.taken(&calls);
         match found.is_empty() {
             true => Err(nothing_taken(name)),
             false => Ok(Some(found)),
@@ -344,6 +371,10 @@ impl SavedModel {
         if found.iter().all(|tensor| tensor.op == "VarHandleOp") {
             found = of(&[pattern, &format!("**/{pattern}")]);
         }
+        // Layers are meant where no tensors are.
+        if found.is_empty() {
+            found = self.taken(&self.calls_matching(pattern, &[])).into_iter().map(|found| found.tensor).collect();
+        }
         found
     }
 
@@ -367,20 +398,15 @@ impl SavedModel {
                 others.push(parts.join("/"));
             }
         }
-        // Layers between.
+        // Layers between, or what is in a layer of which nothing is taken.
         others.push(pattern_parts.join("/**/"));
-        others.push(pattern.to_owned());
+        others.push(format!("{pattern}/**"));
         let matches = |other: &String| matches!(self.with_steps(other), Ok(Some(_))) || !self.matched(other).is_empty();
-        // What is in a layer, in place of the layer.
-        let inside = |other: &String| [other.clone(), format!("{other}/**")].into_iter().find(matches);
-        let near: Vec<_> = others.iter().filter_map(inside).take(NEAR).collect();
-        let is_layer = |name: &String| self.layer(name).is_ok();
-        let layers: Vec<_> = others.iter().filter(|other| !other.contains(['*', '?']) && is_layer(other)).collect();
-        match (near.is_empty() && layers.is_empty(), self.layers().next()) {
+        let near: Vec<_> = others.iter().filter(|other| matches(other)).take(NEAR).collect();
+        match (near.is_empty(), self.layers().next()) {
             (true, None) => String::new(),
             (true, Some(_)) => format!("; the layers are {}", listed(self.layers().map(|layer| layer.name()))),
             (false, _) => {
-                let near: BTreeSet<_> = near.iter().chain(layers).collect();
                 let near: Vec<_> = near.into_iter().map(|other| format!("`{other}`")).collect();
                 format!("; did you mean {}?", near.join(", "))
             }

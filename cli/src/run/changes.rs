@@ -66,6 +66,7 @@ impl Changed<'_> {
 pub(super) fn changes<'a>(model: &SavedModel, arguments: &'a arguments::Run) -> Outcome<Vec<Change<'a>>> {
     let mut changes = Vec::new();
     for name in &arguments.zeros {
+        from_the_start(name)?;
         tapped(model, std::slice::from_ref(name))?;
         changes.push(Change::of(name, None, None));
     }
@@ -74,6 +75,7 @@ pub(super) fn changes<'a>(model: &SavedModel, arguments: &'a arguments::Run) -> 
         let (name, source) = text.split_once('=').filter(|(name, _)| !name.is_empty()).ok_or_else(|| {
             Failure::usage(format!("`--replace {text}` does not say what replaces what; give `--replace NAME=FILE`"))
         })?;
+        from_the_start(name)?;
         let tensor = match tapped(model, &[name.to_owned()])?[..] {
             [tensor] => tensor,
             ref several => {
@@ -99,6 +101,18 @@ pub(super) fn changes<'a>(model: &SavedModel, arguments: &'a arguments::Run) -> 
         changes.push(Change::of(name, Some(value), Some(source)));
     }
     Ok(changes)
+}
+
+/// That a name counts no steps from the end.
+fn from_the_start(name: &str) -> Outcome<()> {
+    let is_negative = |part: &str| part.rsplit_once(".-").is_some_and(|(_, number)| number.parse::<u32>().is_ok());
+    match name.split('/').any(is_negative) {
+        true => Err(Failure::usage(format!(
+            "`{name}` counts steps from the end, and which is the last is known only when the run has ended; count from the \
+             first, which is 0"
+        ))),
+        false => Ok(()),
+    }
 }
 
 /// Why a run does not come by what is in the model.

@@ -110,6 +110,8 @@ fn a_change_that_cannot_be_made_is_an_error() {
     let off = |more: &[&str]| taper(&[&["run", &lstm, "-i", "random:0"], more].concat());
     let error = off(&["--zero", "while/body.7/lstm_cell"]).failed(1);
     assert!(error.contains("did not reach it in visit 7") && !error.contains("if_reached"), "{error}");
+    let error = off(&["--zero", "while/body.-1/lstm_cell"]).failed(2);
+    assert!(error.contains("count from the first"), "{error}");
     let error = off(&["--zero", "head", "-t", "lstm", "--only-taps"]).failed(1);
     assert!(error.contains("what is asked for does not depend on it"), "{error}");
     let error = off(&["--zero", "**/body.9/**"]).failed(1);

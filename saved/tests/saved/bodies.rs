@@ -155,6 +155,9 @@ fn a_layer_in_a_loop_has_a_name_for_every_step() {
             assert!(found.iter().all(|(name, _)| name.contains(&format!("/body.{step}/"))), "{found:?}");
         }
     }
+    let pattern = model.capture(fed(&inputs), &["while/body.1/lstm_*"]).unwrap();
+    let named = model.capture(fed(&inputs), &["while/body.1/lstm_cell"]).unwrap();
+    assert!(pattern.iter().map(|(name, _)| name).eq(named.iter().map(|(name, _)| name)));
     let every = model.capture(fed(&inputs), &["while/body/lstm_cell"]).unwrap();
     assert_eq!((every.len(), every.visits("lstm_cell/mul_2").len()), (6, 3));
     let layer = model.layer("lstm_cell").unwrap();
