@@ -103,7 +103,7 @@ fn signatures_are_chosen_by_name() {
 #[test]
 fn the_summary_has_layers_with_weights_and_custom_ones() {
     let summary = custom().summary().to_string();
-    for part in ["in  x: float32 [?, 8]", "two ", "d1 ", "144", "68", "212 weights"] {
+    for part in ["in  x: float32 [?, 8]", "two ", "d1 ", "144", "68", "212 parameters in 4 weights"] {
         assert!(summary.contains(part), "`{part}` is missing:\n{summary}");
     }
     let names: Vec<_> = open(folder().join("mlp/export")).unwrap().layers().map(|l| l.name().to_owned()).collect();
