@@ -64,6 +64,10 @@ fn open(path: &Path) -> Outcome<(&'static str, Weights, Metadata)> {
             "`{}` is one file of a SavedModel; name the folder that it is in",
             path.display()
         ))),
+        () if [".keras", ".h5", ".hdf5"].iter().any(|end| ends(end)) => Err(Failure::file(format!(
+            "`{}` is a file of Keras's own, which is not read; `model.export(dir)` writes a SavedModel",
+            path.display()
+        ))),
         () => Err(Failure::file(format!(
             "`{}` is of no kind that is known: a SavedModel directory, `.safetensors`, its `.index.json`, `.gguf`, PyTorch's \
              `.bin` or `.pt`",

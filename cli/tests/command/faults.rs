@@ -64,6 +64,12 @@ fn what_is_not_there_or_of_another_kind_is_said() {
             .failed(3)
             .contains("a SavedModel is a directory")
     );
+    std::fs::write(folder.at("m.keras"), b"PK").unwrap();
+    let keras = taper(&["inspect", &folder.at("m.keras")]).failed(3);
+    assert!(keras.contains("`model.export(dir)` writes a SavedModel"), "{keras}");
+    let keras = taper(&["taps", &folder.at("m.keras")]).failed(3);
+    assert!(keras.contains("m.keras` is a file; a SavedModel is a directory"), "{keras}");
+    std::fs::remove_file(folder.at("m.keras")).unwrap();
     let wrong = taper(&["inspect", &data("bert"), "--signature", "x"]).failed(2);
     assert!(wrong.contains("are for SavedModels"), "{wrong}");
 }
