@@ -36,15 +36,15 @@ impl Engine for Candle {
 
     fn weight(&self, from: Option<(&Checkpoint, &str)>) -> Result<Tensor> {
         let (checkpoint, key) = from.ok_or_else(|| Error::Msg("a weight has no checkpoint".to_owned()))?;
-        self.put(weights::tensor(checkpoint, key))
+        self.put(weights::tensor(checkpoint, key)?)
     }
 
     fn part(&self, checkpoint: &Checkpoint, key: &str, part: &Slice) -> Result<Tensor> {
-        self.put(weights::part(checkpoint, key, part))
+        self.put(weights::part(checkpoint, key, part)?)
     }
 
     fn constant(&self, proto: &TensorProto<'_>) -> Result<Tensor> {
-        self.put(values::constant(proto))
+        self.put(values::constant(proto).map_err(Error::wrap)?)
     }
 
     fn operation(&self, op: &str, attrs: &Attrs<'_>) -> Result<Compute> {
@@ -57,7 +57,7 @@ impl Engine for Candle {
 
 impl Candle {
     /// Moves what was read to the device.
-    fn put(&self, read: candle_core::Result<Tensor>) -> Result<Tensor> {
-        read.and_then(|tensor| tensor.to_device(&self.device)).map_err(Error::wrap)
+    fn put(&self, read: Tensor) -> Result<Tensor> {
+        read.to_device(&self.device).map_err(Error::wrap)
     }
 }

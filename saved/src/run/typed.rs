@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use candle_core::{Device, Tensor};
-use taper::__private::{At, Builder, Reader, Span, Tapped, Tree, Visitor};
+use taper::__private::{At, Builder, Pass, Reader, Span, Tapped, Tree, Visitor};
 use taper::{Input, Maybe, Seen, Site, Visits};
 use taper_saved_structure::record::{Match, Record};
 
@@ -95,10 +95,10 @@ impl Typed {
     ///
     /// # Errors
     /// One of another type or shape than the signature asks for.
-    pub fn inputs<const N: usize>(&self, given: [&Tensor; N]) -> Result<Inputs> {
+    pub fn inputs<const N: usize>(&self, given: [&Tensor; N], pass: &mut Pass<'_>) -> Result<Inputs> {
         let names = self.source.structure.inputs;
-        self.model
-            .inputs_at(self.inputs.iter().zip(names).zip(given).map(|((place, name), tensor)| (*place, *name, tensor)))
+        let given = self.inputs.iter().zip(names).zip(given).map(|((place, name), tensor)| (*place, *name, tensor));
+        self.model.inputs_at(given).map_err(|error| pass.unplaced(error))
     }
 
     /// Runs the model.
