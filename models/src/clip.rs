@@ -11,11 +11,11 @@
 //!
 //! let images = Tensor::zeros((2, 3, 224, 224), DType::F32, &Device::Cpu)?;
 //! let texts = Tensor::new(&[[49406u32, 320, 1929, 49407]], &Device::Cpu)?;
-//! let (logits, embeds) = model.capture(&images, &texts, |t| (t.output, t.image_embeds))?;
+//! let (logits, embeds) = model.capture(&images, &texts, None, |t| (t.output, t.image_embeds))?;
 //! assert_eq!((logits.dims(), embeds.dims()), (&[2, 1][..], &[2, 512][..]));
 //!
 //! // Each tower by itself.
-//! let pooled = model.text.forward(&texts)?;
+//! let pooled = model.text.forward(&texts, None)?;
 //! # Ok::<(), candle_core::Error>(())
 //! ```
 
@@ -28,7 +28,8 @@ use taper::{Model, Weights, forward};
 use crate::pretrained::Pretrained;
 use crate::shared::vision::{Block, BlockConfig, block};
 use crate::shared::{
-    Activation, Patches, as_tokens, batch_and_len, causal_mask, height_and_width, positions, with_class,
+    Activation, Patches, as_tokens, batch_and_len, causal_mask, causal_padding_mask, height_and_width, positions,
+    with_class,
 };
 
 /// The part of Hugging Face's `config.json` that the forward pass depends on.
@@ -268,15 +269,19 @@ pub struct TextTower {
 
 #[forward]
 impl TextTower {
-    /// `ids`: [batch, token], texts with the token that ends them, and anything behind it, which nobody reads; to what
-    /// stands at that token: [batch, channel].
-    pub fn forward(&self, ids: &Tensor) -> Result<Tensor> {
+    /// `ids`: [batch, token], texts with the token that ends them, and anything behind it, which nobody reads. `mask`:
+    /// integers of the same shape, 0 where a token is padding, which no token reads; needed only where padding is before
+    /// the end of a text. To what stands at the token that ends each: [batch, channel].
+    pub fn forward(&self, ids: &Tensor, mask: Option<&Tensor>) -> Result<Tensor> {
         let (batch, len) = batch_and_len(ids, self.token_embedding.embeddings())?;
         let positions = positions(0, len, self.position_embedding.embeddings())?;
         /// The stream before the first block: [batch, token, channel].
         #[tap]
         let embed = self.token_embedding.forward(ids)?.broadcast_add(&self.position_embedding.forward(&positions)?)?;
-        let mask = causal_mask(len, 0, None, embed.dtype(), embed.device())?;
+        let mask = match mask {
+            None => causal_mask(len, 0, None, embed.dtype(), embed.device())?,
+            Some(mask) => causal_padding_mask(mask, (batch, len), embed.dtype())?,
+        };
         let mut x = embed;
         for block in &self.blocks {
             x = block.forward(&x, Some(&mask))?;
@@ -312,15 +317,15 @@ pub struct Clip {
 
 #[forward]
 impl Clip {
-    /// `images`: see [`VisionTower::forward`]; `ids`: see [`TextTower::forward`]. To how well each image and each text go
-    /// together, before a softmax over the texts: [image, text], `logits_per_image`.
-    pub fn forward(&self, images: &Tensor, ids: &Tensor) -> Result<Tensor> {
+    /// `images`: see [`VisionTower::forward`]; `ids`, `mask`: see [`TextTower::forward`]. To how well each image and each
+    /// text go together, before a softmax over the texts: [image, text], `logits_per_image`.
+    pub fn forward(&self, images: &Tensor, ids: &Tensor, mask: Option<&Tensor>) -> Result<Tensor> {
         /// Of length one: [image, channel].
         #[tap]
         let image_embeds = normalized(&self.visual_projection.forward(&self.vision.forward(images)?)?)?;
         /// Of length one: [text, channel].
         #[tap]
-        let text_embeds = normalized(&self.text_projection.forward(&self.text.forward(ids)?)?)?;
+        let text_embeds = normalized(&self.text_projection.forward(&self.text.forward(ids, mask)?)?)?;
         image_embeds.matmul(&text_embeds.t()?)?.broadcast_mul(&self.logit_scale.exp()?)
     }
 }

@@ -79,14 +79,15 @@ def vit(out, name, x, note, classify=True, interpolate=False, **kw):
           {"l1_attn_zero": (f"{at}layers.1.attention", zeros), "l0_mlp_double": (f"{at}layers.0.mlp", double), "l0_class_zero": (f"{at}layers.0", last_pos)}, note)
 
 
-def clip(out, name, text, note, text_kw, vision_kw, size=None, **kw):
+def clip(out, name, text, note, text_kw, vision_kw, size=None, mask=None, **kw):
     both = dict(hidden_size=24, intermediate_size=48, num_hidden_layers=2, num_attention_heads=4)
     c = T.CLIPConfig(text_config=dict(vocab_size=VOCAB, max_position_embeddings=12, bos_token_id=0) | both | text_kw,
                      vision_config=dict(image_size=16, patch_size=8) | both | vision_kw, **dict(projection_dim=16, attn_implementation="eager") | kw)
     m = T.CLIPModel(c).eval(); wide(m)
     side = c.vision_config.image_size
     x = images(3, 3, *(size or [side, side]))
-    inputs = dict(input_ids=text, pixel_values=x)
+    masks = {} if mask is None else dict(attention_mask=mask)
+    inputs = dict(input_ids=text, pixel_values=x) | masks
     call = inputs | dict(interpolate_pos_encoding=size is not None)
     def attentions():
         o = m(**call, output_attentions=True)
@@ -98,7 +99,7 @@ def clip(out, name, text, note, text_kw, vision_kw, size=None, **kw):
           {"vision1_attn_zero": ("vision_model.encoder.layers.1.self_attn", zeros), "text0_mlp_double": ("text_model.encoder.layers.0.mlp", double),
            "vision0_class_zero": ("vision_model.encoder.layers.0", last_pos)}, note,
           {"image_embeds": (o.image_embeds, "of the images, divided by their length"), "text_embeds": (o.text_embeds, "of the texts, divided by their length"),
-           "vision_pooled": (m.vision_model(x, interpolate_pos_encoding=size is not None).pooler_output, "the class token after the last norm"), "text_pooled": (m.text_model(text).pooler_output, "the end-of-text token after the last norm")})
+           "vision_pooled": (m.vision_model(x, interpolate_pos_encoding=size is not None).pooler_output, "the class token after the last norm"), "text_pooled": (m.text_model(text, **masks).pooler_output, "the end-of-text token after the last norm")})
 
 
 def ending(end, pad):
@@ -109,6 +110,13 @@ def ending(end, pad):
         text[row, at] = end
         text[row, at + 1:] = pad
     return text
+
+
+def padding():
+    """Of `ending`: none in the first text, before and after the second, within the third and after it."""
+    mask = torch.ones(3, 9, dtype=torch.long)
+    mask[1, :2] = mask[1, 5:] = mask[2, 3] = mask[2, 7:] = 0
+    return mask
 
 
 SMALL = [[1, 8, 1, 1], [6, 8, 2, 2], [4, 16, 2, 2], [6, 24, 1, 1]]
@@ -137,6 +145,7 @@ MAKERS = {
     "clip_interpolated": lambda o, n: clip(o, n, ending(VOCAB - 1, 0), "CLIP of images of 16 by 16 pixels that reads some of 28 by 12, its positions interpolated.",
                                            dict(eos_token_id=2, pad_token_id=1), dict(patch_size=4), size=[28, 12]),
     "clip": lambda o, n: clip(o, n, ending(VOCAB - 1, 0), "CLIP as of its first configurations: the end of a text is its largest token.", dict(eos_token_id=2, pad_token_id=1), {}),
+    "clip_padded": lambda o, n: clip(o, n, ending(VOCAB - 1, 0), "CLIP of texts with a mask: padding before a text, within one and after both.", dict(eos_token_id=VOCAB - 1, pad_token_id=1), {}, mask=padding()),
     "clip_gelu": lambda o, n: clip(o, n, ending(30, 30), "CLIP whose configuration says which token ends a text, here the padding too; exact GELU, towers of different widths and heads.",
                                    dict(eos_token_id=30, pad_token_id=30, hidden_act="gelu", hidden_size=20), dict(hidden_act="gelu", num_attention_heads=2, image_size=12, patch_size=4, layer_norm_eps=1e-3)),
 }

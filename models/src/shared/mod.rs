@@ -21,7 +21,7 @@ pub use rotary::{Rotary, RotaryScaling};
 pub(crate) use head::unembedding;
 pub(crate) use heads::{head_width, merge_heads, split_heads};
 pub(crate) use labels::two_labels;
-pub(crate) use mask::{causal_mask, is_padding, padding_mask};
+pub(crate) use mask::{causal_mask, causal_padding_mask, is_padding, padding_mask};
 pub(crate) use names::replaced;
 pub(crate) use patches::{Patches, as_tokens, height_and_width, with_class};
 pub(crate) use pool::max_pool;

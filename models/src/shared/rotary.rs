@@ -125,7 +125,7 @@ impl Rotary {
         match self.scaling {
             RotaryScaling::Dynamic { tokens: most, .. } if past > 0 && len > most => bail!(
                 "`dynamic` rotary positions turn every key of a text of more than {most} tokens anew with each token: \
-                 read the text of {len} at once, without a past"
+                 read the text of {len} at once, without a past: `forward(&ids, None)`"
             ),
             _ => (),
         }
@@ -177,13 +177,13 @@ pub(crate) struct RotaryFields {
 
 impl RotaryFields {
     /// What they say of heads of so many channels. What they lack is `theta` and `part`, the part of the channels that
-    /// turns; `tokens` is the longest text.
+    /// turns; `longest` is the longest text.
     pub(crate) fn rotary(
         &self,
         head_width: usize,
         theta: f64,
         part: f64,
-        tokens: Option<usize>,
+        longest: Option<usize>,
     ) -> std::result::Result<Rotary, String> {
         if let Some((kind, _)) = self.rest.iter().find(|(_, value)| value.is_object()) {
             return Err(format!("rotary positions of their own for `{kind}` layers are not supported"));
@@ -194,7 +194,7 @@ impl RotaryFields {
         };
         let factor = || need("factor", self.factor);
         let tokens = |own: Option<usize>| {
-            own.or(tokens).ok_or_else(|| {
+            own.or(longest).ok_or_else(|| {
                 format!("rotary positions of the type `{kind}` need the field `max_position_embeddings`")
             })
         };
@@ -209,7 +209,9 @@ impl RotaryFields {
                 tokens: tokens(self.original_max_position_embeddings)?,
             },
             "yarn" => {
-                let factor = factor()?;
+                // Without a factor, texts are as much longer as the two lengths say.
+                let longer = || Some(longest? as f64 / self.original_max_position_embeddings? as f64);
+                let factor = need("factor", self.factor.or_else(longer))?;
                 // Zero is as good as absent, as in the original.
                 let given = |value: Option<f64>| value.filter(|&value| value != 0.0);
                 RotaryScaling::Yarn {
@@ -262,6 +264,13 @@ mod tests {
         assert_eq!(new, old);
         assert_eq!(new.unwrap(), Rotary { channels: 8, theta: 500.0, scaling: RotaryScaling::Linear { factor: 4.0 } });
         assert_eq!(fields("{}").rotary(8, 500.0, 0.5, None).unwrap().channels, 4);
+    }
+
+    #[test]
+    fn yarn_without_a_factor_has_it_of_the_lengths() {
+        let factor = |json: &str| fields(json).rotary(8, 1e4, 1.0, Some(32)).unwrap().scaling;
+        let absent = factor(r#"{"rope_type": "yarn", "factor": null, "original_max_position_embeddings": 8}"#);
+        assert_eq!(absent, factor(r#"{"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 8}"#));
     }
 
     #[test]

@@ -17,7 +17,7 @@ fn configuration_and_weights_pick_the_model() -> Result<()> {
         let output = match (name, open(golden.file(""), DType::F32, &Device::Cpu)?) {
             ("vit", AnyModel::VitClassifier(model)) => model.forward(images)?,
             ("vit_wide", AnyModel::Vit(model)) => model.forward(images)?,
-            ("clip", AnyModel::Clip(model)) => model.forward(images, golden.tensor("input.input_ids"))?,
+            ("clip", AnyModel::Clip(model)) => model.forward(images, golden.tensor("input.input_ids"), None)?,
             ("resnet_hugging_face", AnyModel::ResNetOfBottlenecks(model)) => model.forward(images)?,
             ("resnet_strides_basic", AnyModel::ResNetOfBasicBlocks(model)) => model.forward(images)?,
             ("mobilenet_v2_same", AnyModel::MobileNetV2(model)) => model.forward(images)?,
