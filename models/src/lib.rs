@@ -33,7 +33,7 @@
 //! | [`vit`] | ViT | `ViTForImageClassification`, `ViTModel` |
 //! | [`clip`] | CLIP, both towers | `CLIPModel` |
 //! | [`resnet`] | ResNet 18, 34, 50, 101, 152 | torchvision's `resnet18` …, Hugging Face's, timm's |
-//! | [`mobilenet_v2`] | MobileNetV2 | torchvision's `mobilenet_v2`, `MobileNetV2ForImageClassification` |
+//! | [`mobilenet_v2`] | MobileNetV2 | torchvision's `mobilenet_v2`, `MobileNetV2ForImageClassification`, timm's |
 //!
 //! Fields have the same names in every architecture where they are the same thing, and [`names`] maps them to those of
 //! TransformerLens and of Hugging Face. What decoders share is [`Decoder`].

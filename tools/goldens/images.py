@@ -1,6 +1,8 @@
 """Images: ResNet, MobileNetV2, ViT, and CLIP with its text."""
 import torch, torchvision
 from torch import nn
+from timm.models._efficientnet_builder import decode_arch_def
+from timm.models.efficientnet import EfficientNet
 from torchvision.ops.misc import Conv2dNormActivation
 from .common import T, VOCAB, double, last_pos, nonzero_biases, wide, write, zeros
 
@@ -50,18 +52,28 @@ def mobilenet_v2(out, name, x, note, last_channel, **kw):
           {"block2_zero": ("features.2", zeros), "block1_double": ("features.1", double)}, note)
 
 
+def timm_mobilenet_v2(out, name, x, note, stages, last_channel):
+    """stages: as torchvision has them; timm writes them as texts."""
+    blocks = decode_arch_def([[f"{'ds' if e == 1 else 'ir'}_r{n}_k3_s{s}" + (f"_e{e}" if e > 1 else "") + f"_c{c}"] for e, c, n, s in stages])
+    m = EfficientNet(blocks, num_classes=10, num_features=last_channel, stem_size=32, act_layer=nn.ReLU6).eval(); wide(m); wider(m)
+    cfg = dict(num_classes=10, last_channel=last_channel, bn_eps=1e-5, inverted_residual_setting=stages)
+    write(out, name, m, cfg, {"x": x}, lambda: m(x), lambda o: o, None, [f"blocks.{i}" for i in range(len(stages))] + ["conv_stem", "blocks.1.0.bn2"],
+          {"stage1_zero": ("blocks.1", zeros), "stage0_double": ("blocks.0", double)}, note)
+
+
+def wider(m):
+    """What the first layers give is then still seen in what the last do, and some values reach six."""
+    with torch.no_grad():
+        for part in m.modules():
+            if isinstance(part, nn.Conv2d):
+                part.weight.mul_(5 / part.weight[0].numel() ** 0.5)
+            if isinstance(part, nn.BatchNorm2d):
+                part.weight.mul_(1.5); part.bias.add_(1)
+
+
 def hugging_face_mobilenet_v2(out, name, x, note, **kw):
     c = T.MobileNetV2Config(**dict(num_labels=10, classifier_dropout_prob=0) | kw)
-    m = T.MobileNetV2ForImageClassification(c).eval(); wide(m)
-    with torch.no_grad():
-        # So that what the first layers give is still seen in what the last do.
-        for conv in m.modules():
-            if isinstance(conv, nn.Conv2d):
-                conv.weight.mul_(5 / conv.weight[0].numel() ** 0.5)
-        # So that some values reach six.
-        for bn in m.modules():
-            if isinstance(bn, nn.BatchNorm2d):
-                bn.weight.mul_(1.5); bn.bias.add_(1)
+    m = T.MobileNetV2ForImageClassification(c).eval(); wide(m); wider(m)
     write(out, name, m, c.to_dict(), {"x": x}, lambda: m(x), lambda o: o.logits, None,
           [f"mobilenet_v2.layer.{i}" for i in range(16)] + ["mobilenet_v2.conv_stem", "mobilenet_v2.conv_1x1"],
           {"layer1_zero": ("mobilenet_v2.layer.1", zeros), "stem_double": ("mobilenet_v2.conv_stem", double)}, note)
@@ -136,6 +148,7 @@ MAKERS = {
     "mobilenet_v2_floor": lambda o, n: hugging_face_mobilenet_v2(o, n, images(1, 3, 17, 20), "Hugging Face's MobileNetV2 without TensorFlow's padding, so narrow that the stem and the first block have as many channels, which widens by four; another epsilon.",
                                                                  depth_multiplier=0.05, depth_divisible_by=4, min_depth=8, finegrained_output=False, expand_ratio=4.0, tf_padding=False, layer_norm_eps=1e-2),
     "mobilenet_v2": lambda o, n: mobilenet_v2(o, n, images(1, 3, 14, 18), "torchvision's MobileNetV2 of six blocks and a narrow last convolution.", 40, inverted_residual_setting=SMALL),
+    "mobilenet_v2_timm": lambda o, n: timm_mobilenet_v2(o, n, images(1, 3, 14, 18), "timm's MobileNetV2 of six blocks and a narrow last convolution.", SMALL, 40),
     "mobilenet_v2_odd": lambda o, n: mobilenet_v2(o, n, images(1, 3, 13, 11), "torchvision's MobileNetV2, half as wide and rounded to multiples of four; images of 13 by 11 pixels.", 24,
                                                   inverted_residual_setting=[[1, 16, 1, 1], [3, 20, 2, 2], [6, 28, 2, 1], [6, 28, 1, 2]], width_mult=0.5, round_nearest=4),
     "vit": lambda o, n: vit(o, n, images(2, 3, 24, 24), "ViT with its classifier: the first of the last norm's tokens, through a linear layer."),

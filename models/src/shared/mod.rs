@@ -12,6 +12,7 @@ mod names;
 mod patches;
 mod pool;
 mod rotary;
+mod timm;
 mod tokens;
 pub mod vision;
 
@@ -26,4 +27,5 @@ pub(crate) use names::replaced;
 pub(crate) use patches::{Patches, as_tokens, height_and_width, with_class};
 pub(crate) use pool::max_pool;
 pub(crate) use rotary::{RotaryFields, rotate};
+pub(crate) use timm::Timm;
 pub(crate) use tokens::{batch_and_len, check_length, check_types, positions};

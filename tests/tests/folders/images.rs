@@ -52,6 +52,9 @@ fn a_resnet_of_timms_is_opened() -> Result<()> {
         open(&folder.0, DType::F32, &Device::Cpu).map(|_| ())
     };
     assert_error(unknown("resnet50d"), &["config.json", "`architecture` is `resnet50d`", "`resnet18`, `34`"]);
-    assert_error(unknown("vit_base_patch16_224"), &["config.json", "timm's `architecture` of a ResNet"]);
+    assert_error(
+        unknown("vit_base_patch16_224"),
+        &["config.json", "timm's `architecture` is `vit_base_patch16_224`", "`resnet`"],
+    );
     Ok(())
 }
