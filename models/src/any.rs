@@ -217,7 +217,7 @@ impl Architecture {
 }
 
 /// How timm's names of the architectures begin, and Hugging Face's names of them.
-const TIMM: [(&str, &str); 2] = [("resnet", "resnet"), ("mobilenetv2", "mobilenet_v2")];
+const TIMM: [(&str, &str); 3] = [("resnet", "resnet"), ("mobilenetv2", "mobilenet_v2"), ("vit_", "vit")];
 
 fn of_timm(name: &str) -> Option<&'static str> {
     TIMM.iter().find(|(begins, _)| name.starts_with(begins)).map(|(_, model_type)| *model_type)

@@ -3,6 +3,7 @@ import torch, torchvision
 from torch import nn
 from timm.models._efficientnet_builder import decode_arch_def
 from timm.models.efficientnet import EfficientNet
+from timm.models.vision_transformer import VisionTransformer
 from torchvision.ops.misc import Conv2dNormActivation
 from .common import T, VOCAB, double, last_pos, nonzero_biases, wide, write, zeros
 
@@ -91,6 +92,18 @@ def vit(out, name, x, note, classify=True, interpolate=False, **kw):
           {"l1_attn_zero": (f"{at}layers.1.attention", zeros), "l0_mlp_double": (f"{at}layers.0.mlp", double), "l0_class_zero": (f"{at}layers.0", last_pos)}, note)
 
 
+def timm_vit(out, name, x, note, **kw):
+    m = VisionTransformer(**dict(patch_size=8, embed_dim=24, depth=2, num_heads=4, num_classes=10, fc_norm=False) | kw).eval(); wide(m)
+    for block in m.blocks:
+        # So that patterns are seen.
+        block.attn.fused_attn = False
+    cfg = dict(model_type="vit", hidden_size=24, num_hidden_layers=2, num_attention_heads=4, intermediate_size=96, hidden_act="gelu", layer_norm_eps=1e-6,
+               image_size=kw["img_size"], patch_size=8, num_channels=3, id2label={str(i): f"LABEL_{i}" for i in range(10)})
+    write(out, name, m, cfg, dict(pixel_values=x), lambda: m(x), lambda o: o, None,
+          [f"blocks.{i}{s}" for i in range(2) for s in ("", ".attn", ".mlp", ".norm1", ".norm2")] + ["patch_embed"],
+          {"l1_attn_zero": ("blocks.1.attn", zeros), "l0_mlp_double": ("blocks.0.mlp", double), "l0_class_zero": ("blocks.0", last_pos)}, note)
+
+
 def clip(out, name, text, note, text_kw, vision_kw, size=None, mask=None, **kw):
     both = dict(hidden_size=24, intermediate_size=48, num_hidden_layers=2, num_attention_heads=4)
     c = T.CLIPConfig(text_config=dict(vocab_size=VOCAB, max_position_embeddings=12, bos_token_id=0) | both | text_kw,
@@ -154,6 +167,7 @@ MAKERS = {
     "vit": lambda o, n: vit(o, n, images(2, 3, 24, 24), "ViT with its classifier: the first of the last norm's tokens, through a linear layer."),
     "vit_wide": lambda o, n: vit(o, n, images(2, 1, 8, 20), "ViT without a classifier but with the pooler, of images of 8 by 20 pixels with one channel, in patches of 4 by 4; no biases of queries, keys and values, heads of five channels, tanh GELU, another epsilon.",
                                  classify=False, image_size=[8, 20], patch_size=4, num_channels=1, hidden_size=20, qkv_bias=False, hidden_act="gelu_new", layer_norm_eps=1e-3, pooler_output_size=12),
+    "vit_timm": lambda o, n: timm_vit(o, n, images(2, 3, 16, 24), "timm's ViT of images of 16 by 24 pixels; its sizes are as Hugging Face has them.", img_size=[16, 24]),
     "vit_interpolated": lambda o, n: vit(o, n, images(2, 3, 32, 43), "ViT of images of 24 by 24 pixels that reads some of 32 by 43, its positions interpolated.", interpolate=True),
     "clip_interpolated": lambda o, n: clip(o, n, ending(VOCAB - 1, 0), "CLIP of images of 16 by 16 pixels that reads some of 28 by 12, its positions interpolated.",
                                            dict(eos_token_id=2, pad_token_id=1), dict(patch_size=4), size=[28, 12]),

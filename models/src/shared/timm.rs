@@ -43,11 +43,12 @@ struct Defaults {
 struct Size(#[serde(deserialize_with = "height_and_width")] [usize; 2]);
 
 impl Timm {
-    /// Channels, height and width of the images, of a model that pools by `pool`.
+    /// Channels, height and width of the images, of a model that pools by `pool`; squares of the side `usual` if nothing is
+    /// said.
     ///
     /// # Errors
     /// Arguments that may change what is computed but not the weights, so that nothing would be noticed.
-    pub(crate) fn images(&self, pool: &str) -> Result<[usize; 3]> {
+    pub(crate) fn images(&self, pool: &str, usual: usize) -> Result<[usize; 3]> {
         let Arguments { num_classes, in_chans, img_size, global_pool, rest } = &self.model_args;
         // Nothing is dropped in evaluation.
         if let Some((name, value)) = rest.iter().find(|(name, value)| !value.is_null() && !name.contains("drop")) {
@@ -60,7 +61,7 @@ impl Timm {
             Some(other) if other != pool => bail!("field `global_pool` is `{other}`; only `{pool}` is supported"),
             _ => (),
         }
-        let [channels, height, width] = self.pretrained_cfg.input_size.unwrap_or([3, 224, 224]);
+        let [channels, height, width] = self.pretrained_cfg.input_size.unwrap_or([3, usual, usual]);
         let [height, width] = img_size.map_or([height, width], |Size(sides)| sides);
         Ok([in_chans.unwrap_or(channels), height, width])
     }
@@ -70,7 +71,7 @@ impl Timm {
     /// # Errors
     /// Those of [`images`](Self::images), and another number of channels.
     pub(crate) fn check(&self, pool: &str) -> Result<()> {
-        match self.images(pool)? {
+        match self.images(pool, 224)? {
             [3, ..] => Ok(()),
             [channels, ..] => bail!("field `in_chans` is {channels}: only images of 3 channels are supported"),
         }

@@ -239,7 +239,7 @@ impl Weights {
     /// An order that is not one of all rows, and one of a tensor whose rows have been ordered already.
     pub fn with_rows(mut self, order: impl Fn(&str, usize) -> Option<Vec<usize>>) -> Result<Self> {
         for (name, entry) in &mut Arc::make_mut(&mut self.tensors).index {
-            let count = entry.shape.dims().first().copied().unwrap_or(0);
+            let count = entry.row_count();
             let Some(rows) = order(name, count) else { continue };
             let mut all = rows.clone();
             all.sort_unstable();
@@ -248,6 +248,48 @@ impl Weights {
             }
             entry.rows = Some(rows.into());
         }
+        Ok(self)
+    }
+
+    /// The same tensors, some of them divided into several by their rows: `parts` takes a name and the number of rows, and
+    /// gives the names of its parts and the rows of each, from the first on; or none, for a tensor that stays whole. For
+    /// files that have the weights of several layers in one. Quantized tensors stay quantized.
+    ///
+    /// ```
+    /// # use std::collections::HashMap;
+    /// # use taper::{Weights, candle_core::{DType, Device, Tensor}};
+    /// let tensors = HashMap::from([("qk".to_owned(), Tensor::new(&[[1f32, 2.], [3., 4.]], &Device::Cpu)?)]);
+    /// let weights = Weights::from_tensors(tensors, DType::F32, &Device::Cpu)
+    ///     .divided(|name, _| (name == "qk").then(|| vec![("q".to_owned(), 1), ("k".to_owned(), 1)]))?;
+    /// let (q, k) = weights.load(|vb| Ok((vb.get((1, 2), "q")?, vb.get((1, 2), "k")?)))?;
+    /// assert_eq!((q.to_vec2::<f32>()?, k.to_vec2::<f32>()?), (vec![vec![1., 2.]], vec![vec![3., 4.]]));
+    /// # Ok::<(), taper::candle_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Parts whose rows are not those of the whole, and a part whose name another tensor has.
+    pub fn divided(mut self, parts: impl Fn(&str, usize) -> Option<Vec<(String, usize)>>) -> Result<Self> {
+        let mut index: BTreeMap<String, Entry> = BTreeMap::new();
+        for (name, entry) in &self.tensors.index {
+            let count = entry.row_count();
+            let parts = match parts(name, count) {
+                None => vec![(name.clone(), entry.clone())],
+                Some(parts) if parts.iter().map(|(_, rows)| rows).sum::<usize>() == count => entry.divided(parts),
+                Some(parts) => {
+                    let rows: Vec<_> = parts.iter().map(|(_, rows)| rows).collect();
+                    bail!(
+                        "`{name}` of {} has {count} rows, which cannot be divided into parts of {rows:?}",
+                        self.tensors
+                    );
+                }
+            };
+            for (part, entry) in parts {
+                if index.insert(part.clone(), entry).is_some() {
+                    bail!("two tensors of {} would be named `{part}`; give each a name", self.tensors);
+                }
+            }
+        }
+        Arc::make_mut(&mut self.tensors).index = index;
         Ok(self)
     }
 

@@ -99,7 +99,7 @@ impl File {
         Ok((more, Self { path: path.to_path_buf(), tensors, bytes }))
     }
 
-    /// The tensor called `name` as `dtype` on `device`, its rows in the order of `rows`.
+    /// The tensor called `name` as `dtype` on `device`, of all its rows or of these.
     pub(crate) fn read(&self, name: &str, rows: Option<&[usize]>, dtype: DType, device: &Device) -> Result<Tensor> {
         let read = || decode::tensor(&self.bytes, &self.tensors[name], rows, dtype, device);
         read().map_err(|error| self.named(name, error))

@@ -31,7 +31,7 @@ pub(super) struct Entry {
     pub(super) stored: String,
     /// Which of the files has it.
     pub(super) file: usize,
-    /// The order of its rows, if not that of the source.
+    /// Its rows, in order, if not those of the source.
     pub(super) rows: Option<Arc<[usize]>>,
 }
 
@@ -70,6 +70,28 @@ pub(super) fn tensors_of(files: &[File], number: usize) -> impl Iterator<Item = 
         };
         (stored.clone(), entry)
     })
+}
+
+impl Entry {
+    /// The first dimension.
+    pub(super) fn row_count(&self) -> usize {
+        self.shape.dims().first().copied().unwrap_or(0)
+    }
+
+    /// Parts of so many rows, from the first on.
+    pub(super) fn divided(&self, parts: Vec<(String, usize)>) -> Vec<(String, Entry)> {
+        let mut start = 0;
+        let mut part = |(name, rows): (String, usize)| {
+            let order = |at: usize| self.rows.as_ref().map_or(at, |rows| rows[at]);
+            let chosen = (start..start + rows).map(order).collect();
+            start += rows;
+            let mut dims = self.shape.dims().to_vec();
+            dims.iter_mut().take(1).for_each(|first| *first = rows);
+            let size = self.size / self.row_count().max(1) as u64 * rows as u64;
+            (name, Entry { shape: dims.into(), size, rows: Some(chosen), ..self.clone() })
+        };
+        parts.into_iter().map(&mut part).collect()
+    }
 }
 
 impl Tensors {
