@@ -34,14 +34,35 @@ use crate::shared::{
 
 /// The part of Hugging Face's `config.json` that the forward pass depends on.
 #[derive(Clone, Debug, Deserialize)]
+#[serde(from = "Fields")]
 pub struct Config {
     /// Of the tower for texts.
     pub text_config: TextConfig,
     /// Of the tower for images.
     pub vision_config: VisionConfig,
     /// The width in which images and texts are compared.
-    #[serde(default = "projection")]
     pub projection_dim: usize,
+}
+
+/// The fields of `config.json`. Older files have those of a tower twice; what ends with `_dict` then counts, as in the
+/// original.
+#[derive(Deserialize)]
+struct Fields {
+    text_config: Option<TextConfig>,
+    text_config_dict: Option<TextConfig>,
+    vision_config: Option<VisionConfig>,
+    vision_config_dict: Option<VisionConfig>,
+    projection_dim: Option<usize>,
+}
+
+impl From<Fields> for Config {
+    fn from(fields: Fields) -> Self {
+        Self {
+            text_config: fields.text_config_dict.or(fields.text_config).unwrap_or_default(),
+            vision_config: fields.vision_config_dict.or(fields.vision_config).unwrap_or_default(),
+            projection_dim: fields.projection_dim.unwrap_or(512),
+        }
+    }
 }
 
 /// Of the tower for texts. What is absent is as in the first CLIP.
@@ -92,10 +113,6 @@ pub struct VisionConfig {
     pub hidden_act: Activation,
     /// Added to the variance in every layer norm.
     pub layer_norm_eps: f64,
-}
-
-fn projection() -> usize {
-    512
 }
 
 impl Default for TextConfig {
@@ -342,4 +359,22 @@ impl Pretrained for Clip {
 /// Divided by its length: [batch, channel] to the same.
 fn normalized(x: &Tensor) -> Result<Tensor> {
     x.broadcast_div(&x.sqr()?.sum_keepdim(1)?.sqrt()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tower_that_is_described_twice_is_as_the_older_field_says() {
+        let config = |json: &str| serde_json::from_str::<Config>(json).unwrap();
+        let twice = config(
+            r#"{"text_config": {"hidden_act": "relu", "hidden_size": 8}, "text_config_dict": {"hidden_act": "gelu"},
+                "vision_config": {"hidden_size": 8}, "vision_config_dict": null}"#,
+        );
+        // The original takes all of it from there, what is absent too.
+        assert_eq!((twice.text_config.hidden_act, twice.text_config.hidden_size), (Activation::Gelu, 512));
+        assert_eq!((twice.vision_config.hidden_size, twice.projection_dim), (8, 512));
+        assert_eq!(config("{}").vision_config.patch_size, 32);
+    }
 }

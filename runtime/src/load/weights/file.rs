@@ -1,5 +1,6 @@
 //! A mapped file, and where in it each tensor lies.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -113,8 +114,12 @@ impl File {
     /// The bytes of the quantized tensor called `name`.
     pub(super) fn blocks(&self, name: &str, rows: Option<&[usize]>) -> Result<Tensor> {
         let data = decode::data(&self.bytes, &self.tensors[name], rows);
-        let read = || Tensor::from_slice(&data, data.len(), &Device::Cpu);
-        read().map_err(|error| self.named(name, error))
+        let size = data.len();
+        let read = match data {
+            Cow::Borrowed(data) => Tensor::from_slice(data, size, &Device::Cpu),
+            Cow::Owned(data) => Tensor::from_vec(data, size, &Device::Cpu),
+        };
+        read.map_err(|error| self.named(name, error))
     }
 
     fn named(&self, name: &str, error: Error) -> Error {
