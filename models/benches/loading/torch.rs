@@ -10,7 +10,8 @@ use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
 pub(crate) fn save(tensors: &HashMap<String, Tensor>, path: &Path) -> Result<()> {
-    let options = SimpleFileOptions::default().compression_method(CompressionMethod::Stored);
+    // As `torch.save` aligns storages.
+    let options = SimpleFileOptions::default().compression_method(CompressionMethod::Stored).with_alignment(64);
     let mut zip = ZipWriter::new(BufWriter::new(File::create(path)?));
     zip.start_file("archive/data.pkl", options).map_err(Error::wrap)?;
     zip.write_all(&pickled(tensors))?;
