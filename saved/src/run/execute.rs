@@ -69,8 +69,8 @@ impl SavedModel {
         if let Some(outputs) = pass.supplied(&sites.output) {
             return pass.output(&sites.output, Ok(outputs));
         }
-        inputs.check(self)?;
-        let plan = self.plan(sites, pass)?;
+        inputs.check(self).map_err(|error| pass.unplaced(error))?;
+        let plan = self.plan(sites, pass).map_err(|error| pass.unplaced(error))?;
         let execution = Execution { model: self, inputs, sites, plan: &plan, kept: Cell::new(0) };
         let Some(mut values) = execution.region(None, &Vec::new(), pass)? else { return pass.halt() };
         if !plan.to_the_end {
@@ -176,7 +176,7 @@ impl Execution<'_> {
             What::Variable(place) => Ok(vec![Data::Tensor(model.graph.variables[*place].value.clone())]),
             What::Constant(tensor) => Ok(vec![Data::Tensor(tensor.clone())]),
             What::Compute(compute) => compute.call(&taken),
-            What::Unsupported(why) => Err(Error::Msg(why.clone())),
+            What::Unsupported(why) | What::Unreadable(why) => Err(Error::Msg(why.clone())),
             What::Nothing | What::Branch { .. } | What::Loop { .. } => Ok(Vec::new()),
         };
         let computed = computed.and_then(|given| match given.len() < node.outputs.len() {
@@ -187,7 +187,13 @@ impl Execution<'_> {
         });
         let computed = match computed {
             Ok(computed) => computed.into_iter().take(node.outputs.len()).map(Some).collect(),
-            Err(error) => return Err(self.blame(index, dims(&taken), error, pass)),
+            Err(error) => {
+                let error = match self.model.places_of(index) {
+                    Some(inputs) => Error::Msg(format!("{error}; {inputs}")),
+                    None => error,
+                };
+                return Err(self.blame(index, dims(&taken), error, pass));
+            }
         };
         // What comes of nothing that is on the autograd graph is off it, and has lost nothing.
         let detached = !taken.iter().any(Data::is_tracked) || DETACHED.contains(&&*node.op);

@@ -3,6 +3,7 @@
 mod control;
 mod execute;
 mod model;
+mod places;
 mod plan;
 mod sites;
 pub(crate) mod typed;

@@ -52,13 +52,16 @@ pub fn open<E: Engine>(path: &Path, signature: Option<&str>, engine: &E) -> Resu
 /// The path and the bytes of the file that has the graphs.
 pub(crate) fn graph_file(path: &Path) -> Result<(PathBuf, Vec<u8>)> {
     let file = path.join("saved_model.pb");
+    if path.is_file() {
+        return Err(Error::Msg(format!(
+            "`{}` is a file; a SavedModel is a directory, such as `model.export(dir)` writes",
+            path.display()
+        )));
+    }
     let bytes = contents(&file).map_err(|error| {
-        let what = match (path.is_dir(), path.join("saved_model.pbtxt").exists()) {
-            (_, true) => {
-                "; a model written as text (`saved_model.pbtxt`) is not supported: save it again without `as_text`"
-            }
-            (false, _) if path.is_file() => "; a SavedModel is a directory, such as `model.export(dir)` writes",
-            _ => "",
+        let what = match path.join("saved_model.pbtxt").exists() {
+            true => "; a model written as text (`saved_model.pbtxt`) is not supported: save it again without `as_text`",
+            false => "",
         };
         Error::Msg(format!("`{}`: {error}{what}", file.display()))
     })?;
