@@ -14,8 +14,9 @@ use crate::pretrained::{Pretrained, from_parts};
 use crate::resnet::{BasicBlock, Bottleneck, ResNet};
 
 /// The model of a folder as Hugging Face has it, of the architecture that its `config.json` says: by `model_type`, or
-/// where there is none by `architectures`, or by timm's `architecture` of a ResNet. The weights are read by [`Weights::folder`], as `dtype`, onto `device`. In place
-/// of a folder there may be a GGUF file of the Llama family, which [`Llama::from_gguf`] reads.
+/// where there is none by `architectures`, or by timm's `architecture`. The weights are read by [`Weights::folder`], as
+/// `dtype`, onto `device`. In place of a folder there may be a GGUF file of the Llama family, which [`Llama::from_gguf`]
+/// reads.
 ///
 /// ```no_run
 /// use candle_core::{DType, Device};
@@ -173,14 +174,20 @@ impl Architecture {
                 let begins = |name: &str| class.starts_with(&name.replace(['-', '_'], ""));
                 supported().filter(|name| begins(name)).max_by_key(|name| name.len())
             }
-            // Of timm's, ResNets are the ones that are read.
-            (None, None) if config.timm().is_some_and(|name| name.starts_with("resnet")) => Some("resnet"),
-            (None, None) => {
-                return Err(config.fault(
-                    "has neither a field `model_type` nor a field `architectures`, nor timm's `architecture` of a ResNet, so that nothing says of which \
-                     architecture it is",
-                ));
-            }
+            (None, None) => match config.timm() {
+                Some(name) => Some(of_timm(name).ok_or_else(|| {
+                    let begins = TIMM.map(|(begins, _)| begins).join("`, `");
+                    config.fault(&format!(
+                        "timm's `architecture` is `{name}`, which is not supported; those that begin with `{begins}` are"
+                    ))
+                })?),
+                None => {
+                    return Err(config.fault(
+                        "has neither a field `model_type` nor a field `architectures`, nor timm's `architecture`, so that \
+                         nothing says of which architecture it is",
+                    ));
+                }
+            },
         };
         match found {
             Some(model_type) => {
@@ -207,6 +214,13 @@ impl Architecture {
             None => Err(self.config.fault(&format!("is of no kind of `{}` that is supported", self.model_type))),
         }
     }
+}
+
+/// How timm's names of the architectures begin, and Hugging Face's names of them.
+const TIMM: [(&str, &str); 3] = [("resnet", "resnet"), ("mobilenetv2", "mobilenet_v2"), ("vit_", "vit")];
+
+fn of_timm(name: &str) -> Option<&'static str> {
+    TIMM.iter().find(|(begins, _)| name.starts_with(begins)).map(|(_, model_type)| *model_type)
 }
 
 /// An architecture that is not here, with the ones that are and the one that may be meant.

@@ -11,11 +11,11 @@
 //!
 //! let images = Tensor::zeros((2, 3, 224, 224), DType::F32, &Device::Cpu)?;
 //! let texts = Tensor::new(&[[49406u32, 320, 1929, 49407]], &Device::Cpu)?;
-//! let (logits, embeds) = model.capture(&images, &texts, |t| (t.output, t.image_embeds))?;
+//! let (logits, embeds) = model.capture(&images, &texts, None, |t| (t.output, t.image_embeds))?;
 //! assert_eq!((logits.dims(), embeds.dims()), (&[2, 1][..], &[2, 512][..]));
 //!
 //! // Each tower by itself.
-//! let pooled = model.text.forward(&texts)?;
+//! let pooled = model.text.forward(&texts, None)?;
 //! # Ok::<(), candle_core::Error>(())
 //! ```
 
@@ -28,19 +28,41 @@ use taper::{Model, Weights, forward};
 use crate::pretrained::Pretrained;
 use crate::shared::vision::{Block, BlockConfig, block};
 use crate::shared::{
-    Activation, Patches, as_tokens, batch_and_len, causal_mask, height_and_width, positions, with_class,
+    Activation, Patches, as_tokens, batch_and_len, causal_mask, causal_padding_mask, height_and_width, positions,
+    with_class,
 };
 
 /// The part of Hugging Face's `config.json` that the forward pass depends on.
 #[derive(Clone, Debug, Deserialize)]
+#[serde(from = "Fields")]
 pub struct Config {
     /// Of the tower for texts.
     pub text_config: TextConfig,
     /// Of the tower for images.
     pub vision_config: VisionConfig,
     /// The width in which images and texts are compared.
-    #[serde(default = "projection")]
     pub projection_dim: usize,
+}
+
+/// The fields of `config.json`. Older files have those of a tower twice; what ends with `_dict` then counts, as in the
+/// original.
+#[derive(Deserialize)]
+struct Fields {
+    text_config: Option<TextConfig>,
+    text_config_dict: Option<TextConfig>,
+    vision_config: Option<VisionConfig>,
+    vision_config_dict: Option<VisionConfig>,
+    projection_dim: Option<usize>,
+}
+
+impl From<Fields> for Config {
+    fn from(fields: Fields) -> Self {
+        Self {
+            text_config: fields.text_config_dict.or(fields.text_config).unwrap_or_default(),
+            vision_config: fields.vision_config_dict.or(fields.vision_config).unwrap_or_default(),
+            projection_dim: fields.projection_dim.unwrap_or(512),
+        }
+    }
 }
 
 /// Of the tower for texts. What is absent is as in the first CLIP.
@@ -91,10 +113,6 @@ pub struct VisionConfig {
     pub hidden_act: Activation,
     /// Added to the variance in every layer norm.
     pub layer_norm_eps: f64,
-}
-
-fn projection() -> usize {
-    512
 }
 
 impl Default for TextConfig {
@@ -268,15 +286,19 @@ pub struct TextTower {
 
 #[forward]
 impl TextTower {
-    /// `ids`: [batch, token], texts with the token that ends them, and anything behind it, which nobody reads; to what
-    /// stands at that token: [batch, channel].
-    pub fn forward(&self, ids: &Tensor) -> Result<Tensor> {
+    /// `ids`: [batch, token], texts with the token that ends them, and anything behind it, which nobody reads. `mask`:
+    /// integers of the same shape, 0 where a token is padding, which no token reads; needed only where padding is before
+    /// the end of a text. To what stands at the token that ends each: [batch, channel].
+    pub fn forward(&self, ids: &Tensor, mask: Option<&Tensor>) -> Result<Tensor> {
         let (batch, len) = batch_and_len(ids, self.token_embedding.embeddings())?;
         let positions = positions(0, len, self.position_embedding.embeddings())?;
         /// The stream before the first block: [batch, token, channel].
         #[tap]
         let embed = self.token_embedding.forward(ids)?.broadcast_add(&self.position_embedding.forward(&positions)?)?;
-        let mask = causal_mask(len, 0, None, embed.dtype(), embed.device())?;
+        let mask = match mask {
+            None => causal_mask(len, 0, None, embed.dtype(), embed.device())?,
+            Some(mask) => causal_padding_mask(mask, (batch, len), embed.dtype())?,
+        };
         let mut x = embed;
         for block in &self.blocks {
             x = block.forward(&x, Some(&mask))?;
@@ -312,15 +334,15 @@ pub struct Clip {
 
 #[forward]
 impl Clip {
-    /// `images`: see [`VisionTower::forward`]; `ids`: see [`TextTower::forward`]. To how well each image and each text go
-    /// together, before a softmax over the texts: [image, text], `logits_per_image`.
-    pub fn forward(&self, images: &Tensor, ids: &Tensor) -> Result<Tensor> {
+    /// `images`: see [`VisionTower::forward`]; `ids`, `mask`: see [`TextTower::forward`]. To how well each image and each
+    /// text go together, before a softmax over the texts: [image, text], `logits_per_image`.
+    pub fn forward(&self, images: &Tensor, ids: &Tensor, mask: Option<&Tensor>) -> Result<Tensor> {
         /// Of length one: [image, channel].
         #[tap]
         let image_embeds = normalized(&self.visual_projection.forward(&self.vision.forward(images)?)?)?;
         /// Of length one: [text, channel].
         #[tap]
-        let text_embeds = normalized(&self.text_projection.forward(&self.text.forward(ids)?)?)?;
+        let text_embeds = normalized(&self.text_projection.forward(&self.text.forward(ids, mask)?)?)?;
         image_embeds.matmul(&text_embeds.t()?)?.broadcast_mul(&self.logit_scale.exp()?)
     }
 }
@@ -337,4 +359,22 @@ impl Pretrained for Clip {
 /// Divided by its length: [batch, channel] to the same.
 fn normalized(x: &Tensor) -> Result<Tensor> {
     x.broadcast_div(&x.sqr()?.sum_keepdim(1)?.sqrt()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tower_that_is_described_twice_is_as_the_older_field_says() {
+        let config = |json: &str| serde_json::from_str::<Config>(json).unwrap();
+        let twice = config(
+            r#"{"text_config": {"hidden_act": "relu", "hidden_size": 8}, "text_config_dict": {"hidden_act": "gelu"},
+                "vision_config": {"hidden_size": 8}, "vision_config_dict": null}"#,
+        );
+        // The original takes all of it from there, what is absent too.
+        assert_eq!((twice.text_config.hidden_act, twice.text_config.hidden_size), (Activation::Gelu, 512));
+        assert_eq!((twice.vision_config.hidden_size, twice.projection_dim), (8, 512));
+        assert_eq!(config("{}").vision_config.patch_size, 32);
+    }
 }

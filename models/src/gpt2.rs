@@ -317,13 +317,26 @@ mod tests {
         let config = config();
         let mut more = tensors(&config, str::to_owned);
         let one = Tensor::ones(1, DType::F32, &Device::Cpu).unwrap();
-        for name in ["transformer.h.0.attn.bias", "transformer.h.1.attn.masked_bias", "lm_head.weight"] {
+        for name in ["transformer.h.0.attn.bias", "transformer.h.1.attn.masked_bias"] {
             more.insert(name.to_owned(), one.clone());
         }
-        load(more.clone(), &config).unwrap();
+        more.insert("lm_head.weight".to_owned(), more["transformer.wte.weight"].copy().unwrap());
+        let model = load(more.clone(), &config).unwrap();
+        assert_eq!(model.lm_head.weight().id(), model.wte.embeddings().id());
         more.insert("score.weight".to_owned(), one);
         let error = load(more, &config).map(|_| ()).unwrap_err().to_string();
         assert!(error.contains("1 unused") && error.contains("`score.weight`"), "{error}");
+    }
+
+    /// The configuration says, or lacks that it does not, that the head is tied; the file knows better.
+    #[test]
+    fn a_head_that_is_no_copy_is_not_tied() {
+        let config = config();
+        let mut more = tensors(&config, str::to_owned);
+        let other = (&more["transformer.wte.weight"] * 2.0).unwrap();
+        more.insert("lm_head.weight".to_owned(), other.clone());
+        let model = load(more, &config).unwrap();
+        assert_eq!(model.lm_head.weight().to_vec2::<f32>().unwrap(), other.to_vec2::<f32>().unwrap());
     }
 
     #[test]

@@ -30,10 +30,10 @@
 //! | [`bert`] | BERT, RoBERTa; sentence embeddings by [`Pooling`] | `BertModel`, `RobertaModel` |
 //! | [`t5`] | T5, T5 v1.1, Flan-T5, mT5 | `T5ForConditionalGeneration`, `MT5ForConditionalGeneration` |
 //! | [`whisper`] | Whisper | `WhisperForConditionalGeneration` |
-//! | [`vit`] | ViT | `ViTForImageClassification`, `ViTModel` |
+//! | [`vit`] | ViT | `ViTForImageClassification`, `ViTModel`; timm's |
 //! | [`clip`] | CLIP, both towers | `CLIPModel` |
 //! | [`resnet`] | ResNet 18, 34, 50, 101, 152 | torchvision's `resnet18` …, Hugging Face's, timm's |
-//! | [`mobilenet_v2`] | MobileNetV2 | torchvision's `mobilenet_v2`, `MobileNetV2ForImageClassification` |
+//! | [`mobilenet_v2`] | MobileNetV2 | torchvision's `mobilenet_v2`, `MobileNetV2ForImageClassification`, timm's |
 //!
 //! Fields have the same names in every architecture where they are the same thing, and [`names`] maps them to those of
 //! TransformerLens and of Hugging Face. What decoders share is [`Decoder`].

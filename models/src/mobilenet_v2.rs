@@ -1,5 +1,6 @@
-//! MobileNetV2 for images, numerically torchvision's and Hugging Face's `MobileNetV2ForImageClassification` in evaluation. After Sandler et al., [MobileNetV2: Inverted Residuals
-//! and Linear Bottlenecks](https://arxiv.org/abs/1801.04381).
+//! MobileNetV2 for images, numerically torchvision's, timm's and Hugging Face's `MobileNetV2ForImageClassification` in
+//! evaluation. After Sandler et al., [MobileNetV2: Inverted Residuals and Linear
+//! Bottlenecks](https://arxiv.org/abs/1801.04381).
 //!
 //! ```no_run
 //! use taper::Weights;
@@ -17,10 +18,14 @@
 //! # Ok::<(), candle_core::Error>(())
 //! ```
 //!
+//! Folders of Hugging Face's hub load too, by [`from_folder`](Pretrained::from_folder): those of its own MobileNetV2, such
+//! as `google/mobilenet_v2_1.0_224`, and those of timm's, such as `timm/mobilenetv2_100.ra_in1k`.
+//!
 //! The batch norms use the running statistics, never those of the batch: the model is for looking inside and for training
 //! with the norms fixed.
 
 mod config;
+mod names;
 
 use candle_core::{Module, ModuleT, Result, Tensor};
 use candle_nn::{Conv2dConfig, VarBuilder};
@@ -28,7 +33,6 @@ use taper::layers::{BatchNorm, Conv2d, Linear, batch_norm, conv2d_no_bias, linea
 use taper::{Model, Weights, forward};
 
 use crate::pretrained::Pretrained;
-use crate::shared::replaced;
 
 pub use config::{BlockConfig, Config, ConvConfig};
 
@@ -134,41 +138,16 @@ impl Pretrained for MobileNetV2 {
     type Config = Config;
     const MODEL_TYPES: &'static [&'static str] = &["mobilenet_v2"];
 
-    /// Names may be torchvision's or those of Hugging Face's MobileNetV2.
+    /// Names may be torchvision's, or those of Hugging Face's MobileNetV2 or of timm's.
     fn from_weights(weights: Weights, config: &Config) -> Result<Self> {
-        let last = 1 + config.blocks()?.len();
-        weights.renamed(|name| torchvision_name(name, last))?.load(|vb| Self::load(vb, config))
-    }
-}
-
-/// A name in a file of Hugging Face's, as torchvision has it, where the last convolution is number `last`.
-fn torchvision_name(name: &str, last: usize) -> String {
-    const NAMES: &[(&str, &str)] = &[
-        ("mobilenet_v2.", ""),
-        ("conv_stem.first_conv.", "features.0."),
-        // The first block, which has no `expand_1x1`.
-        ("conv_stem.conv_3x3.", "features.1.conv.0."),
-        ("conv_stem.reduce_1x1.convolution.", "features.1.conv.1."),
-        ("conv_stem.reduce_1x1.normalization.", "features.1.conv.2."),
-        (".expand_1x1.", ".conv.0."),
-        (".conv_3x3.", ".conv.1."),
-        (".reduce_1x1.convolution.", ".conv.2."),
-        (".reduce_1x1.normalization.", ".conv.3."),
-        (".convolution.", ".0."),
-        (".normalization.", ".1."),
-    ];
-    let name = replaced(&name.replace("conv_1x1.", &format!("features.{last}.")), NAMES);
-    match name.split_once('.') {
-        Some(("classifier", part @ ("weight" | "bias"))) => format!("classifier.1.{part}"),
-        Some(("layer", rest)) => match rest.split_once('.') {
-            // Theirs are counted without the stem and the first block.
-            Some((block, rest)) => {
-                let block = block.parse::<usize>().map_or(block.to_owned(), |block| (block + 2).to_string());
-                format!("features.{block}.{rest}")
-            }
-            None => name,
-        },
-        _ => name,
+        let blocks = config.blocks()?;
+        let renamed = if weights.contains("conv_stem.weight") {
+            let stages: Vec<usize> = config.inverted_residual_setting.iter().map(|[_, _, len, _]| *len).collect();
+            weights.renamed(|name| names::of_timm(name, &stages, &blocks))?
+        } else {
+            weights.renamed(|name| names::of_hugging_face(name, 1 + blocks.len()))?
+        };
+        renamed.load(|vb| Self::load(vb, config))
     }
 }
 

@@ -74,6 +74,7 @@ struct Fields {
     hidden_act: Option<Activation>,
     layer_norm_eps: Option<f64>,
     max_position_embeddings: Option<usize>,
+    original_max_position_embeddings: Option<usize>,
     use_parallel_residual: Option<bool>,
     attention_bias: Option<bool>,
     tie_word_embeddings: Option<bool>,
@@ -92,7 +93,8 @@ impl TryFrom<Fields> for Config {
         if heads == 0 || !width.is_multiple_of(heads) {
             return Err(format!("the width {width} cannot be divided among {heads} heads"));
         }
-        let rotary = fields.rope_scaling.or(fields.rope_parameters).unwrap_or_default().rotary(
+        let rotary = fields.rope_scaling.or(fields.rope_parameters).unwrap_or_default();
+        let rotary = rotary.of_length(fields.original_max_position_embeddings).rotary(
             width / heads,
             fields.rotary_emb_base.unwrap_or(10000.0),
             fields.rotary_pct.unwrap_or(0.25),

@@ -1,5 +1,5 @@
-//! ViT for images, numerically Hugging Face's `ViTModel` and `ViTForImageClassification` in evaluation. After Dosovitskiy
-//! et al., [An Image is Worth 16×16 Words](https://arxiv.org/abs/2010.11929).
+//! ViT for images, numerically Hugging Face's `ViTModel` and `ViTForImageClassification` and timm's `vit_base_patch16_224`
+//! and the like in evaluation. After Dosovitskiy et al., [An Image is Worth 16×16 Words](https://arxiv.org/abs/2010.11929).
 //!
 //! ```no_run
 //! use taper_models::Pretrained;
@@ -16,18 +16,20 @@
 
 use std::collections::BTreeMap;
 
-use candle_core::{Module, Result, Tensor};
-use serde::Deserialize;
-use serde_json::{Map, Value};
+use candle_core::{Module, Result, Tensor, bail};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer};
+use serde_json::{Map, Value, from_value};
 use taper::layers::{Conv2d, LayerNorm, Linear, conv2d, layer_norm, linear};
 use taper::{Model, Weights, forward};
 
 use crate::pretrained::Pretrained;
 use crate::shared::vision::{Block, BlockConfig, block};
-use crate::shared::{Activation, Patches, as_tokens, height_and_width, replaced, two_labels, with_class};
+use crate::shared::{Activation, Patches, Timm, as_tokens, height_and_width, replaced, two_labels, with_class};
 
-/// The part of Hugging Face's `config.json` that the forward pass depends on.
+/// The part of Hugging Face's `config.json` that the forward pass depends on. timm's, which names the sizes, is read too.
 #[derive(Clone, Debug, Deserialize)]
+#[serde(remote = "Self")]
 pub struct Config {
     /// The width of the stream.
     pub hidden_size: usize,
@@ -69,7 +71,61 @@ fn tanh() -> Activation {
     Activation::Tanh
 }
 
+/// Of Hugging Face's ViT, or of timm's.
+impl<'de> Deserialize<'de> for Config {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        let fields = Map::deserialize(deserializer)?;
+        match fields.contains_key("architecture") {
+            true => from_value::<Timm>(Value::Object(fields)).map(Config::of_timm),
+            false => Self::deserialize(Value::Object(fields)).map(Ok),
+        }
+        .map_err(D::Error::custom)?
+        .map_err(D::Error::custom)
+    }
+}
+
 impl Config {
+    /// The sizes that are in a name of timm's, `vit_base_patch16_224`.
+    fn of_timm(timm: Timm) -> Result<Self> {
+        let name = &timm.architecture;
+        let sizes = || {
+            let mut parts = name.strip_prefix("vit_")?.split('_');
+            let sizes = match parts.next()? {
+                "tiny" => [192, 12, 3],
+                "small" => [384, 12, 6],
+                "base" => [768, 12, 12],
+                "large" => [1024, 24, 16],
+                "huge" => [1280, 32, 16],
+                _ => return None,
+            };
+            let patch = parts.next()?.strip_prefix("patch")?.parse::<usize>().ok()?;
+            let image = parts.next()?.parse::<usize>().ok()?;
+            parts.next().is_none().then_some((sizes, patch, image))
+        };
+        let Some(([hidden_size, num_hidden_layers, num_attention_heads], patch_size, image)) = sizes() else {
+            bail!(
+                "`architecture` is `{name}`; of timm's ViTs those are supported that are called as `vit_base_patch16_224` \
+                 is: `tiny`, `small`, `base`, `large` or `huge`, a patch and a size of the images"
+            );
+        };
+        let [num_channels, height, width] = timm.images("token", image)?;
+        Ok(Self {
+            hidden_size,
+            num_hidden_layers,
+            num_attention_heads,
+            intermediate_size: 4 * hidden_size,
+            hidden_act: Activation::Gelu,
+            layer_norm_eps: 1e-6,
+            image_size: [height, width],
+            patch_size,
+            num_channels,
+            qkv_bias: true,
+            pooler_act: Activation::Tanh,
+            pooler_output_size: None,
+            id2label: (0..timm.num_classes).map(|class| (class, format!("LABEL_{class}"))).collect(),
+        })
+    }
+
     fn patches(&self) -> Patches {
         Patches { image: self.image_size, side: self.patch_size }
     }
@@ -209,10 +265,10 @@ impl Pretrained for Vit {
     type Config = Config;
     const MODEL_TYPES: &'static [&'static str] = &["vit"];
 
-    /// Names may be those of before and after version 5 of Hugging Face's library, and may begin with `vit.`. A classifier
-    /// may be there.
+    /// Names may be those of before and after version 5 of Hugging Face's library, and may begin with `vit.`; or those of
+    /// timm's. A classifier may be there.
     fn from_weights(weights: Weights, config: &Config) -> Result<Self> {
-        let weights = weights.renamed(block_names)?.with_or_without("vit");
+        let weights = with_our_names(weights)?.with_or_without("vit");
         weights.allow_unused(|name| name.starts_with("classifier.")).load(|vb| Self::load(vb, config))
     }
 }
@@ -222,12 +278,44 @@ impl Pretrained for VitClassifier {
     const MODEL_TYPES: &'static [&'static str] = &["vit"];
 
     fn accepts(_: &Map<String, Value>, weights: &Weights) -> bool {
-        weights.contains("classifier.weight")
+        weights.contains("classifier.weight") || weights.contains("head.weight")
     }
 
-    /// Names may be those of before and after version 5 of Hugging Face's library.
+    /// Names may be those of before and after version 5 of Hugging Face's library, or those of timm's.
     fn from_weights(weights: Weights, config: &Config) -> Result<Self> {
-        weights.renamed(block_names)?.load(|vb| Self::load(vb, config))
+        with_our_names(weights)?.load(|vb| Self::load(vb, config))
+    }
+}
+
+/// The weights of a file of Hugging Face's or timm's, by the names that are asked for.
+fn with_our_names(weights: Weights) -> Result<Weights> {
+    if !weights.contains("patch_embed.proj.weight") {
+        return weights.renamed(block_names);
+    }
+    // Queries, keys and values are one layer there.
+    let apart = |name: &str, rows: usize| {
+        let (layer, part) = name.split_once(".attn.qkv.")?;
+        let parts = ["q", "k", "v"].map(|of| (format!("{layer}.self_attn.{of}_proj.{part}"), rows / 3));
+        Some(parts.to_vec())
+    };
+    weights.divided(apart)?.renamed(name_of_timm)
+}
+
+/// A name in timm's files.
+fn name_of_timm(name: &str) -> String {
+    const NAMES: &[(&str, &str)] = &[
+        ("cls_token", "vit.embeddings.cls_token"),
+        ("pos_embed", "vit.embeddings.position_embeddings"),
+        ("patch_embed.proj.", "vit.embeddings.patch_embeddings.projection."),
+        ("norm.", "vit.layernorm."),
+        ("head.", "classifier."),
+    ];
+    const OF_BLOCKS: &[(&str, &str)] =
+        &[(".norm1.", ".layer_norm1."), (".norm2.", ".layer_norm2."), (".attn.proj.", ".self_attn.out_proj.")];
+    match (name.strip_prefix("blocks."), NAMES.iter().find(|(theirs, _)| name.starts_with(theirs))) {
+        (Some(rest), _) => format!("vit.layers.{}", replaced(rest, OF_BLOCKS)),
+        (None, Some((theirs, ours))) => name.replacen(theirs, ours, 1),
+        (None, None) => name.to_owned(),
     }
 }
 

@@ -149,16 +149,19 @@ pub struct WhisperEncoder {
 
 #[forward]
 impl WhisperEncoder {
-    /// `features`: a log-mel spectrogram, [batch, mel bin, frame], of twice as many frames as there are positions; to [batch,
-    /// token, channel].
+    /// `features`: a log-mel spectrogram, [batch, mel bin, frame], of twice as many frames as there are positions, 10 ms
+    /// each; shorter sound is padded with silence before. To [batch, token, channel].
     pub fn forward(&self, features: &Tensor) -> Result<Tensor> {
         let (bins, positions) = (self.conv1.weight().dim(1)?, self.wpe.embeddings().dim(0)?);
         match features.dims3() {
             Ok((_, b, frames)) if (b, frames) == (bins, 2 * positions) => (),
             _ => bail!(
-                "the features are {:?} and should be [batch, {bins}, {}]: pad the sound with silence, or cut it",
+                "the features are {:?} and should be [batch, {bins}, {}]: before the spectrogram is made, pad the sound \
+                 with silence or cut it to {} seconds, as `WhisperFeatureExtractor` does",
                 features.shape(),
-                2 * positions
+                2 * positions,
+                // A frame is 10 ms.
+                positions as f64 / 50.0
             ),
         }
         /// After the activation: [batch, channel, frame].

@@ -88,7 +88,7 @@ impl Original for VitClassifier {
 
 impl Original for Clip {
     fn args(golden: &Golden) -> Self::Args<'_> {
-        (golden.tensor("input.pixel_values"), golden.tensor("input.input_ids"))
+        (golden.tensor("input.pixel_values"), golden.tensor("input.input_ids"), golden.find("input.attention_mask"))
     }
 }
 
@@ -131,8 +131,8 @@ pub fn llama(golden: &Golden) -> Result<Llama> {
     Llama::from_weights(weights(golden)?, &read_config(golden.file("config.json"))?)
 }
 
-/// The references of GPT-NeoX: attention and MLP side by side, and one after the other.
-pub const NEOXES: [&str; 2] = ["neox", "neox_serial"];
+/// The references of GPT-NeoX: attention and MLP side by side, and one after the other; and scaled positions.
+pub const NEOXES: [&str; 3] = ["neox", "neox_serial", "neox_rope_yarn"];
 
 /// The model of one of [`NEOXES`].
 pub fn neox(golden: &Golden) -> Result<NeoX> {

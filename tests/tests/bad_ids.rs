@@ -110,5 +110,5 @@ fn clip() {
     let (model, golden) = open::<Clip>("clip");
     let (vocabulary, most) =
         (model.text.token_embedding.embeddings().dims()[0], model.text.config.max_position_embeddings);
-    refuses(golden.tensor("input.input_ids"), vocabulary, Some(most), |ids| model.text.forward(ids));
+    refuses(golden.tensor("input.input_ids"), vocabulary, Some(most), |ids| model.text.forward(ids, None));
 }

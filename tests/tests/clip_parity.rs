@@ -1,12 +1,13 @@
 //! Every tensor inside CLIP against Hugging Face's, and proof that the comparison finds typical mistakes.
 
 use candle_core::{DType, Device, Result, Tensor};
+use taper::parity::Parity;
 use taper_models::clip::{Clip, Config};
 use taper_models::shared::Activation;
 use taper_tests::fixtures::{assert_error, assert_same};
 use taper_tests::originals::pretrained;
 use taper_tests::parity::Golden;
-use taper_tests::rows::{Row, compare_all, first_to_diverge, row};
+use taper_tests::rows::{Row, compare_all, first_of, first_to_diverge, row, with_rows};
 
 /// The taps of a block in the order of execution, with the references below `encoder.layers.I` (or the patterns).
 const BLOCK: &[(&str, &str)] = &[
@@ -80,7 +81,7 @@ fn rows() -> Vec<Row> {
 
 #[test]
 fn every_tap_is_that_of_the_original() -> Result<()> {
-    for name in ["clip", "clip_gelu"] {
+    for name in ["clip", "clip_gelu", "clip_padded"] {
         let golden = Golden::open(name)?;
         compare_all(&pretrained::<Clip>(&golden, |_| ())?, &golden, &rows())?;
     }
@@ -119,7 +120,7 @@ fn mistakes_diverge_where_they_are() -> Result<()> {
 fn what_follows_the_end_of_a_text_is_not_read() -> Result<()> {
     let golden = Golden::open("clip_gelu")?;
     let model = pretrained::<Clip>(&golden, |_| ())?;
-    let text = |ids: &[u32]| model.text.forward(&Tensor::new(ids, &Device::Cpu)?.unsqueeze(0)?);
+    let text = |ids: &[u32]| model.text.forward(&Tensor::new(ids, &Device::Cpu)?.unsqueeze(0)?, None);
     let padded = text(&[7, 8, 30, 30, 30])?;
     assert_same(&text(&[7, 8, 30, 3, 4])?, &padded);
     let short = taper_tests::parity::max_error(&text(&[7, 8, 30])?, &padded)?;
@@ -127,11 +128,33 @@ fn what_follows_the_end_of_a_text_is_not_read() -> Result<()> {
     Ok(())
 }
 
+/// What is padding before the end of a text is what a mask is for.
+#[test]
+fn padding_that_is_read_diverges_at_the_first_pattern() -> Result<()> {
+    let golden = Golden::open("clip_padded")?;
+    let model = pretrained::<Clip>(&golden, |_| ())?;
+    let (images, texts) = (golden.tensor("input.pixel_values"), golden.tensor("input.input_ids"));
+    let report = with_rows(Parity::of(&model, &golden.reference()?), &rows()).run((images, texts, None))?;
+    assert_eq!(first_of(report), "text.blocks.0.attn.pattern");
+    Ok(())
+}
+
+/// Masks of other lengths are of other texts, and masks of floats are likely to be added to scores.
+#[test]
+fn masks_of_another_kind_are_refused() -> Result<()> {
+    let model = pretrained::<Clip>(&Golden::open("clip_padded")?, |_| ())?;
+    let ids = Tensor::new(&[[7u32, 60]], &Device::Cpu)?;
+    let mask = |dims: (usize, usize), dtype| Tensor::ones(dims, dtype, &Device::Cpu);
+    assert_error(model.text.forward(&ids, Some(&mask((1, 3), DType::U32)?)), &["1 texts of 2 tokens"]);
+    assert_error(model.text.forward(&ids, Some(&mask((1, 2), DType::F32)?)), &["give integers"]);
+    Ok(())
+}
+
 #[test]
 fn a_text_without_an_end_is_refused() -> Result<()> {
     let model = pretrained::<Clip>(&Golden::open("clip_gelu")?, |_| ())?;
     let ids = Tensor::new(&[[7u32, 30], [7, 8]], &Device::Cpu)?;
-    assert_error(model.text.forward(&ids), &["no token 30"]);
+    assert_error(model.text.forward(&ids, None), &["no token 30"]);
     Ok(())
 }
 
@@ -139,7 +162,7 @@ fn a_text_without_an_end_is_refused() -> Result<()> {
 fn a_text_that_is_too_long_is_refused() -> Result<()> {
     let model = pretrained::<Clip>(&Golden::open("clip_gelu")?, |_| ())?;
     let ids = Tensor::new(vec![vec![30u32; 13]], &Device::Cpu)?;
-    assert_error(model.text.forward(&ids), &["13 tokens", "12 positions"]);
+    assert_error(model.text.forward(&ids, None), &["13 tokens", "12 positions"]);
     Ok(())
 }
 

@@ -88,7 +88,7 @@ fn vit() -> Result<()> {
 fn clip() -> Result<()> {
     let golden = Golden::open("clip")?;
     let model = originals::pretrained::<Clip>(&golden, |_| ())?;
-    sound(taper::check(&model, (golden.tensor("input.pixel_values"), golden.tensor("input.input_ids"))));
+    sound(taper::check(&model, Clip::args(&golden)));
     Ok(())
 }
 

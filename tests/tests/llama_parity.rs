@@ -77,7 +77,7 @@ fn rows(model: &Llama) -> Vec<Row> {
 
 #[test]
 fn every_tap_is_that_of_the_original() -> Result<()> {
-    for reference in LLAMAS.into_iter().chain(["llama_rope_dynamic"]) {
+    for reference in LLAMAS.into_iter().chain(["llama_rope_dynamic", "llama_rope_long"]) {
         let golden = Golden::open(reference)?;
         let model = pretrained::<Llama>(&golden, |_| ())?;
         compare_all(&model, &golden, &rows(&model))?;
@@ -182,6 +182,33 @@ fn other_pairs_diverge_at_the_first_pattern() {
 }
 
 /// Beyond the training's texts every angle depends on the length: the past's keys were turned by others.
+#[test]
+fn long_texts_have_their_own_divisors() -> Result<()> {
+    type Of<'a> = (&'a mut Vec<f32>, &'a mut Vec<f32>, &'a mut f64);
+    fn of(config: &mut Config) -> Of<'_> {
+        match &mut config.rotary.scaling {
+            RotaryScaling::LongRope { short, long, attention_factor, .. } => (short, long, attention_factor),
+            other => panic!("{other:?}"),
+        }
+    }
+    let reference = "llama_rope_long";
+    diverges_at(reference, "cos", |config| *of(config).1 = vec![1.0, 1.1, 1.3]);
+    diverges_at(reference, "cos", |config| *of(config).2 = 1.0);
+    let golden = Golden::open(reference)?;
+    let model = pretrained::<Llama>(&golden, |_| ())?;
+    let ids = golden.tensor("input.input_ids");
+    let past =
+        |len| Past::new(model.capture(&ids.narrow(1, 0, len)?, None, |t| t.blocks.each(|b| (b.attn.k, b.attn.v)))?);
+    // A text is cut where it becomes longer than the six tokens of the training, and nowhere else.
+    assert_error(model.forward(&ids.narrow(1, 4, 3)?, Some(&past(4)?)), &["`longrope`", "7 at once"]);
+    let whole = |len| model.forward(&ids.narrow(1, 0, len)?, None);
+    for (read, len) in [(4, 6), (7, 9)] {
+        let logits = model.forward(&ids.narrow(1, read, len - read)?, Some(&past(read)?))?;
+        assert!(max_error(&logits, &whole(len)?.narrow(1, read, len - read)?)? <= 1e-5);
+    }
+    Ok(())
+}
+
 #[test]
 fn dynamic_angles_are_of_the_whole_text() -> Result<()> {
     let reference = "llama_rope_dynamic";

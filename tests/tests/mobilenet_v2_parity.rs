@@ -112,6 +112,87 @@ fn every_tap_of_a_folder_of_hugging_faces_is_that_of_the_original() -> Result<()
     Ok(())
 }
 
+/// A convolution, its norm and its ReLU6 as timm has them: the last in the norm, behind a dropout that does nothing.
+fn timm_conv(tap: &str, conv: &str, norm: &str) -> Vec<Row> {
+    let at = |part: &str, golden: String| row(format!("{tap}.{part}"), golden);
+    vec![
+        at("conv", format!("module.{conv}")),
+        at("bn", format!("module.{norm}.drop")),
+        at("output", format!("module.{norm}.act")),
+        at("output", format!("module.{norm}")),
+    ]
+}
+
+/// Every row of timm's in the order of execution.
+fn timm_rows(model: &MobileNetV2, stages: &[usize]) -> Vec<Row> {
+    let mut rows = timm_conv("stem", "conv_stem", "bn1");
+    let modules = stages.iter().enumerate().flat_map(|(stage, &len)| (0..len).map(move |i| (stage, i, i + 1 == len)));
+    for (i, (stage, place, last)) in modules.enumerate() {
+        let (tap, module) = (format!("blocks.{i}"), format!("blocks.{stage}.{place}"));
+        let conv = |part: &str, conv: &str, norm: &str| {
+            timm_conv(&format!("{tap}.{part}"), &format!("{module}.{conv}"), &format!("{module}.{norm}"))
+        };
+        let (project, norm) = if model.blocks[i].expand.is_some() {
+            rows.extend(conv("expand", "conv_pw", "bn1"));
+            rows.extend(conv("depthwise", "conv_dw", "bn2"));
+            ("conv_pwl", "bn3")
+        } else {
+            rows.extend(conv("depthwise", "conv_dw", "bn1"));
+            ("conv_pw", "bn2")
+        };
+        rows.push(row(format!("{tap}.project"), format!("module.{module}.{project}")));
+        rows.push(row(format!("{tap}.bn"), format!("module.{module}.{norm}")));
+        rows.push(row(format!("{tap}.output"), format!("module.{module}")));
+        if last {
+            rows.push(row(format!("{tap}.output"), format!("module.blocks.{stage}")));
+        }
+    }
+    rows.push(row(format!("blocks.{}.output", model.blocks.len() - 1), "module.blocks"));
+    rows.extend(timm_conv("last", "conv_head", "bn2"));
+    rows.extend([row("pooled", "module.global_pool"), row("classifier", "module.classifier"), row("output", "output")]);
+    rows
+}
+
+#[test]
+fn every_tap_of_timms_is_that_of_the_original() -> Result<()> {
+    let golden = Golden::open("mobilenet_v2_timm")?;
+    let model = pretrained::<MobileNetV2>(&golden, |_| ())?;
+    let report = report(&model, &golden, &timm_rows(&model, &[1, 2, 2, 1]))?.into_result()?;
+    // What does nothing: parts that other networks of timm's have, and the parts of norms and of the pooling.
+    let nothing = [".aa", ".se", ".drop", ".act", ".drop_path", "global_pool.pool", "global_pool.flatten"];
+    let rest: Vec<_> =
+        left_over(&report).into_iter().filter(|name| !nothing.iter().any(|n| name.ends_with(n))).collect();
+    assert!(rest.is_empty(), "{rest:?}");
+    Ok(())
+}
+
+/// timm's configuration names the sizes.
+#[test]
+fn configurations_of_timms_are_read_and_those_that_do_not_fit_refused() {
+    let read = |fields: serde_json::Value| {
+        let mut config = json!({"architecture": "mobilenetv2_140", "num_classes": 7, "num_features": 1792});
+        config.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        serde_json::from_value::<Config>(config).map_err(|error| error.to_string())
+    };
+    let arguments = json!({"in_chans": 3, "num_classes": 7, "global_pool": "avg", "drop_rate": 0.2, "act_layer": null});
+    for fields in [json!({}), json!({"model_args": arguments}), json!({"pretrained_cfg": {"input_size": [3, 96, 96]}})]
+    {
+        let config = read(fields).unwrap();
+        assert_eq!((config.width_mult, config.num_classes, config.bn_eps), (1.4, 7, 1e-5));
+        assert!(!config.tf_padding && !config.hugging_face);
+    }
+    for (fields, part) in [
+        (json!({"architecture": "mobilenetv2_120d"}), "`architecture` is `mobilenetv2_120d`"),
+        (json!({"model_args": {"act_layer": "silu"}}), "`model_args.act_layer` is \"silu\""),
+        (json!({"model_args": {"global_pool": "max"}}), "`global_pool` is `max`"),
+        (json!({"model_args": {"num_classes": 8}}), "`num_classes` is 7"),
+        (json!({"pretrained_cfg": {"input_size": [1, 96, 96]}}), "`in_chans` is 1"),
+    ] {
+        let error = read(fields).unwrap_err();
+        assert!(error.contains(part), "{error}");
+    }
+}
+
 #[test]
 fn what_hugging_face_does_otherwise_is_seen() -> Result<()> {
     let first = |name: &str, change: fn(&mut Config)| {

@@ -7,7 +7,7 @@ use taper::parity::Parity;
 use taper::{Model, Weights};
 use taper_models::neox::{Config, NeoX};
 use taper_models::pretrained::{Pretrained, read_config};
-use taper_models::shared::Activation;
+use taper_models::shared::{Activation, RotaryScaling};
 use taper_tests::originals::{NEOXES, Original, pretrained};
 use taper_tests::parity::Golden;
 use taper_tests::rows::{Row, compare_all, first_of, first_to_diverge, row, with_rows};
@@ -92,6 +92,15 @@ fn another_base_diverges_at_the_angles() {
 #[test]
 fn another_part_that_turns_diverges_at_the_angles() {
     diverges_at("neox", "cos", |config| config.rotary.channels = config.head_dim);
+}
+
+#[test]
+fn another_scaling_diverges_at_the_angles() {
+    diverges_at("neox_rope_yarn", "cos", |config| config.rotary.scaling = RotaryScaling::Linear { factor: 8.0 });
+    diverges_at("neox_rope_yarn", "cos", |config| match &mut config.rotary.scaling {
+        RotaryScaling::Yarn { attention_factor, .. } => *attention_factor = 1.0,
+        other => panic!("{other:?}"),
+    });
 }
 
 #[test]

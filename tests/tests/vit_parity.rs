@@ -1,6 +1,7 @@
 //! Every tensor inside ViT against Hugging Face's, and proof that the comparison finds typical mistakes.
 
 use candle_core::{DType, Device, Result, Tensor};
+use serde_json::json;
 use taper::Weights;
 use taper_models::Pretrained;
 use taper_models::shared::Activation;
@@ -8,7 +9,7 @@ use taper_models::vit::{Config, Vit, VitClassifier};
 use taper_tests::fixtures::{assert_error, assert_same};
 use taper_tests::originals::pretrained;
 use taper_tests::parity::Golden;
-use taper_tests::rows::{Row, compare_all, first_to_diverge, row};
+use taper_tests::rows::{Row, compare_all, first_to_diverge, report, row};
 
 /// The taps of a block in the order of execution, with the references below `layers.I` (or `attention.I`). Dropout does
 /// nothing in evaluation; a layer calls its one first after the attention.
@@ -75,6 +76,74 @@ fn every_tap_is_that_of_the_original() -> Result<()> {
 fn of_wide_images_with_a_pooler_too() -> Result<()> {
     let golden = Golden::open("vit_wide")?;
     compare_all(&pretrained::<Vit>(&golden, |_| ())?, &golden, &backbone_rows())
+}
+
+/// The taps of a block with timm's modules below `blocks.I`. Its queries and keys are told from the values by what stands
+/// behind them; what there is of other networks does nothing.
+const TIMM_BLOCK: &[(&str, &str)] = &[
+    ("ln_1", ".norm1"),
+    ("attn.q", ".attn.q_norm"),
+    ("attn.k", ".attn.k_norm"),
+    ("attn.pattern", ".attn.attn_drop"),
+    ("attn.proj", ".attn.proj"),
+    ("attn.output", ".attn"),
+    ("ln_2", ".norm2"),
+    ("mlp.up", ".mlp.fc1"),
+    ("mlp.act", ".mlp.act"),
+    ("mlp.down", ".mlp.fc2"),
+    ("mlp.output", ".mlp"),
+    ("output", ""),
+];
+
+#[test]
+fn every_tap_of_timms_is_that_of_the_original() -> Result<()> {
+    let golden = Golden::open("vit_timm")?;
+    let model = pretrained::<VitClassifier>(&golden, |_| ())?;
+    let mut rows = vec![
+        row("vit.patches", "module.patch_embed"),
+        row("vit.embed", "module.pos_drop"),
+        row("vit.blocks.1.output", "module.blocks"),
+        row("vit.ln_f", "module.norm"),
+        row("classifier", "module.head"),
+        row("output", "output"),
+    ];
+    rows.extend((0..2).flat_map(|i| {
+        let of_block = move |&(tap, module): &(&str, &str)| {
+            row(format!("vit.blocks.{i}.{tap}"), format!("module.blocks.{i}{module}"))
+        };
+        TIMM_BLOCK.iter().map(of_block)
+    }));
+    report(&model, &golden, &rows)?.into_result()?;
+    Ok(())
+}
+
+/// timm's configuration names the sizes.
+#[test]
+fn configurations_of_timms_are_read_and_those_that_do_not_fit_refused() {
+    let read = |fields: serde_json::Value| {
+        let mut config = json!({"architecture": "vit_small_patch32_384", "num_classes": 7, "global_pool": "token"});
+        config.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        serde_json::from_value::<Config>(config).map_err(|error| error.to_string())
+    };
+    let config = read(json!({})).unwrap();
+    assert_eq!((config.hidden_size, config.num_hidden_layers, config.num_attention_heads), (384, 12, 6));
+    assert_eq!((config.intermediate_size, config.patch_size, config.image_size), (1536, 32, [384, 384]));
+    assert_eq!((config.num_channels, config.id2label.len(), config.layer_norm_eps), (3, 7, 1e-6));
+    let usual = json!({"input_size": [1, 64, 96]});
+    assert_eq!(read(json!({"pretrained_cfg": usual})).unwrap().image_size, [64, 96]);
+    let arguments = json!({"img_size": 128, "global_pool": "token", "in_chans": 4, "num_classes": 7});
+    let config = read(json!({"pretrained_cfg": usual, "model_args": arguments})).unwrap();
+    assert_eq!((config.image_size, config.num_channels), ([128, 128], 4));
+    for (fields, part) in [
+        (json!({"architecture": "vit_base_patch16_clip_224"}), "`architecture` is `vit_base_patch16_clip_224`"),
+        (json!({"architecture": "vit_giant_patch14_224"}), "`vit_giant_patch14_224`"),
+        (json!({"model_args": {"global_pool": "avg"}}), "`global_pool` is `avg`"),
+        (json!({"pretrained_cfg": {"global_pool": "avg"}}), "`global_pool` is `avg`"),
+        (json!({"model_args": {"qkv_bias": false}}), "`model_args.qkv_bias` is false"),
+    ] {
+        let error = read(fields).unwrap_err();
+        assert!(error.contains(part), "{error}");
+    }
 }
 
 /// Images of another size than that of which the positions are.

@@ -63,6 +63,9 @@ MAKERS = {
         o, n, "GPT-NeoX, one after the other: the MLP reads what the attention wrote. Half of the channels rotated, by another base; no biases in the attention, tanh GELU, tied head.",
         use_parallel_residual=False, rope_parameters=dict(rope_type="default", rope_theta=1000.0, partial_rotary_factor=0.5),
         attention_bias=False, hidden_act="gelu_new", tie_word_embeddings=True, num_attention_heads=4),
+    "neox_rope_yarn": lambda o, n: neox(
+        o, n, "GPT-NeoX with YaRN's scaling of the rotary positions, half of the channels rotated, a text that is longer than those of the training.", num_attention_heads=2, max_position_embeddings=64,
+        rope_parameters=dict(rope_type="yarn", rope_theta=100.0, partial_rotary_factor=0.5, factor=8.0, original_max_position_embeddings=8, beta_fast=2.0, beta_slow=0.1)),
     "llama_tied": lambda o, n: llama(o, n, "Llama with a tied head, and biases in attention and MLP.", tie_word_embeddings=True, attention_bias=True, mlp_bias=True),
     "llama_heads": lambda o, n: llama(o, n, "Llama with as many keys as queries, in heads of 8 channels: 32 together, where the stream has 24.", num_key_value_heads=4, head_dim=8, rms_norm_eps=1e-3),
     "llama_multi_query": lambda o, n: llama(o, n, "Llama with one key for all queries, and another base of the rotary positions.", num_key_value_heads=1, rope_parameters=dict(rope_type="default", rope_theta=500.0)),
@@ -74,6 +77,9 @@ MAKERS = {
                                           rope_parameters=dict(rope_type="yarn", rope_theta=1000.0, factor=8.0, original_max_position_embeddings=12, beta_fast=3.0, beta_slow=0.25, truncate=False, mscale=0.9, mscale_all_dim=0.4), **QWEN2),
     # Dynamic angles are those of the longest text that the original has read, so that it must not have read another.
     "llama_rope_dynamic": lambda o, n: llama(o, n, "Llama with dynamic rotary positions, in a text that is longer than those of the training.", generate=False, max_position_embeddings=6, rope_parameters=dict(rope_type="dynamic", rope_theta=10000.0, factor=2.0)),
+    # Both texts are longer than those of the training; what a shorter one is divided by stands beside.
+    "llama_rope_long": lambda o, n: llama(o, n, "Llama with LongRoPE's scaling of the rotary positions, in texts that are longer than those of the training.", generate=False, max_position_embeddings=32,
+                                          rope_parameters=dict(rope_type="longrope", rope_theta=100.0, original_max_position_embeddings=6, short_factor=[1.0, 1.1, 1.3], long_factor=[1.0, 2.5, 4.0])),
     "mistral": lambda o, n: llama(o, n, "Mistral, with a window of four tokens.", **relative(T.MistralConfig, T.MistralForCausalLM, sliding_window=4)),
     "qwen2": lambda o, n: llama(o, n, "Qwen2: biases of queries, keys and values alone.", **QWEN2),
     "qwen2_window": lambda o, n: llama(o, n, "Qwen2 with a window of four tokens in the second layer, and a tied head.", use_sliding_window=True, sliding_window=4, max_window_layers=1, tie_word_embeddings=True, **QWEN2),

@@ -1,6 +1,9 @@
 """Images: ResNet, MobileNetV2, ViT, and CLIP with its text."""
 import torch, torchvision
 from torch import nn
+from timm.models._efficientnet_builder import decode_arch_def
+from timm.models.efficientnet import EfficientNet
+from timm.models.vision_transformer import VisionTransformer
 from torchvision.ops.misc import Conv2dNormActivation
 from .common import T, VOCAB, double, last_pos, nonzero_biases, wide, write, zeros
 
@@ -50,18 +53,28 @@ def mobilenet_v2(out, name, x, note, last_channel, **kw):
           {"block2_zero": ("features.2", zeros), "block1_double": ("features.1", double)}, note)
 
 
+def timm_mobilenet_v2(out, name, x, note, stages, last_channel):
+    """stages: as torchvision has them; timm writes them as texts."""
+    blocks = decode_arch_def([[f"{'ds' if e == 1 else 'ir'}_r{n}_k3_s{s}" + (f"_e{e}" if e > 1 else "") + f"_c{c}"] for e, c, n, s in stages])
+    m = EfficientNet(blocks, num_classes=10, num_features=last_channel, stem_size=32, act_layer=nn.ReLU6).eval(); wide(m); wider(m)
+    cfg = dict(num_classes=10, last_channel=last_channel, bn_eps=1e-5, inverted_residual_setting=stages)
+    write(out, name, m, cfg, {"x": x}, lambda: m(x), lambda o: o, None, [f"blocks.{i}" for i in range(len(stages))] + ["conv_stem", "blocks.1.0.bn2"],
+          {"stage1_zero": ("blocks.1", zeros), "stage0_double": ("blocks.0", double)}, note)
+
+
+def wider(m):
+    """What the first layers give is then still seen in what the last do, and some values reach six."""
+    with torch.no_grad():
+        for part in m.modules():
+            if isinstance(part, nn.Conv2d):
+                part.weight.mul_(5 / part.weight[0].numel() ** 0.5)
+            if isinstance(part, nn.BatchNorm2d):
+                part.weight.mul_(1.5); part.bias.add_(1)
+
+
 def hugging_face_mobilenet_v2(out, name, x, note, **kw):
     c = T.MobileNetV2Config(**dict(num_labels=10, classifier_dropout_prob=0) | kw)
-    m = T.MobileNetV2ForImageClassification(c).eval(); wide(m)
-    with torch.no_grad():
-        # So that what the first layers give is still seen in what the last do.
-        for conv in m.modules():
-            if isinstance(conv, nn.Conv2d):
-                conv.weight.mul_(5 / conv.weight[0].numel() ** 0.5)
-        # So that some values reach six.
-        for bn in m.modules():
-            if isinstance(bn, nn.BatchNorm2d):
-                bn.weight.mul_(1.5); bn.bias.add_(1)
+    m = T.MobileNetV2ForImageClassification(c).eval(); wide(m); wider(m)
     write(out, name, m, c.to_dict(), {"x": x}, lambda: m(x), lambda o: o.logits, None,
           [f"mobilenet_v2.layer.{i}" for i in range(16)] + ["mobilenet_v2.conv_stem", "mobilenet_v2.conv_1x1"],
           {"layer1_zero": ("mobilenet_v2.layer.1", zeros), "stem_double": ("mobilenet_v2.conv_stem", double)}, note)
@@ -79,14 +92,27 @@ def vit(out, name, x, note, classify=True, interpolate=False, **kw):
           {"l1_attn_zero": (f"{at}layers.1.attention", zeros), "l0_mlp_double": (f"{at}layers.0.mlp", double), "l0_class_zero": (f"{at}layers.0", last_pos)}, note)
 
 
-def clip(out, name, text, note, text_kw, vision_kw, size=None, **kw):
+def timm_vit(out, name, x, note, **kw):
+    m = VisionTransformer(**dict(patch_size=8, embed_dim=24, depth=2, num_heads=4, num_classes=10, fc_norm=False) | kw).eval(); wide(m)
+    for block in m.blocks:
+        # So that patterns are seen.
+        block.attn.fused_attn = False
+    cfg = dict(model_type="vit", hidden_size=24, num_hidden_layers=2, num_attention_heads=4, intermediate_size=96, hidden_act="gelu", layer_norm_eps=1e-6,
+               image_size=kw["img_size"], patch_size=8, num_channels=3, id2label={str(i): f"LABEL_{i}" for i in range(10)})
+    write(out, name, m, cfg, dict(pixel_values=x), lambda: m(x), lambda o: o, None,
+          [f"blocks.{i}{s}" for i in range(2) for s in ("", ".attn", ".mlp", ".norm1", ".norm2")] + ["patch_embed"],
+          {"l1_attn_zero": ("blocks.1.attn", zeros), "l0_mlp_double": ("blocks.0.mlp", double), "l0_class_zero": ("blocks.0", last_pos)}, note)
+
+
+def clip(out, name, text, note, text_kw, vision_kw, size=None, mask=None, **kw):
     both = dict(hidden_size=24, intermediate_size=48, num_hidden_layers=2, num_attention_heads=4)
     c = T.CLIPConfig(text_config=dict(vocab_size=VOCAB, max_position_embeddings=12, bos_token_id=0) | both | text_kw,
                      vision_config=dict(image_size=16, patch_size=8) | both | vision_kw, **dict(projection_dim=16, attn_implementation="eager") | kw)
     m = T.CLIPModel(c).eval(); wide(m)
     side = c.vision_config.image_size
     x = images(3, 3, *(size or [side, side]))
-    inputs = dict(input_ids=text, pixel_values=x)
+    masks = {} if mask is None else dict(attention_mask=mask)
+    inputs = dict(input_ids=text, pixel_values=x) | masks
     call = inputs | dict(interpolate_pos_encoding=size is not None)
     def attentions():
         o = m(**call, output_attentions=True)
@@ -98,7 +124,7 @@ def clip(out, name, text, note, text_kw, vision_kw, size=None, **kw):
           {"vision1_attn_zero": ("vision_model.encoder.layers.1.self_attn", zeros), "text0_mlp_double": ("text_model.encoder.layers.0.mlp", double),
            "vision0_class_zero": ("vision_model.encoder.layers.0", last_pos)}, note,
           {"image_embeds": (o.image_embeds, "of the images, divided by their length"), "text_embeds": (o.text_embeds, "of the texts, divided by their length"),
-           "vision_pooled": (m.vision_model(x, interpolate_pos_encoding=size is not None).pooler_output, "the class token after the last norm"), "text_pooled": (m.text_model(text).pooler_output, "the end-of-text token after the last norm")})
+           "vision_pooled": (m.vision_model(x, interpolate_pos_encoding=size is not None).pooler_output, "the class token after the last norm"), "text_pooled": (m.text_model(text, **masks).pooler_output, "the end-of-text token after the last norm")})
 
 
 def ending(end, pad):
@@ -109,6 +135,13 @@ def ending(end, pad):
         text[row, at] = end
         text[row, at + 1:] = pad
     return text
+
+
+def padding():
+    """Of `ending`: none in the first text, before and after the second, within the third and after it."""
+    mask = torch.ones(3, 9, dtype=torch.long)
+    mask[1, :2] = mask[1, 5:] = mask[2, 3] = mask[2, 7:] = 0
+    return mask
 
 
 SMALL = [[1, 8, 1, 1], [6, 8, 2, 2], [4, 16, 2, 2], [6, 24, 1, 1]]
@@ -128,15 +161,18 @@ MAKERS = {
     "mobilenet_v2_floor": lambda o, n: hugging_face_mobilenet_v2(o, n, images(1, 3, 17, 20), "Hugging Face's MobileNetV2 without TensorFlow's padding, so narrow that the stem and the first block have as many channels, which widens by four; another epsilon.",
                                                                  depth_multiplier=0.05, depth_divisible_by=4, min_depth=8, finegrained_output=False, expand_ratio=4.0, tf_padding=False, layer_norm_eps=1e-2),
     "mobilenet_v2": lambda o, n: mobilenet_v2(o, n, images(1, 3, 14, 18), "torchvision's MobileNetV2 of six blocks and a narrow last convolution.", 40, inverted_residual_setting=SMALL),
+    "mobilenet_v2_timm": lambda o, n: timm_mobilenet_v2(o, n, images(1, 3, 14, 18), "timm's MobileNetV2 of six blocks and a narrow last convolution.", SMALL, 40),
     "mobilenet_v2_odd": lambda o, n: mobilenet_v2(o, n, images(1, 3, 13, 11), "torchvision's MobileNetV2, half as wide and rounded to multiples of four; images of 13 by 11 pixels.", 24,
                                                   inverted_residual_setting=[[1, 16, 1, 1], [3, 20, 2, 2], [6, 28, 2, 1], [6, 28, 1, 2]], width_mult=0.5, round_nearest=4),
     "vit": lambda o, n: vit(o, n, images(2, 3, 24, 24), "ViT with its classifier: the first of the last norm's tokens, through a linear layer."),
     "vit_wide": lambda o, n: vit(o, n, images(2, 1, 8, 20), "ViT without a classifier but with the pooler, of images of 8 by 20 pixels with one channel, in patches of 4 by 4; no biases of queries, keys and values, heads of five channels, tanh GELU, another epsilon.",
                                  classify=False, image_size=[8, 20], patch_size=4, num_channels=1, hidden_size=20, qkv_bias=False, hidden_act="gelu_new", layer_norm_eps=1e-3, pooler_output_size=12),
+    "vit_timm": lambda o, n: timm_vit(o, n, images(2, 3, 16, 24), "timm's ViT of images of 16 by 24 pixels; its sizes are as Hugging Face has them.", img_size=[16, 24]),
     "vit_interpolated": lambda o, n: vit(o, n, images(2, 3, 32, 43), "ViT of images of 24 by 24 pixels that reads some of 32 by 43, its positions interpolated.", interpolate=True),
     "clip_interpolated": lambda o, n: clip(o, n, ending(VOCAB - 1, 0), "CLIP of images of 16 by 16 pixels that reads some of 28 by 12, its positions interpolated.",
                                            dict(eos_token_id=2, pad_token_id=1), dict(patch_size=4), size=[28, 12]),
     "clip": lambda o, n: clip(o, n, ending(VOCAB - 1, 0), "CLIP as of its first configurations: the end of a text is its largest token.", dict(eos_token_id=2, pad_token_id=1), {}),
+    "clip_padded": lambda o, n: clip(o, n, ending(VOCAB - 1, 0), "CLIP of texts with a mask: padding before a text, within one and after both.", dict(eos_token_id=VOCAB - 1, pad_token_id=1), {}, mask=padding()),
     "clip_gelu": lambda o, n: clip(o, n, ending(30, 30), "CLIP whose configuration says which token ends a text, here the padding too; exact GELU, towers of different widths and heads.",
                                    dict(eos_token_id=30, pad_token_id=30, hidden_act="gelu", hidden_size=20), dict(hidden_act="gelu", num_attention_heads=2, image_size=12, patch_size=4, layer_norm_eps=1e-3)),
 }

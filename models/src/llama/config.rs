@@ -85,11 +85,13 @@ struct Fields {
     intermediate_size: usize,
     num_hidden_layers: usize,
     num_attention_heads: usize,
-    num_key_value_heads: Option<usize>,
+    #[serde(default, deserialize_with = "present")]
+    num_key_value_heads: Option<Option<usize>>,
     head_dim: Option<usize>,
     hidden_act: Option<Activation>,
     hidden_activation: Option<Activation>,
     max_position_embeddings: Option<usize>,
+    original_max_position_embeddings: Option<usize>,
     rms_norm_eps: Option<f64>,
     tie_word_embeddings: Option<bool>,
     attention_bias: Option<bool>,
@@ -128,11 +130,14 @@ impl TryFrom<Fields> for Config {
         }
 
         let heads = fields.num_attention_heads;
-        let key_heads = fields.num_key_value_heads.unwrap_or(match member {
-            Member::Mistral => 8,
-            Member::Gemma2 => 4,
-            _ => heads,
-        });
+        let absent = match member {
+            Member::Llama => None,
+            Member::Mistral => Some(8),
+            Member::Qwen2 | Member::Qwen3 => Some(32),
+            Member::Gemma => Some(16),
+            Member::Gemma2 => Some(4),
+        };
+        let key_heads = fields.num_key_value_heads.unwrap_or(absent).unwrap_or(heads);
         if key_heads == 0 || !heads.is_multiple_of(key_heads) {
             return Err(format!("the {heads} heads cannot share {key_heads} heads of keys evenly"));
         }
@@ -158,7 +163,8 @@ impl TryFrom<Fields> for Config {
         let attention_bias = fields.attention_bias == Some(true) && !matches!(member, Member::Mistral | Member::Qwen2);
 
         let (window, windowed) = windows(&fields)?;
-        let rotary = fields.rope_scaling.or(fields.rope_parameters).unwrap_or_default().rotary(
+        let rotary = fields.rope_scaling.or(fields.rope_parameters).unwrap_or_default();
+        let rotary = rotary.of_length(fields.original_max_position_embeddings).rotary(
             head_dim,
             fields.rope_theta.unwrap_or(10000.0),
             1.0,
@@ -294,6 +300,10 @@ mod tests {
         assert_eq!(old.rotary, read(json!({"rope_parameters": both})).unwrap().rotary);
         let scaling = RotaryScaling::Llama3 { factor: 8.0, low_freq_factor: 1.0, high_freq_factor: 4.0, tokens: 32 };
         assert_eq!(old.rotary, Rotary { channels: 2, theta: 500000.0, scaling });
+        let beside = json!({"rope_scaling": {"type": "yarn", "factor": 2.0, "original_max_position_embeddings": 16}, "original_max_position_embeddings": 8});
+        let RotaryScaling::Yarn { tokens: 8, .. } = read(beside).unwrap().rotary.scaling else {
+            panic!("not of the file")
+        };
         assert!(read(json!({"rope_theta": 1e6, "rope_scaling": null})).is_ok_and(|c| c.rotary.theta == 1e6));
     }
 
@@ -325,7 +335,7 @@ mod tests {
         };
         refused(json!({"model_type": "mixtral"}), "`mixtral`");
         refused(json!({"hidden_act": "snake"}), "`snake`");
-        refused(json!({"rope_scaling": {"type": "longrope", "factor": 4.0}}), "`longrope` are not supported");
+        refused(json!({"rope_scaling": {"type": "su", "factor": 4.0}}), "`su` are not supported");
         refused(json!({"rope_parameters": {"partial_rotary_factor": 0.5}, "head_dim": 8}), "only 4 of the 8 channels");
         refused(json!({"num_key_value_heads": 3}), "4 heads cannot share 3");
         refused(json!({"num_attention_heads": 3, "num_key_value_heads": 3}), "cannot be divided among 3 heads");

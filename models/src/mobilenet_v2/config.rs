@@ -1,4 +1,4 @@
-//! The sizes of MobileNetV2s that people have: torchvision's and Hugging Face's.
+//! The sizes of MobileNetV2s that people have: torchvision's, Hugging Face's and timm's.
 
 use std::collections::BTreeMap;
 
@@ -7,11 +7,12 @@ use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value, from_value};
 
-use crate::shared::{Activation, two_labels};
+use crate::shared::{Activation, Timm, two_labels};
 
 /// The sizes of a MobileNetV2: the arguments of torchvision's constructor, and its values where one is absent.
 ///
-/// Read from a `config.json` with these fields, or from one of Hugging Face's `MobileNetV2Config`.
+/// Read from a `config.json` with these fields, or from one of Hugging Face's `MobileNetV2Config` or
+/// of timm's `mobilenetv2_100` and the like.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, remote = "Self")]
 pub struct Config {
@@ -269,12 +270,29 @@ impl HuggingFace {
     }
 }
 
-/// Of Hugging Face's MobileNetV2, or with the fields of this.
+/// timm's channels are rounded as torchvision's are. Those with a `d` have more blocks.
+fn config_of_timm(timm: Timm) -> Result<Config> {
+    timm.check("avg")?;
+    let width_mult = match timm.architecture.as_str() {
+        "mobilenetv2_035" => 0.35,
+        "mobilenetv2_050" => 0.5,
+        "mobilenetv2_075" => 0.75,
+        "mobilenetv2_100" => 1.0,
+        "mobilenetv2_140" => 1.4,
+        other => bail!("`architecture` is `{other}`; supported are `mobilenetv2_035`, `050`, `075`, `100` and `140`"),
+    };
+    Ok(Config { width_mult, num_classes: timm.num_classes, ..Config::default() })
+}
+
+/// Of Hugging Face's MobileNetV2, of timm's, or with the fields of this.
 impl<'de> Deserialize<'de> for Config {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
         let fields = Map::deserialize(deserializer)?;
         match fields.contains_key("depth_multiplier") {
             true => from_value::<HuggingFace>(Value::Object(fields)).map(HuggingFace::config),
+            false if fields.contains_key("architecture") => {
+                from_value::<Timm>(Value::Object(fields)).map(config_of_timm)
+            }
             false => Self::deserialize(Value::Object(fields)).map(Ok),
         }
         .map_err(D::Error::custom)?

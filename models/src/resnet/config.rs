@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value, from_value};
 
 use super::{Block, Config};
-use crate::shared::{Activation, two_labels};
+use crate::shared::{Activation, Timm, two_labels};
 
 /// The kind of the blocks, as Hugging Face calls it: what its configuration says, or timm's name of the sizes. None of plain
 /// sizes, which are of either kind.
@@ -34,7 +34,7 @@ impl<'de, B: Block> Deserialize<'de> for Config<B> {
         let fields = Value::Object(fields);
         let config = match (hugging_face, timm) {
             (true, _) => from_value::<HuggingFace>(fields).map(HuggingFace::config),
-            (_, true) => from_value::<Timm>(fields).map(Timm::config),
+            (_, true) => from_value::<Timm>(fields).map(config_of_timm),
             _ => from_value::<Sizes>(fields).map(|sizes| Ok(sizes.config())),
         };
         config.map_err(D::Error::custom)?.map_err(D::Error::custom)
@@ -80,24 +80,16 @@ impl HuggingFace {
     }
 }
 
-/// The `config.json` of timm, which names the sizes.
-#[derive(Deserialize)]
-struct Timm {
-    architecture: String,
-    num_classes: usize,
-}
-
-impl Timm {
-    fn config<B: Block>(self) -> Result<Config<B>> {
-        let blocks = match self.architecture.as_str() {
-            "resnet18" => [2, 2, 2, 2],
-            "resnet34" | "resnet50" => [3, 4, 6, 3],
-            "resnet101" => [3, 4, 23, 3],
-            "resnet152" => [3, 8, 36, 3],
-            other => bail!("`architecture` is `{other}`; supported are `resnet18`, `34`, `50`, `101` and `152`"),
-        };
-        Ok(Config { num_classes: self.num_classes, ..Config::imagenet(blocks) })
-    }
+fn config_of_timm<B: Block>(timm: Timm) -> Result<Config<B>> {
+    timm.check("avg")?;
+    let blocks = match timm.architecture.as_str() {
+        "resnet18" => [2, 2, 2, 2],
+        "resnet34" | "resnet50" => [3, 4, 6, 3],
+        "resnet101" => [3, 4, 23, 3],
+        "resnet152" => [3, 8, 36, 3],
+        other => bail!("`architecture` is `{other}`; supported are `resnet18`, `34`, `50`, `101` and `152`"),
+    };
+    Ok(Config { num_classes: timm.num_classes, ..Config::imagenet(blocks) })
 }
 
 /// The sizes of [`Config`] themselves.

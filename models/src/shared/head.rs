@@ -2,11 +2,17 @@ use candle_core::Result;
 use candle_nn::{Embedding, VarBuilder};
 use taper::layers::{Linear, linear_no_bias};
 
-/// The head of a language model: the token embedding's own weight if it is `tied`, else one that is loaded.
+/// The head of a language model: the token embedding's own weight if it is `tied`, else one that is loaded. A tied head
+/// that the file has too, with other numbers, is not tied, whatever the configuration says, as in the original.
 pub(crate) fn unembedding(wte: &Embedding, tied: bool, vb: VarBuilder) -> Result<Linear> {
-    if tied {
-        return Ok(Linear::new(wte.embeddings().clone(), None));
+    let embeddings = wte.embeddings();
+    if tied && !vb.contains_tensor("weight") {
+        return Ok(Linear::new(embeddings.clone(), None));
     }
-    let (tokens, width) = wte.embeddings().dims2()?;
-    linear_no_bias(width, tokens, vb)
+    let (tokens, width) = embeddings.dims2()?;
+    let own = linear_no_bias(width, tokens, vb)?;
+    if tied && own.weight().ne(embeddings)?.max_all()?.to_scalar::<u8>()? == 0 {
+        return Ok(Linear::new(embeddings.clone(), None));
+    }
+    Ok(own)
 }

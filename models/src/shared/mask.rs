@@ -22,12 +22,28 @@ pub(crate) fn causal_mask(
 /// # Errors
 /// Those of [`is_padding`].
 pub(crate) fn padding_mask(mask: &Tensor, (batch, len): (usize, usize), dtype: DType) -> Result<Tensor> {
-    let lowest = match dtype {
+    (is_padding(mask, (batch, len))?.to_dtype(dtype)? * lowest(dtype))?.reshape((batch, 1, 1, len))
+}
+
+/// The same for texts of which each token reads what is not later, [batch, 1, query, key]: the lowest number where the key
+/// is padding or later than the query. A token that is left with none, as padding before a text is, reads all alike, as in
+/// the original.
+///
+/// # Errors
+/// Those of [`is_padding`].
+pub(crate) fn causal_padding_mask(mask: &Tensor, (batch, len): (usize, usize), dtype: DType) -> Result<Tensor> {
+    let padding = is_padding(mask, (batch, len))?.reshape((batch, 1, 1, len))?;
+    let later = causal_mask(len, 0, None, DType::F32, mask.device())?.lt(0f32)?;
+    padding.broadcast_maximum(&later)?.to_dtype(dtype)? * lowest(dtype)
+}
+
+/// A number that is lower than any score, and can be calculated with.
+fn lowest(dtype: DType) -> f64 {
+    match dtype {
         DType::F16 => -65504.0,
         // A bfloat16 has the exponents of an f32, and fewer digits: its lowest is above that of an f32.
         _ => -3.38e38,
-    };
-    (is_padding(mask, (batch, len))?.to_dtype(dtype)? * lowest)?.reshape((batch, 1, 1, len))
+    }
 }
 
 /// 1 where `mask`, integers of [batch, token], is 0, else 0, as `u8`.
@@ -69,6 +85,19 @@ mod tests {
             let rows = mask.to_dtype(DType::F64).unwrap().reshape((2, 3)).unwrap().to_vec2::<f64>().unwrap();
             assert!(rows[0][0] == 0.0 && rows[0][1] == 0.0 && rows[0][2] < -6e4, "{rows:?}");
             assert!(rows[1].iter().all(|&x| x == rows[0][2] && x.is_finite()), "{rows:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_later_and_what_is_padding_is_out_of_reach() {
+        let mask = Tensor::new(&[[1i64, 1, 0], [0, 1, 1]], &Device::Cpu).unwrap();
+        for dtype in [DType::F32, DType::F64, DType::BF16, DType::F16] {
+            let mask = causal_padding_mask(&mask, (2, 3), dtype).unwrap();
+            assert_eq!((mask.dims(), mask.dtype()), (&[2, 1, 3, 3][..], dtype));
+            let rows = mask.to_dtype(DType::F64).unwrap().reshape((6, 3)).unwrap().to_vec2::<f64>().unwrap();
+            let read = |row: Vec<f64>| row.iter().map(|&x| if x == 0.0 { 'o' } else { '.' }).collect::<String>();
+            assert!(rows.iter().flatten().all(|&x| x == 0.0 || (x < -6e4 && x.is_finite())), "{rows:?}");
+            assert_eq!(rows.into_iter().map(read).collect::<Vec<_>>(), ["o..", "oo.", "oo.", "...", ".o.", ".oo"]);
         }
     }
 

@@ -67,6 +67,19 @@ pub enum RotaryScaling {
         /// What cosines and sines are multiplied by.
         attention_factor: f64,
     },
+    /// `longrope`: each pair is divided by a number of its own, by another in texts of more than `tokens`; cosines and sines
+    /// are multiplied by `attention_factor` (Ding et al., [LongRoPE](https://arxiv.org/abs/2402.13753)). **A text that
+    /// becomes longer than that has no past**: its keys were turned by other angles.
+    LongRope {
+        /// The divisors in texts that are not longer, one for each pair.
+        short: Vec<f32>,
+        /// The divisors in texts that are longer.
+        long: Vec<f32>,
+        /// The longest text before.
+        tokens: usize,
+        /// What cosines and sines are multiplied by.
+        attention_factor: f64,
+    },
     /// Each pair by a divisor of its own, as GGUF files have it.
     Divided {
         /// One for each pair.
@@ -87,6 +100,9 @@ impl Rotary {
         let scaled = |(pair, frequency): (usize, f32)| match self.scaling {
             RotaryScaling::None | RotaryScaling::Dynamic { .. } => frequency,
             RotaryScaling::Divided { ref by } => frequency / by[pair],
+            RotaryScaling::LongRope { ref short, ref long, tokens, .. } => {
+                frequency / if len > tokens { long[pair] } else { short[pair] }
+            }
             RotaryScaling::Linear { factor } => frequency / factor as f32,
             RotaryScaling::Llama3 { factor, low_freq_factor, high_freq_factor, tokens } => {
                 let (factor, low, high) = (factor as f32, low_freq_factor as f32, high_freq_factor as f32);
@@ -125,14 +141,20 @@ impl Rotary {
         match self.scaling {
             RotaryScaling::Dynamic { tokens: most, .. } if past > 0 && len > most => bail!(
                 "`dynamic` rotary positions turn every key of a text of more than {most} tokens anew with each token: \
-                 read the text of {len} at once, without a past"
+                 read the text of {len} at once, without a past: `forward(&ids, None)`"
+            ),
+            RotaryScaling::LongRope { tokens: most, .. } if past > 0 && past <= most && len > most => bail!(
+                "`longrope` rotary positions turn every key of a text anew when it becomes longer than {most} tokens: \
+                 read the text of {len} at once, without a past: `forward(&ids, None)`"
             ),
             _ => (),
         }
         let frequencies = self.frequencies(len);
         let angles = (past..len).flat_map(|token| frequencies.iter().map(move |frequency| token as f32 * frequency));
         let factor = match self.scaling {
-            RotaryScaling::Yarn { attention_factor, .. } => attention_factor as f32,
+            RotaryScaling::Yarn { attention_factor, .. } | RotaryScaling::LongRope { attention_factor, .. } => {
+                attention_factor as f32
+            }
             _ => 1.0,
         };
         let table = |of: fn(f32) -> f32| {
@@ -171,19 +193,28 @@ pub(crate) struct RotaryFields {
     attention_factor: Option<f64>,
     mscale: Option<f64>,
     mscale_all_dim: Option<f64>,
+    short_factor: Option<Vec<f32>>,
+    long_factor: Option<Vec<f32>>,
     #[serde(flatten)]
     rest: HashMap<String, Value>,
 }
 
 impl RotaryFields {
+    /// With the longest text of the training, where it stands beside these fields: it then counts before one among them, as
+    /// in the original.
+    pub(crate) fn of_length(mut self, beside: Option<usize>) -> Self {
+        self.original_max_position_embeddings = beside.or(self.original_max_position_embeddings);
+        self
+    }
+
     /// What they say of heads of so many channels. What they lack is `theta` and `part`, the part of the channels that
-    /// turns; `tokens` is the longest text.
+    /// turns; `longest` is the longest text.
     pub(crate) fn rotary(
         &self,
         head_width: usize,
         theta: f64,
         part: f64,
-        tokens: Option<usize>,
+        longest: Option<usize>,
     ) -> std::result::Result<Rotary, String> {
         if let Some((kind, _)) = self.rest.iter().find(|(_, value)| value.is_object()) {
             return Err(format!("rotary positions of their own for `{kind}` layers are not supported"));
@@ -193,8 +224,17 @@ impl RotaryFields {
             value.ok_or_else(|| format!("rotary positions of the type `{kind}` need the field `{field}`"))
         };
         let factor = || need("factor", self.factor);
+        // Without a factor, texts are as much longer as the two lengths say.
+        let longer = || Some(longest? as f64 / self.original_max_position_embeddings.or(longest)? as f64);
+        let channels = (head_width as f64 * self.partial_rotary_factor.unwrap_or(part)) as usize;
+        let divisors = |field: &str, value: &Option<Vec<f32>>| match value {
+            Some(divisors) if divisors.len() == channels / 2 => Ok(divisors.clone()),
+            _ => {
+                Err(format!("rotary positions of the type `{kind}` need the field `{field}`, {} numbers", channels / 2))
+            }
+        };
         let tokens = |own: Option<usize>| {
-            own.or(tokens).ok_or_else(|| {
+            own.or(longest).ok_or_else(|| {
                 format!("rotary positions of the type `{kind}` need the field `max_position_embeddings`")
             })
         };
@@ -209,7 +249,7 @@ impl RotaryFields {
                 tokens: tokens(self.original_max_position_embeddings)?,
             },
             "yarn" => {
-                let factor = factor()?;
+                let factor = need("factor", self.factor.or_else(longer))?;
                 // Zero is as good as absent, as in the original.
                 let given = |value: Option<f64>| value.filter(|&value| value != 0.0);
                 RotaryScaling::Yarn {
@@ -227,20 +267,31 @@ impl RotaryFields {
                     }),
                 }
             }
+            "longrope" => {
+                let tokens = tokens(self.original_max_position_embeddings)?;
+                let factor = need("factor", self.factor.or_else(longer))?;
+                let scale = || if factor <= 1.0 { 1.0 } else { (1.0 + factor.ln() / (tokens as f64).ln()).sqrt() };
+                RotaryScaling::LongRope {
+                    short: divisors("short_factor", &self.short_factor)?,
+                    long: divisors("long_factor", &self.long_factor)?,
+                    tokens,
+                    attention_factor: self.attention_factor.unwrap_or_else(scale),
+                }
+            }
             other => {
                 return Err(format!(
-                    "rotary positions of the type `{other}` are not supported: `default`, `linear`, `dynamic`, `llama3` \
-                     and `yarn` are"
+                    "rotary positions of the type `{other}` are not supported: `default`, `linear`, `dynamic`, `llama3`, \
+                     `yarn` and `longrope` are"
                 ));
             }
         };
-        let channels = (head_width as f64 * self.partial_rotary_factor.unwrap_or(part)) as usize;
         if channels == 0 || channels.next_multiple_of(2) > head_width {
             return Err(format!("{channels} of the {head_width} channels of a head cannot turn in pairs"));
         }
-        if channels < 3 && kind == "dynamic" {
+        // The original divides by what is none, or has fewer steps of its ramp than pairs.
+        if (kind == "dynamic" && channels < 3) || (matches!(kind, "yarn" | "longrope") && !channels.is_multiple_of(2)) {
             return Err(format!(
-                "`dynamic` rotary positions are not defined for heads of which {channels} channels turn"
+                "`{kind}` rotary positions are not defined for heads of which {channels} channels turn"
             ));
         }
         Ok(Rotary { channels, theta: self.rope_theta.unwrap_or(theta), scaling })
@@ -265,14 +316,27 @@ mod tests {
     }
 
     #[test]
+    fn yarn_without_a_factor_has_it_of_the_lengths() {
+        let factor = |json: &str| fields(json).rotary(8, 1e4, 1.0, Some(32)).unwrap().scaling;
+        let absent = factor(r#"{"rope_type": "yarn", "factor": null, "original_max_position_embeddings": 8}"#);
+        assert_eq!(absent, factor(r#"{"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 8}"#));
+    }
+
+    #[test]
     fn what_is_not_supported_is_refused_by_name() {
         let error = |json: &str| fields(json).rotary(8, 1e4, 1.0, None).unwrap_err();
-        assert!(error(r#"{"rope_type": "longrope", "factor": 2.0}"#).contains("`longrope` are not supported"));
+        assert!(error(r#"{"rope_type": "su", "factor": 2.0}"#).contains("`su` are not supported"));
+        let short =
+            r#"{"rope_type": "longrope", "factor": 2.0, "original_max_position_embeddings": 4, "short_factor": [1]}"#;
+        assert!(error(short).contains("need the field `short_factor`, 4 numbers"));
         assert!(error(r#"{"rope_type": "yarn"}"#).contains("need the field `factor`"));
         assert!(error(r#"{"rope_type": "linear"}"#).contains("need the field `factor`"));
         assert!(error(r#"{"rope_type": "dynamic", "factor": 2.0}"#).contains("`max_position_embeddings`"));
         let two = fields(r#"{"rope_type": "dynamic", "factor": 2.0}"#).rotary(2, 1e4, 1.0, Some(9));
         assert!(two.unwrap_err().contains("2 channels turn"));
+        assert!(
+            error(r#"{"rope_type": "yarn", "factor": 2.0, "partial_rotary_factor": 0.4, "original_max_position_embeddings": 8}"#).contains("3 channels turn")
+        );
         assert!(error(r#"{"full_attention": {"rope_theta": 1.0}}"#).contains("`full_attention` layers"));
         assert!(error(r#"{"partial_rotary_factor": 2.0}"#).contains("16 of the 8 channels"));
     }
@@ -288,6 +352,20 @@ mod tests {
         assert_eq!(ratios[1..], [8.0; 3]);
         let long = RotaryScaling::Llama3 { factor: 8.0, low_freq_factor: 1.0, high_freq_factor: 4.0, tokens: 8192 };
         assert_eq!(plain[..2], frequencies(long)[..2]);
+    }
+
+    /// What was read before the text became longer was turned by other angles; what is read after it, by the same.
+    #[test]
+    fn a_long_text_is_divided_by_other_numbers() {
+        let (short, long) = (vec![1.0, 2.0], vec![4.0, 8.0]);
+        let scaling =
+            RotaryScaling::LongRope { short: short.clone(), long: long.clone(), tokens: 4, attention_factor: 1.0 };
+        let rotary = Rotary { channels: 4, theta: 1e4, scaling };
+        let divided = |by| Rotary { scaling: RotaryScaling::Divided { by }, ..rotary.clone() }.frequencies(1);
+        assert_eq!((rotary.frequencies(4), rotary.frequencies(5)), (divided(short), divided(long)));
+        let angles = |tokens, past| rotary.angles(tokens, past, DType::F32, &Device::Cpu);
+        assert!(angles(8, 0).is_ok() && angles(1, 3).is_ok() && angles(1, 5).is_ok());
+        assert!(angles(1, 4).unwrap_err().to_string().contains("without a past"));
     }
 
     #[test]

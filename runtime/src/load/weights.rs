@@ -10,6 +10,7 @@ mod quantized;
 mod report;
 mod safetensors;
 mod stored;
+mod tensors;
 #[cfg(test)]
 mod tests;
 
@@ -27,6 +28,7 @@ pub(crate) use self::file::{File, Holds, Kind};
 pub(crate) use self::quantized::quantized_tensor;
 use self::report::Report;
 pub use self::stored::Stored;
+use self::tensors::{Entry, Source, Tensors, index, tensors_of};
 use crate::{Error, Result};
 
 /// The weights of a file, loaded strictly.
@@ -72,37 +74,7 @@ pub struct Weights {
 }
 
 type Allowed = Arc<dyn Fn(&str) -> bool + Send + Sync>;
-type OtherName = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
 type Progress = Arc<dyn Fn(u64, u64) + Send + Sync>;
-
-/// The tensors by the names under which a loader asks for them.
-#[derive(Clone)]
-struct Tensors {
-    source: Arc<Source>,
-    index: BTreeMap<String, Entry>,
-    /// Other names under which to look for a tensor that is not there by its own.
-    others: Vec<OtherName>,
-}
-
-/// A tensor that can be asked for.
-#[derive(Clone)]
-struct Entry {
-    shape: Shape,
-    holds: Holds,
-    /// Its bytes in the source.
-    size: u64,
-    /// Its name in the source.
-    stored: String,
-    /// Which of the files has it.
-    file: usize,
-    /// The order of its rows, if not that of the source.
-    rows: Option<Arc<[usize]>>,
-}
-
-enum Source {
-    Files(Vec<File>),
-    Memory(HashMap<String, Tensor>),
-}
 
 impl Weights {
     /// The tensors of a folder as Hugging Face's libraries write it: of `model.safetensors`, of the shards that
@@ -267,7 +239,7 @@ impl Weights {
     /// An order that is not one of all rows, and one of a tensor whose rows have been ordered already.
     pub fn with_rows(mut self, order: impl Fn(&str, usize) -> Option<Vec<usize>>) -> Result<Self> {
         for (name, entry) in &mut Arc::make_mut(&mut self.tensors).index {
-            let count = entry.shape.dims().first().copied().unwrap_or(0);
+            let count = entry.row_count();
             let Some(rows) = order(name, count) else { continue };
             let mut all = rows.clone();
             all.sort_unstable();
@@ -276,6 +248,48 @@ impl Weights {
             }
             entry.rows = Some(rows.into());
         }
+        Ok(self)
+    }
+
+    /// The same tensors, some of them divided into several by their rows: `parts` takes a name and the number of rows, and
+    /// gives the names of its parts and the rows of each, from the first on; or none, for a tensor that stays whole. For
+    /// files that have the weights of several layers in one. Quantized tensors stay quantized.
+    ///
+    /// ```
+    /// # use std::collections::HashMap;
+    /// # use taper::{Weights, candle_core::{DType, Device, Tensor}};
+    /// let tensors = HashMap::from([("qk".to_owned(), Tensor::new(&[[1f32, 2.], [3., 4.]], &Device::Cpu)?)]);
+    /// let weights = Weights::from_tensors(tensors, DType::F32, &Device::Cpu)
+    ///     .divided(|name, _| (name == "qk").then(|| vec![("q".to_owned(), 1), ("k".to_owned(), 1)]))?;
+    /// let (q, k) = weights.load(|vb| Ok((vb.get((1, 2), "q")?, vb.get((1, 2), "k")?)))?;
+    /// assert_eq!((q.to_vec2::<f32>()?, k.to_vec2::<f32>()?), (vec![vec![1., 2.]], vec![vec![3., 4.]]));
+    /// # Ok::<(), taper::candle_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Parts whose rows are not those of the whole, and a part whose name another tensor has.
+    pub fn divided(mut self, parts: impl Fn(&str, usize) -> Option<Vec<(String, usize)>>) -> Result<Self> {
+        let mut index: BTreeMap<String, Entry> = BTreeMap::new();
+        for (name, entry) in &self.tensors.index {
+            let count = entry.row_count();
+            let parts = match parts(name, count) {
+                None => vec![(name.clone(), entry.clone())],
+                Some(parts) if parts.iter().map(|(_, rows)| rows).sum::<usize>() == count => entry.divided(parts),
+                Some(parts) => {
+                    let rows: Vec<_> = parts.iter().map(|(_, rows)| rows).collect();
+                    bail!(
+                        "`{name}` of {} has {count} rows, which cannot be divided into parts of {rows:?}",
+                        self.tensors
+                    );
+                }
+            };
+            for (part, entry) in parts {
+                if index.insert(part.clone(), entry).is_some() {
+                    bail!("two tensors of {} would be named `{part}`; give each a name", self.tensors);
+                }
+            }
+        }
+        Arc::make_mut(&mut self.tensors).index = index;
         Ok(self)
     }
 
@@ -419,99 +433,5 @@ impl GgufFile {
         let files = vec![self.0];
         let index = tensors_of(&files, 0).collect();
         Weights::new(Source::Files(files), index, dtype, device)
-    }
-}
-
-/// The tensors of all files by their names; `chosen` says which of two files that have a name is meant.
-fn index(files: &[File], chosen: impl Fn(&str) -> Option<usize>) -> Result<BTreeMap<String, Entry>> {
-    let mut index: BTreeMap<String, Entry> = BTreeMap::new();
-    for (number, file) in files.iter().enumerate() {
-        for (stored, entry) in tensors_of(files, number) {
-            if chosen(&stored).is_some_and(|chosen| chosen != number) {
-                continue;
-            }
-            if let Some(first) = index.insert(stored.clone(), entry) {
-                let first = &files[first.file].path;
-                bail!(
-                    "`{stored}` is in two files, `{}` and `{}`, so that they are not the parts of one model; give the files \
-                     of one",
-                    first.display(),
-                    file.path.display()
-                );
-            }
-        }
-    }
-    Ok(index)
-}
-
-/// The tensors of one of the files.
-fn tensors_of(files: &[File], number: usize) -> impl Iterator<Item = (String, Entry)> {
-    files[number].tensors.iter().map(move |(stored, tensor)| {
-        let entry = Entry {
-            shape: tensor.shape.clone(),
-            holds: tensor.holds.clone(),
-            size: tensor.size() as u64,
-            stored: stored.clone(),
-            file: number,
-            rows: None,
-        };
-        (stored.clone(), entry)
-    })
-}
-
-impl Tensors {
-    /// The tensor that is asked for as `name`, with the name that it has.
-    fn find(&self, name: &str) -> Option<(&str, &Entry)> {
-        let own = |name: &str| self.index.get_key_value(name).map(|(name, entry)| (name.as_str(), entry));
-        own(name).or_else(|| {
-            let mut names = vec![name.to_owned()];
-            for other in &self.others {
-                names.extend(names.iter().filter_map(|name| other(name)).collect::<Vec<_>>());
-            }
-            names.iter().find_map(|name| own(name))
-        })
-    }
-
-    /// The bytes of all.
-    fn size(&self) -> u64 {
-        self.index.values().map(|entry| entry.size).sum()
-    }
-
-    fn read(&self, entry: &Entry, dtype: DType, device: &Device) -> Result<Tensor> {
-        match &*self.source {
-            Source::Files(files) => files[entry.file].read(&entry.stored, entry.rows.as_deref(), dtype, device),
-            Source::Memory(tensors) => {
-                let tensor = tensors[&entry.stored].to_device(device)?.to_dtype(dtype)?;
-                let Some(rows) = &entry.rows else { return Ok(tensor) };
-                let rows: Vec<u32> = rows.iter().map(|row| *row as u32).collect();
-                tensor.index_select(&Tensor::new(rows, device)?, 0)
-            }
-        }
-    }
-
-    /// The bytes of a quantized tensor.
-    fn blocks(&self, entry: &Entry) -> Result<Tensor> {
-        match &*self.source {
-            Source::Files(files) => files[entry.file].blocks(&entry.stored, entry.rows.as_deref()),
-            Source::Memory(_) => bail!("`{}` is not quantized", entry.stored),
-        }
-    }
-}
-
-/// Where the tensors are from.
-impl fmt::Display for Tensors {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const SHOWN: usize = 3;
-        match &*self.source {
-            Source::Memory(_) => f.write_str("the given tensors"),
-            Source::Files(files) => {
-                let shown: Vec<_> = files.iter().take(SHOWN).map(|file| format!("`{}`", file.path.display())).collect();
-                f.write_str(&shown.join(", "))?;
-                match files.len().saturating_sub(SHOWN) {
-                    0 => Ok(()),
-                    more => write!(f, " and {more} more files"),
-                }
-            }
-        }
     }
 }

@@ -11,13 +11,15 @@ use super::Folder;
 
 #[test]
 fn configuration_and_weights_pick_the_model() -> Result<()> {
-    for name in ["vit", "vit_wide", "clip", "resnet_hugging_face", "resnet_strides_basic", "mobilenet_v2_same"] {
+    for name in
+        ["vit", "vit_wide", "clip", "resnet_hugging_face", "resnet_strides_basic", "mobilenet_v2_same", "vit_timm"]
+    {
         let golden = Golden::open(name)?;
         let images = golden.tensor(if name.contains("net") { "input.x" } else { "input.pixel_values" });
         let output = match (name, open(golden.file(""), DType::F32, &Device::Cpu)?) {
-            ("vit", AnyModel::VitClassifier(model)) => model.forward(images)?,
+            ("vit" | "vit_timm", AnyModel::VitClassifier(model)) => model.forward(images)?,
             ("vit_wide", AnyModel::Vit(model)) => model.forward(images)?,
-            ("clip", AnyModel::Clip(model)) => model.forward(images, golden.tensor("input.input_ids"))?,
+            ("clip", AnyModel::Clip(model)) => model.forward(images, golden.tensor("input.input_ids"), None)?,
             ("resnet_hugging_face", AnyModel::ResNetOfBottlenecks(model)) => model.forward(images)?,
             ("resnet_strides_basic", AnyModel::ResNetOfBasicBlocks(model)) => model.forward(images)?,
             ("mobilenet_v2_same", AnyModel::MobileNetV2(model)) => model.forward(images)?,
@@ -52,6 +54,6 @@ fn a_resnet_of_timms_is_opened() -> Result<()> {
         open(&folder.0, DType::F32, &Device::Cpu).map(|_| ())
     };
     assert_error(unknown("resnet50d"), &["config.json", "`architecture` is `resnet50d`", "`resnet18`, `34`"]);
-    assert_error(unknown("vit_base_patch16_224"), &["config.json", "timm's `architecture` of a ResNet"]);
+    assert_error(unknown("convnext_tiny"), &["config.json", "timm's `architecture` is `convnext_tiny`", "`resnet`"]);
     Ok(())
 }

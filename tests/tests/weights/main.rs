@@ -3,6 +3,7 @@
 mod dtypes;
 mod folder;
 mod names;
+mod parts;
 mod progress;
 mod safetensors;
 mod stored;

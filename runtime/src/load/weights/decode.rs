@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use candle_core::quantized::{QStorage, QTensor};
-use candle_core::{DType, Device, Tensor};
+use candle_core::{DType, Device, Shape, Tensor};
 use half::slice::HalfFloatSliceExt;
 use half::{bf16, f16};
 
@@ -17,16 +17,25 @@ pub(super) fn tensor(
     dtype: DType,
     device: &Device,
 ) -> Result<Tensor> {
-    let data = data(bytes, at, rows);
+    let (data, shape) = (data(bytes, at, rows), shape(at, rows));
     match at.holds {
-        Holds::Known(stored) => contiguous(&data, at, stored, dtype, device),
+        Holds::Known(stored) => contiguous(&data, shape, stored, dtype, device),
         Holds::Blocks(blocks) => {
             // Of memory of its own, since candle asserts how blocks are aligned.
             let storage = QStorage::from_data(Cow::Owned(data.into_owned()), device, blocks)?;
-            QTensor::new(storage, at.shape.clone())?.dequantize(device)?.to_dtype(dtype)
+            QTensor::new(storage, shape)?.dequantize(device)?.to_dtype(dtype)
         }
         Holds::Unknown(_) => Err(Error::Msg(format!("it holds {}, which candle has no type for", at.holds))),
     }
+}
+
+/// That of all rows, or of so many of them.
+fn shape(at: &Located, rows: Option<&[usize]>) -> Shape {
+    let mut dims = at.shape.dims().to_vec();
+    if let (Some(rows), Some(first)) = (rows, dims.first_mut()) {
+        *first = rows.len();
+    }
+    dims.into()
 }
 
 /// The bytes of a tensor's elements in order.
@@ -37,19 +46,20 @@ pub(super) fn data<'a>(bytes: &'a [u8], at: &Located, rows: Option<&[usize]>) ->
         }
         _ => Cow::Borrowed(&bytes[at.start..at.start + at.size()]),
     };
-    match rows.filter(|rows| !rows.is_empty()) {
-        None => data,
-        Some(rows) => {
-            let width = data.len() / rows.len();
-            Cow::Owned(rows.iter().flat_map(|row| &data[row * width..][..width]).copied().collect())
+    match (rows, at.shape.dims().first()) {
+        (Some(rows), Some(&count)) if count > 0 => {
+            let width = data.len() / count;
+            let mut chosen = Vec::with_capacity(rows.len() * width);
+            rows.iter().for_each(|row| chosen.extend_from_slice(&data[row * width..][..width]));
+            Cow::Owned(chosen)
         }
+        _ => data,
     }
 }
 
-fn contiguous(data: &[u8], at: &Located, stored: DType, dtype: DType, device: &Device) -> Result<Tensor> {
+fn contiguous(data: &[u8], shape: Shape, stored: DType, dtype: DType, device: &Device) -> Result<Tensor> {
     // candle converts by a second tensor, half as large as the first: on the CPU, where that counts, without it.
     if device.is_cpu() && stored != dtype {
-        let shape = at.shape.clone();
         match (stored, dtype) {
             (DType::BF16, DType::F32) => return Tensor::from_vec(widened(data, bf16::from_le_bytes), shape, device),
             (DType::F16, DType::F32) => return Tensor::from_vec(widened(data, f16::from_le_bytes), shape, device),
@@ -58,7 +68,7 @@ fn contiguous(data: &[u8], at: &Located, stored: DType, dtype: DType, device: &D
             _ => (),
         }
     }
-    Tensor::from_raw_buffer(data, stored, at.shape.dims(), device)?.to_dtype(dtype)
+    Tensor::from_raw_buffer(data, stored, shape.dims(), device)?.to_dtype(dtype)
 }
 
 /// How many elements are converted at a time: few enough to stay in the cache.

@@ -1,5 +1,6 @@
 //! A mapped file, and where in it each tensor lies.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -99,7 +100,7 @@ impl File {
         Ok((more, Self { path: path.to_path_buf(), tensors, bytes }))
     }
 
-    /// The tensor called `name` as `dtype` on `device`, its rows in the order of `rows`.
+    /// The tensor called `name` as `dtype` on `device`, of all its rows or of these.
     pub(crate) fn read(&self, name: &str, rows: Option<&[usize]>, dtype: DType, device: &Device) -> Result<Tensor> {
         let read = || decode::tensor(&self.bytes, &self.tensors[name], rows, dtype, device);
         read().map_err(|error| self.named(name, error))
@@ -113,8 +114,12 @@ impl File {
     /// The bytes of the quantized tensor called `name`.
     pub(super) fn blocks(&self, name: &str, rows: Option<&[usize]>) -> Result<Tensor> {
         let data = decode::data(&self.bytes, &self.tensors[name], rows);
-        let read = || Tensor::from_slice(&data, data.len(), &Device::Cpu);
-        read().map_err(|error| self.named(name, error))
+        let size = data.len();
+        let read = match data {
+            Cow::Borrowed(data) => Tensor::from_slice(data, size, &Device::Cpu),
+            Cow::Owned(data) => Tensor::from_vec(data, size, &Device::Cpu),
+        };
+        read.map_err(|error| self.named(name, error))
     }
 
     fn named(&self, name: &str, error: Error) -> Error {

@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use candle_core::quantized::{GgmlDType, QStorage, QTensor};
-use candle_core::{DType, Shape};
+use candle_core::{CpuStorage, DType, Shape, Storage};
 use candle_nn::{Init, VarBuilder};
 
 use crate::Result;
@@ -46,7 +46,11 @@ pub(crate) fn quantized_tensor(vb: &VarBuilder, shape: impl Into<Shape>, name: &
         if bytes.elem_count() == 0 {
             return Ok(None);
         }
-        let storage = QStorage::from_data(Cow::Owned(bytes.to_vec1()?), vb.device(), blocks)?;
+        // Of the tensor's own memory: candle copies it once more.
+        let storage = match &*bytes.storage_and_layout().0 {
+            Storage::Cpu(CpuStorage::U8(data)) => QStorage::from_data(Cow::Borrowed(data), vb.device(), blocks)?,
+            _ => QStorage::from_data(Cow::Owned(bytes.to_vec1()?), vb.device(), blocks)?,
+        };
         return QTensor::new(storage, shape).map(Some);
     }
     Ok(None)

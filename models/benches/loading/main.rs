@@ -1,7 +1,10 @@
 //! The memory that loading takes: `ratio NAME VALUE`, the peak of anonymous resident memory by the bytes of the loaded
-//! weights. Pages of the mapped file are not anonymous: the system takes them back when it needs them.
+//! weights, from safetensors, PyTorch's own files and GGUF. Pages of the mapped file are not anonymous: the system takes them back when it needs them.
 //!
 //! Every measurement is of a process of its own, so that none has what another one freed. Linux only.
+
+mod gguf;
+mod torch;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -9,6 +12,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 use std::{env, fs, process, thread};
 
+use candle_core::quantized::GgmlDType;
 use candle_core::{DType, Device, Result, Tensor};
 use candle_nn::{VarBuilder, VarMap};
 use taper_models::gpt2::{Config, Gpt2};
@@ -48,8 +52,22 @@ fn main() -> Result<()> {
         measure(name);
     }
     fs::remove_file(whole)?;
+    let torch = folder.0.join("pytorch_model.bin");
+    torch::save(&tensors, &torch)?;
+    measure("load-anon-torch/weights");
+    fs::remove_file(torch)?;
     shards(&folder.0, tensors)?;
     measure("load-anon-shards/weights");
+
+    let gguf = folder.0.join("model.gguf");
+    for (stored, name) in [
+        (GgmlDType::F32, "load-anon-gguf/weights"),
+        (GgmlDType::Q8_0, "load-anon-gguf-q8_0/weights"),
+        (GgmlDType::Q4K, "load-anon-gguf-q4_k/weights"),
+    ] {
+        let bytes = gguf::save(stored, &gguf)?;
+        println!("ratio {name} {:.3}", child(&gguf) as f64 / bytes as f64);
+    }
     Ok(())
 }
 
@@ -87,7 +105,7 @@ fn shards(folder: &Path, tensors: HashMap<String, Tensor>) -> Result<()> {
     Ok(())
 }
 
-/// The peak, in bytes, of a process that loads the folder.
+/// The peak, in bytes, of a process that loads the folder, or the GGUF file.
 fn child(folder: &Path) -> u64 {
     let program = env::current_exe().expect("the program's own path");
     let output = process::Command::new(program).arg(CHILD).arg(folder).output().expect("the program starts itself");
@@ -109,9 +127,12 @@ fn load(folder: &Path) -> Result<()> {
     PEAK.fetch_max(anonymous(), Ordering::Relaxed);
     DONE.store(true, Ordering::Relaxed);
     watch.join().expect("the watch has no reason to panic");
-    let AnyModel::Gpt2(model) = model else { candle_core::bail!("not the model that was written") };
     let ids = Tensor::zeros((1, 1), DType::U32, &Device::Cpu)?;
-    model.forward(&ids, None)?;
+    match model {
+        AnyModel::Gpt2(model) => model.forward(&ids, None)?,
+        AnyModel::Llama(model) => model.forward(&ids, None)?,
+        _ => candle_core::bail!("not the model that was written"),
+    };
     println!("{}", PEAK.load(Ordering::Relaxed));
     Ok(())
 }
