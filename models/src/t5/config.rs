@@ -1,6 +1,6 @@
 //! What the forward pass of T5 depends on, and how it is read from Hugging Face's `config.json`.
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use crate::shared::Activation;
 use crate::shared::attention::AttentionConfig;
@@ -41,7 +41,8 @@ pub struct Config {
     #[serde(default = "yes")]
     pub tie_word_embeddings: bool,
     /// Whether the head reads the stream divided by the root of its width; as `tie_word_embeddings` says if absent, as
-    /// before version 5 of Hugging Face's library.
+    /// before version 5 of Hugging Face's library. `null` in a file is no.
+    #[serde(default, deserialize_with = "null_is_no")]
     pub scale_decoder_outputs: Option<bool>,
 }
 
@@ -98,6 +99,9 @@ fn epsilon() -> f64 {
 fn yes() -> bool {
     true
 }
+fn null_is_no<'de, D: Deserializer<'de>>(value: D) -> Result<Option<bool>, D::Error> {
+    Option::deserialize(value).map(|yes| Some(yes.unwrap_or(false)))
+}
 
 impl Config {
     /// Scores are not scaled.
@@ -110,5 +114,23 @@ impl Config {
     pub(super) fn head_scale(&self) -> Option<f64> {
         let scaled = self.scale_decoder_outputs.unwrap_or(self.tie_word_embeddings);
         (scaled && self.model_type == ModelType::T5).then(|| (self.d_model as f64).powf(-0.5))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scale_that_is_null_is_none_and_an_absent_one_is_the_tied_heads() {
+        let scale = |field: &str| {
+            let sizes = r#""vocab_size": 9, "d_model": 4, "d_kv": 2, "d_ff": 8, "num_layers": 1, "num_heads": 2"#;
+            let config: Config = serde_json::from_str(&format!(r#"{{{sizes}, "model_type": "t5"{field}}}"#)).unwrap();
+            config.head_scale()
+        };
+        assert_eq!(scale(""), Some(0.5));
+        assert_eq!(scale(r#", "scale_decoder_outputs": null"#), None);
+        assert_eq!(scale(r#", "scale_decoder_outputs": true"#), Some(0.5));
+        assert_eq!(scale(r#", "tie_word_embeddings": false"#), None);
     }
 }
