@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::local::node_of;
+use crate::limits::{LOWERED_NODES, LOWERING};
 use crate::proto::NodeDef;
 
 const RESOURCE: i64 = 20;
@@ -14,12 +15,6 @@ const INT32: i64 = 3;
 const BOOL: i64 = 10;
 /// Of lists, which TensorFlow 1 passes on as the flow between those that write to them.
 pub(super) const VARIANT: i64 = 21;
-
-/// More nodes than are looked at again and again.
-const MOST: usize = 1 << 14;
-
-/// How many nodes are looked at in all.
-const STEPS: usize = 1 << 22;
 
 fn put(out: &mut Vec<u8>, mut number: u64) {
     while number >= 0x80 {
@@ -98,7 +93,7 @@ struct Lowering {
 /// is no such control flow.
 pub(super) fn lower(nodes: &HashMap<&str, &NodeDef<'_>>) -> Vec<u8> {
     let has = |op: &str| nodes.values().any(|node| node.op == op || node.op.strip_prefix("Ref") == Some(op));
-    if nodes.len() > MOST || !(has("Merge") || has("Exit")) {
+    if nodes.len() > LOWERED_NODES || !(has("Merge") || has("Exit")) {
         return Vec::new();
     }
     let own = |node: &&NodeDef<'_>| Own {
@@ -110,7 +105,8 @@ pub(super) fn lower(nodes: &HashMap<&str, &NodeDef<'_>>) -> Vec<u8> {
     let types = nodes.values().filter_map(|node| Some((node.name.to_owned(), node.attrs.ty("T").ok()??)));
     let types = types.map(|(name, ty)| (name, if (101..200).contains(&ty) { ty - 100 } else { ty })).collect();
     let nodes = nodes.iter().map(|(name, node)| ((*name).to_owned(), own(node))).collect();
-    let mut lowering = Lowering { nodes, types, changed: BTreeSet::new(), functions: Vec::new(), left: STEPS.into() };
+    let mut lowering =
+        Lowering { nodes, types, changed: BTreeSet::new(), functions: Vec::new(), left: LOWERING.into() };
     // What stands inside others comes first: it is what can be lowered first.
     while lowering.left.get() > 0 && (lowering.some_condition() || lowering.some_loop()) {}
     let mut graph = Vec::new();

@@ -3,12 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::graph::{Engine, Graph, What};
-
-/// How deep scopes are looked into. A name of a great many parts is nobody's.
-pub(super) const DEPTH: usize = 64;
-
-/// How many parts of names are compared to find the owners of scopes; no graph that a layer library writes comes near it.
-const COMPARED: usize = 1 << 26;
+use crate::limits::{OWNERS, SCOPE_DEPTH};
 
 /// The name of every scope's owner, by the scope.
 #[derive(Debug, Default)]
@@ -115,7 +110,7 @@ impl Aliases {
     /// Those of a graph.
     pub fn of<E: Engine>(graph: &Graph<E>) -> Self {
         let mut votes: HashMap<String, HashMap<&str, usize>> = HashMap::new();
-        let mut left = COMPARED;
+        let mut left = OWNERS;
         for (index, node) in (0..).zip(&graph.nodes) {
             let variables =
                 node.inputs.iter().filter_map(|input| match graph.nodes[graph.source(*input).node as usize].what {
@@ -125,7 +120,7 @@ impl Aliases {
             for variable in variables {
                 let path = path(graph, index);
                 let owner: Vec<&str> = variable.split('/').collect();
-                if path.len().max(owner.len()) > DEPTH {
+                if path.len().max(owner.len()) > SCOPE_DEPTH {
                     continue;
                 }
                 let places: Vec<usize> = (0..path.len()).filter(|at| !path[*at].is_control).collect();
@@ -176,7 +171,7 @@ impl Aliases {
     /// The name of a node with the names of owners in place of those of scopes.
     pub fn of_node<E: Engine>(&self, graph: &Graph<E>, node: u32) -> Names {
         let path = path(graph, node);
-        let Some((own, scopes)) = path.split_last().filter(|(_, scopes)| scopes.len() <= DEPTH) else {
+        let Some((own, scopes)) = path.split_last().filter(|(_, scopes)| scopes.len() <= SCOPE_DEPTH) else {
             let name = graph.nodes[node as usize].name.clone();
             return Names { short: name.clone(), owned: name, bodies: Vec::new() };
         };
