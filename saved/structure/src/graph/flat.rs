@@ -25,7 +25,7 @@ pub fn flatten<E: Engine>(
     engine: &E,
 ) -> Result<Graph<E>> {
     let mut nodes: HashMap<&str, &NodeDef<'_>> = meta.graph.nodes.iter().map(|node| (node.name, node)).collect();
-    let written = lower::lower(&nodes);
+    let written = lower::lower(&nodes, budget);
     let lowered = GraphDef::parse(&written)?;
     nodes.extend(lowered.nodes.iter().map(|node| (node.name, node)));
     for (name, info) in signature.inputs.iter().chain(&signature.outputs) {

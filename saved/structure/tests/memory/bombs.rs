@@ -200,6 +200,18 @@ fn graphs() -> Vec<(&'static str, Bomb)> {
     functions.push(function("b12", 1, &[node("r", "Relu", &["x0"], &[])], "r:y:0"));
     functions.push(function("yes", 1, &[node("r", "Relu", &["x0"], &[])], "r:y:0"));
     let loops = Model { nodes: vec![call("end", "b0", "x")], functions, ..Model::default() };
+    // One great constant in the branches of many conditions.
+    let ty = || attr("T", number(6, 1));
+    let mut conditions = vec![node("great", "Const", &[], &[attr("value", field(8, field(4, vec![0; 1 << 15])))])];
+    let names: Vec<String> = (0..500).map(|at| format!("m{at}")).collect();
+    for (at, name) in names.iter().enumerate() {
+        let [switch, other, sum] = ["s", "t", "a"].map(|own| format!("{own}{at}"));
+        conditions.push(node(&switch, "Switch", &["x", "x"], &[ty()]));
+        conditions.push(node(&sum, "AddN", &[&switch, "great"], &[ty()]));
+        conditions.push(node(&other, "Identity", &[&format!("{switch}:1")], &[ty()]));
+        conditions.push(node(name, "Merge", &[&sum, &other], &[ty()]));
+    }
+    conditions.push(end(&names));
     let types = attr("T", field(1, field(6, vec![1; 1000])));
     let lists = Model {
         nodes: many(100, &|at| {
@@ -217,6 +229,7 @@ fn graphs() -> Vec<(&'static str, Bomb)> {
         ("nodes of many outputs", of(several.file())),
         ("loops in loops", of(loops.file())),
         ("lists of outputs", of(lists.file())),
+        ("a constant in many branches", of(graph(conditions))),
     ]
 }
 
