@@ -58,8 +58,8 @@ fn operation(name: &str, t: &HashMap<String, Tensor>) -> Result<Tensor> {
         "layer_norm" => ops::layer_norm(stream, &t["weight"], &t["bias"], 1e-5),
         "softmax" => ops::softmax_last_dim(&t["scores"]),
         "mask" => t["scores"].broadcast_add(&t["mask"]),
-        "split_heads" => stream.reshape((1, 128, 12, 64))?.transpose(1, 2)?.contiguous(),
-        "merge_heads" => t["heads"].transpose(1, 2)?.flatten_from(2),
+        "split_heads" => ops::contiguous(&stream.reshape((1, 128, 12, 64))?.transpose(1, 2)?),
+        "merge_heads" => ops::contiguous(&t["heads"].transpose(1, 2)?)?.flatten_from(2),
         _ => bail!("no operation `{name}`"),
     }
 }

@@ -20,7 +20,7 @@ mod gguf;
 use candle_core::{Result, Tensor};
 use candle_nn::{Embedding, Module, VarBuilder, embedding};
 use taper::layers::RmsNorm;
-use taper::ops::{Mask, attention_output, attention_scores, softmax_last_dim, tanh};
+use taper::ops::{Mask, attention_output, attention_scores, contiguous, softmax_last_dim, tanh};
 use taper::quantized::{Linear, linear_b};
 use taper::{Model, Weights, forward};
 
@@ -90,13 +90,13 @@ impl Attention {
         }
         /// After the rotation: [batch, head, token, channel of the head].
         #[tap]
-        let q = rotate(&q.transpose(1, 2)?.contiguous()?, cos, sin)?;
+        let q = rotate(&contiguous(&q.transpose(1, 2)?)?, cos, sin)?;
         /// After the rotation: [batch, key head, token, channel of the head].
         #[tap]
-        let k = rotate(&k.transpose(1, 2)?.contiguous()?, cos, sin)?;
+        let k = rotate(&contiguous(&k.transpose(1, 2)?)?, cos, sin)?;
         /// [batch, key head, token, channel of the head]
         #[tap]
-        let v = self.v_proj.forward(x)?.reshape(heads)?.transpose(1, 2)?.contiguous()?;
+        let v = contiguous(&self.v_proj.forward(x)?.reshape(heads)?.transpose(1, 2)?)?;
         /// `k` and `v` behind those of the past: [batch, key head, key, channel of the head].
         #[tap]
         let (keys, values) = past::extend(past, &k, &v)?;

@@ -17,7 +17,7 @@ use candle_core::{Result, Tensor};
 use candle_nn::{Embedding, Module, embedding};
 use serde::Deserialize;
 use taper::layers::{LayerNorm, Linear, layer_norm, linear_b};
-use taper::ops::{Mask, attention_output, attention_scores, softmax_last_dim};
+use taper::ops::{Mask, attention_output, attention_scores, contiguous, softmax_last_dim};
 use taper::{Model, Weights, forward};
 
 use crate::decoder::language_model;
@@ -149,7 +149,7 @@ impl Attention {
     ) -> Result<Tensor> {
         let (batch, token, _) = x.dims3()?;
         let qkv = self.qkv.forward(x)?.reshape((batch, token, (), 3, self.head_dim))?;
-        let part = |i: usize| qkv.narrow(3, i, 1)?.squeeze(3)?.transpose(1, 2)?.contiguous();
+        let part = |i: usize| contiguous(&qkv.narrow(3, i, 1)?.squeeze(3)?.transpose(1, 2)?);
         /// After the rotation: [batch, head, token, channel of the head].
         #[tap]
         let q = rotate(&part(0)?, cos, sin)?;

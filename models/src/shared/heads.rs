@@ -1,15 +1,16 @@
 use candle_core::{Result, Tensor, bail};
+use taper::ops::contiguous;
 
 /// [batch, token, head × channel of the head] to [batch, head, token, channel of the head].
 pub(crate) fn split_heads(x: &Tensor, heads: usize) -> Result<Tensor> {
     let (batch, token, width) = x.dims3()?;
     // `matmul` takes no strides over the heads that are not in order.
-    x.reshape((batch, token, heads, width / heads))?.transpose(1, 2)?.contiguous()
+    contiguous(&x.reshape((batch, token, heads, width / heads))?.transpose(1, 2)?)
 }
 
 /// [batch, head, token, channel of the head] to [batch, token, head × channel of the head].
 pub(crate) fn merge_heads(z: &Tensor) -> Result<Tensor> {
-    z.transpose(1, 2)?.flatten_from(2)
+    contiguous(&z.transpose(1, 2)?)?.flatten_from(2)
 }
 
 /// The width of each of `heads` heads among which `width` is divided.

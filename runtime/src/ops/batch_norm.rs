@@ -1,4 +1,5 @@
 use candle_core::{CpuStorage, CustomOp3, DType, Layout, Result, Shape, Tensor, bail};
+use pulp::Simd;
 
 use super::check::{floats, same_type};
 use super::graft::wanted;
@@ -110,11 +111,11 @@ struct ScaleShift<'a> {
 
 impl OnRow for ScaleShift<'_> {
     #[inline(always)]
-    fn row<const FMA: bool>(&self, index: usize, from: &[f32], to: &mut [f32]) {
+    fn row<S: Simd, const FMA: bool>(&self, _: S, index: usize, row: &mut [f32]) {
         let channel = index % self.scale.len();
         let (scale, shift) = (self.scale[channel], self.shift[channel]);
-        for (y, &x) in to.iter_mut().zip(from) {
-            *y = math::mul_add::<FMA>(x, scale, shift);
+        for x in row {
+            *x = math::mul_add::<FMA>(*x, scale, shift);
         }
     }
 }

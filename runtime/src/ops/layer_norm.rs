@@ -1,8 +1,9 @@
 use candle_core::{CpuStorage, CustomOp3, D, DType, Layout, Result, Shape, Tensor};
+use pulp::Simd;
 
 use super::check::{contiguous, fits};
 use super::graft::{Backward, differentiable, wanted, widened};
-use super::vectors::{OnRow, in_order, math, on_rows, sum};
+use super::vectors::{Itself, OnRow, SquareBeyond, in_order, math, on_rows, sum};
 
 /// Layer normalization of the last dimension: each row of `x` minus its mean, divided by the square root of its variance
 /// plus `eps`, times `weight`, plus `bias`.
@@ -84,13 +85,13 @@ struct Rows<'a> {
 
 impl OnRow for Rows<'_> {
     #[inline(always)]
-    fn row<const FMA: bool>(&self, _: usize, from: &[f32], to: &mut [f32]) {
-        let len = from.len() as f32;
-        let mean = sum(from, |x| x) / len;
-        let var = sum(from, |x| (x - mean) * (x - mean)) / len;
+    fn row<S: Simd, const FMA: bool>(&self, simd: S, _: usize, row: &mut [f32]) {
+        let len = row.len() as f32;
+        let mean = sum(simd, row, Itself) / len;
+        let var = sum(simd, row, SquareBeyond(mean)) / len;
         let scale = 1. / (var + self.eps).sqrt();
-        for (((y, &x), weight), bias) in to.iter_mut().zip(from).zip(self.weight).zip(self.bias) {
-            *y = math::mul_add::<FMA>((x - mean) * scale, *weight, *bias);
+        for ((x, weight), bias) in row.iter_mut().zip(self.weight).zip(self.bias) {
+            *x = math::mul_add::<FMA>((*x - mean) * scale, *weight, *bias);
         }
     }
 }

@@ -39,6 +39,8 @@
 //! fast on the CPU as candle's, which takes the groups one after the other. [`channels_last`] has the same of images as
 //! TensorFlow lays them out.
 //!
+//! [`contiguous`] is candle's on several threads.
+//!
 //! All of it runs on candle's own threads, the caller's among them, as many as `RAYON_NUM_THREADS` says. They wait for work
 //! without sleeping, for a millisecond at most.
 //!
@@ -70,6 +72,7 @@ mod attention;
 mod batch_norm;
 pub mod channels_last;
 mod check;
+mod contiguous;
 mod conv2d;
 mod elementwise;
 mod graft;
@@ -88,6 +91,7 @@ mod vectors;
 
 pub use attention::{Attention, Mask, attention, attention_output, attention_scores};
 pub use batch_norm::batch_norm;
+pub use contiguous::contiguous;
 pub use conv2d::{Conv2dOptions, Padding, conv2d};
 pub use elementwise::{exp, gelu, gelu_tanh, quick_gelu, relu, relu6, sigmoid, silu, tanh};
 pub use layer_norm::layer_norm;

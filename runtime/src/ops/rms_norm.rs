@@ -1,9 +1,10 @@
 use candle_core::{CpuStorage, CustomOp2, DType, Layout, Result, Shape, Tensor};
+use pulp::Simd;
 
 use super::check::{contiguous, fits};
 use super::graft::{Backward, differentiable, wanted, widened};
 use super::layer_norm::{grad_of_normed, normed, sum_of_rows};
-use super::vectors::{OnRow, in_order, on_rows, sum};
+use super::vectors::{OnRow, SquareBeyond, in_order, on_rows, sum};
 
 /// Root-mean-square normalization of the last dimension: each row of `x` divided by the square root of the mean of its
 /// squares plus `eps`, times `weight`.
@@ -75,10 +76,10 @@ struct Rows<'a> {
 
 impl OnRow for Rows<'_> {
     #[inline(always)]
-    fn row<const FMA: bool>(&self, _: usize, from: &[f32], to: &mut [f32]) {
-        let scale = 1. / (sum(from, |x| x * x) / from.len() as f32 + self.eps).sqrt();
-        for ((y, &x), weight) in to.iter_mut().zip(from).zip(self.weight) {
-            *y = x * scale * weight;
+    fn row<S: Simd, const FMA: bool>(&self, simd: S, _: usize, row: &mut [f32]) {
+        let scale = 1. / (sum(simd, row, SquareBeyond(0.)) / row.len() as f32 + self.eps).sqrt();
+        for (x, weight) in row.iter_mut().zip(self.weight) {
+            *x = *x * scale * weight;
         }
     }
 }

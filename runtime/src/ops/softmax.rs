@@ -1,8 +1,9 @@
 use candle_core::{CpuStorage, CustomOp1, D, DType, Layout, Result, Shape, Tensor};
+use pulp::Simd;
 
 use super::check::{at_least_one, contiguous};
 use super::graft::{Backward, differentiable, wanted, widened};
-use super::vectors::{OnRow, in_order, largest, math, on_rows, sum};
+use super::vectors::{Itself, OnRow, in_order, largest, math, on_rows, sum};
 
 /// Softmax over the last dimension: any shape to the same shape, each row of the last dimension summing to 1.
 ///
@@ -47,13 +48,13 @@ impl CustomOp1 for Softmax {
 
 impl OnRow for Softmax {
     #[inline(always)]
-    fn row<const FMA: bool>(&self, _: usize, from: &[f32], to: &mut [f32]) {
-        let largest = largest(from);
-        for (y, &x) in to.iter_mut().zip(from) {
-            *y = math::exp::<FMA>(x - largest);
+    fn row<S: Simd, const FMA: bool>(&self, simd: S, _: usize, row: &mut [f32]) {
+        let largest = largest(simd, row);
+        for x in row.iter_mut() {
+            *x = math::exp_below_one::<FMA>(*x - largest);
         }
-        let scale = 1. / sum(to, |y| y);
-        for y in to {
+        let scale = 1. / sum(simd, row, Itself);
+        for y in row {
             *y *= scale;
         }
     }

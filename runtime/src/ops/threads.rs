@@ -4,7 +4,9 @@
 //! one of them. Others would have to share the processor with them: rayon's `join`, by which gemm divides a product, takes
 //! longer than one thread does on anything below a millisecond.
 
+use std::cell::Cell;
 use std::mem::MaybeUninit;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use candle_core::utils::barrier_pool;
@@ -18,45 +20,102 @@ pub(super) fn count() -> usize {
     barrier_pool().n_workers() + 1
 }
 
-/// Does `work` with each piece, on as many threads as have something to do. Which thread gets which is left to chance.
+/// Does `work` with each piece, on as many threads as have something to do.
 ///
-/// `work` must not share work itself: the threads are taken until it ends, and it would wait for itself.
+/// A thread begins with the pieces that are its own by their place, so that in the next operation it finds in its cache what
+/// it made in this one, and then helps the others. Where a piece shares work itself, the thread that has it does all of it.
 pub(super) fn share<I>(pieces: I, work: impl Fn(I::Item) + Sync)
 where
-    I: ExactSizeIterator + Send,
+    I: ExactSizeIterator,
     I::Item: Send,
 {
-    let threads = if pieces.len() < 2 { 1 } else { pieces.len().min(count()) };
+    let threads = if SHARING.get() { 1 } else { pieces.len().min(count()) };
     if threads < 2 {
         return pieces.for_each(work);
     }
-    let pieces = Mutex::new(pieces);
-    let next = || pieces.lock().unwrap_or_else(PoisonError::into_inner).next();
-    let work = || {
-        while let Some(piece) = next() {
-            work(piece);
+    let pieces: Vec<_> = pieces.map(|piece| Mutex::new(Some(piece))).collect();
+    let queues: Vec<_> = (0..threads).map(|at| Queue::of(at, threads, pieces.len())).collect();
+    barrier_pool().execute(|thread| {
+        SHARING.set(true);
+        let _done = Done;
+        for at in 0..threads {
+            let queue = &queues[(thread + at) % threads];
+            while let Some(index) = queue.next() {
+                // Nobody else has this index, so that the lock is free.
+                let piece = pieces[index].lock().unwrap_or_else(PoisonError::into_inner).take();
+                work(piece.expect("each piece is taken once"));
+            }
         }
-    };
-    // One call for each thread; the first ones may have done everything before the last come.
-    barrier_pool().execute_chunked(threads, |_| work());
+    });
+}
+
+thread_local! {
+    /// Whether this thread does its part of shared work: the others are taken until it ends.
+    static SHARING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Says that the work has ended, also by a panic.
+struct Done;
+
+impl Drop for Done {
+    fn drop(&mut self) {
+        SHARING.set(false);
+    }
+}
+
+/// The pieces that a thread begins with, on a cache line of its own.
+#[repr(align(64))]
+struct Queue {
+    next: AtomicUsize,
+    end: usize,
+}
+
+impl Queue {
+    /// Of thread `at` of so many, for so many pieces.
+    fn of(at: usize, threads: usize, pieces: usize) -> Self {
+        Self { next: AtomicUsize::new(at * pieces / threads), end: (at + 1) * pieces / threads }
+    }
+
+    /// The index of the next piece, if there is one.
+    fn next(&self) -> Option<usize> {
+        // Looked at first, so that those who come to help in vain don't take the line from each other.
+        if self.next.load(Ordering::Relaxed) >= self.end {
+            return None;
+        }
+        Some(self.next.fetch_add(1, Ordering::Relaxed)).filter(|&at| at < self.end)
+    }
 }
 
 /// A vector of `len` numbers, of which `fill` makes `share` at a time, from the first of them on, in the room for them: it
 /// returns that room, filled.
 ///
 /// Zeros that are written over take as long as a simple operation, and one thread writes them.
-#[allow(unsafe_code)]
 pub(super) fn filled<T: Copy + Send>(
     len: usize,
     share: usize,
     fill: impl for<'r> Fn(usize, &'r mut [MaybeUninit<T>]) -> &'r mut [T] + Sync,
 ) -> Vec<T> {
+    filled_in_parts(len, share, share, fill)
+}
+
+/// The same where `fill` makes a `part` at a time, of which a thread does at least a `share` at once.
+#[allow(unsafe_code)]
+pub(super) fn filled_in_parts<T: Copy + Send>(
+    len: usize,
+    part: usize,
+    share: usize,
+    fill: impl for<'r> Fn(usize, &'r mut [MaybeUninit<T>]) -> &'r mut [T] + Sync,
+) -> Vec<T> {
+    let part = part.max(1);
+    let share = share.next_multiple_of(part).max(part);
     let mut made = Vec::with_capacity(len);
     let room = &mut made.spare_capacity_mut()[..len];
-    self::share(room.chunks_mut(share.max(1)).enumerate(), |(at, room)| {
-        let (start, len) = (room.as_ptr().cast::<T>(), room.len());
-        let full = fill(at * share, room);
-        assert!(full.as_ptr() == start && full.len() == len, "what is returned is the room");
+    self::share(room.chunks_mut(share).enumerate(), |(at, room)| {
+        for (within, room) in room.chunks_mut(part).enumerate() {
+            let (start, len) = (room.as_ptr().cast::<T>(), room.len());
+            let full = fill(at * share + within * part, room);
+            assert!(full.as_ptr() == start && full.len() == len, "what is returned is the room");
+        }
     });
     // SAFETY: the pieces of the room are all of it, and each was returned as numbers, which only what was written is.
     unsafe { made.set_len(len) };
@@ -65,7 +124,7 @@ pub(super) fn filled<T: Copy + Send>(
 
 #[cfg(test)]
 thread_local! {
-    static PRETENDED: std::cell::Cell<Option<usize>> = const { std::cell::Cell::new(None) };
+    static PRETENDED: Cell<Option<usize>> = const { Cell::new(None) };
 }
 
 /// What `work` gives where the work is divided as for so many threads, whatever there are.

@@ -1,4 +1,5 @@
 use candle_core::{CpuStorage, CustomOp3, D, DType, Layout, Result, Shape, Tensor, bail};
+use pulp::Simd;
 
 use crate::ops::batch_norm::scale_and_shift;
 use crate::ops::check::floats;
@@ -82,9 +83,9 @@ struct ScaleShift<'a> {
 
 impl OnRow for ScaleShift<'_> {
     #[inline(always)]
-    fn row<const FMA: bool>(&self, _: usize, from: &[f32], to: &mut [f32]) {
-        for (((y, &x), &scale), &shift) in to.iter_mut().zip(from).zip(self.scale).zip(self.shift) {
-            *y = math::mul_add::<FMA>(x, scale, shift);
+    fn row<S: Simd, const FMA: bool>(&self, _: S, _: usize, row: &mut [f32]) {
+        for ((x, &scale), &shift) in row.iter_mut().zip(self.scale).zip(self.shift) {
+            *x = math::mul_add::<FMA>(*x, scale, shift);
         }
     }
 }

@@ -27,6 +27,17 @@ impl Function for Exp {
     fn at<const FMA: bool>(self, x: f32) -> f32 {
         math::exp::<FMA>(x)
     }
+
+    #[inline(always)]
+    fn ordinary(xs: &[f32]) -> bool {
+        // Compared as whole numbers, of which NaN is a large one.
+        xs.iter().fold(0, |largest, x| largest.max(x.abs().to_bits())) <= math::ORDINARY.to_bits()
+    }
+
+    #[inline(always)]
+    fn at_ordinary<const FMA: bool>(self, x: f32) -> f32 {
+        math::ordinary_exp::<FMA>(x)
+    }
 }
 
 impl Elementwise for Exp {

@@ -34,7 +34,7 @@ impl Function for GeluTanh {
     #[inline(always)]
     fn at<const FMA: bool>(self, x: f32) -> f32 {
         let cube = CUBE as f32 * x * (x * x);
-        x / (1. + math::exp::<FMA>(-(SCALE as f32) * (x + cube)))
+        math::gated::<FMA>(x, SCALE as f32 * (x + cube))
     }
 }
 

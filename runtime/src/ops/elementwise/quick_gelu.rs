@@ -28,7 +28,7 @@ const SHARPNESS: f64 = 1.702;
 impl Function for QuickGelu {
     #[inline(always)]
     fn at<const FMA: bool>(self, x: f32) -> f32 {
-        x / (1. + math::exp::<FMA>(x * -(SHARPNESS as f32)))
+        math::gated::<FMA>(x, x * SHARPNESS as f32)
     }
 }
 

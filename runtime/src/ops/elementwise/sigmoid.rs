@@ -4,7 +4,7 @@ use super::{Elementwise, Function, elementwise, math};
 
 /// The logistic function of each element, 1 / (1 + e⁻ˣ): any shape to the same shape.
 ///
-/// PyTorch's `sigmoid(x)`. In `f32` on the CPU within 3 ulp, and 0 below −88.7; elsewhere candle's own
+/// PyTorch's `sigmoid(x)`. In `f32` on the CPU within 3 ulp, and 0 below −87.7; elsewhere candle's own
 /// [`candle_nn::ops::sigmoid`].
 ///
 /// ```

@@ -26,7 +26,7 @@ struct Silu;
 impl Function for Silu {
     #[inline(always)]
     fn at<const FMA: bool>(self, x: f32) -> f32 {
-        x / (1. + math::exp::<FMA>(-x))
+        math::gated::<FMA>(x, x)
     }
 }
 

@@ -4,6 +4,7 @@
 mod attention;
 mod batch_norm;
 mod channels_last;
+mod contiguous;
 mod conv2d;
 mod elementwise;
 mod errors;

@@ -6,17 +6,17 @@ pub(super) mod math;
 mod rows;
 
 pub(super) use map::{Function, map};
-pub(super) use rows::{OnRow, largest, on_rows, sum};
+pub(super) use rows::{Itself, OnRow, SquareBeyond, largest, on_rows, sum};
 
 use std::mem::MaybeUninit;
 
 use candle_core::{CpuStorage, Layout, Result, bail};
 
 /// Below so many numbers the threads would cost more than they save.
-const PARALLEL: usize = 32 << 10;
+pub(super) const PARALLEL: usize = 32 << 10;
 
 /// So many numbers one thread takes at least.
-const SHARE: usize = 8 << 10;
+pub(super) const SHARE: usize = 8 << 10;
 
 /// Zeros in the room for them.
 #[allow(unsafe_code)]
