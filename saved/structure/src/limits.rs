@@ -89,6 +89,9 @@ pub(crate) const LOWERED_NODES: usize = 1 << 14;
 /// How many nodes that search looks at in all.
 pub(crate) const LOWERING: usize = 1 << 22;
 
+/// How many nodes that pass a value on are followed, one behind the other, to find where it comes from.
+pub(crate) const PASSED: usize = 64;
+
 /// Characters by characters that are compared to find keys like those that are missing, for the sake of all errors. After
 /// them no near key is named.
 pub(crate) const NEAR_KEYS: usize = 1 << 26;

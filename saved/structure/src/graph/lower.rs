@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::local::node_of;
-use crate::limits::{Budget, LOWERED_NODES, LOWERING};
+use crate::limits::{Budget, LOWERED_NODES, LOWERING, PASSED};
 use crate::proto::NodeDef;
 
 const RESOURCE: i64 = 20;
@@ -223,7 +223,7 @@ impl Lowering<'_> {
     /// Whether a value is what `TensorArray` or an operation that writes to it gives.
     fn is_list(&self, reference: &str) -> bool {
         let mut reference = reference;
-        for _ in 0..64 {
+        for _ in 0..PASSED {
             let (name, output) = split(reference);
             let Some(node) = self.nodes.get(name) else { return false };
             let passes = ["Identity", "Enter", "Switch", "Merge", "Exit", "NextIteration"];
@@ -335,7 +335,7 @@ impl Lowering<'_> {
     /// What a value is that only passes through.
     fn origin(&self, reference: &str) -> String {
         let mut reference = reference;
-        for _ in 0..64 {
+        for _ in 0..PASSED {
             let Some(node) = self.nodes.get(node_of(reference)).filter(|node| node.op == "Identity") else { break };
             let Some(input) = node.data().next() else { break };
             reference = input;
