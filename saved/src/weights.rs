@@ -7,6 +7,7 @@ use taper_saved_structure::checkpoint::Checkpoint;
 use taper_saved_structure::slices::Slice;
 
 use crate::dtype::Type;
+use crate::limits::SLICES;
 use crate::proto::BundleEntry;
 use crate::values::Gather;
 use crate::{Error, Result};
@@ -56,9 +57,6 @@ fn read(checkpoint: &Checkpoint, entry: &BundleEntry) -> Result<Tensor> {
     gather.tensor(&shape)
 }
 
-/// More parts than any tensor is saved in.
-const MOST: usize = 1 << 12;
-
 /// Of every part, its range along every axis.
 type Ranges = Vec<Vec<Range<usize>>>;
 
@@ -68,7 +66,7 @@ fn wrong(shape: &[usize]) -> Error {
 
 /// Where the parts lie, which must be beside each other and leave nothing out.
 fn ranges(slices: &[Slice], shape: &[usize]) -> Result<Ranges> {
-    if slices.len() > MOST {
+    if slices.len() > SLICES {
         return Err(wrong(shape));
     }
     let ranges = |slice: &Slice| -> Option<Vec<Range<usize>>> {
