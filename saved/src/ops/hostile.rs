@@ -1,6 +1,7 @@
 //! Every operation of the table with what nobody would give it: sizes, places and attributes of any number, in a process that
 //! has little memory. Memory that is not there ends the process, so that an operation which does not ask for room is seen.
 
+#[cfg(target_os = "linux")]
 use std::process::Command;
 use std::sync::Arc;
 
@@ -13,6 +14,7 @@ use crate::data::{Data, List};
 const OPERATION: &str = "TAPER_TEST_OPERATION";
 
 /// What it has, in KiB: enough for the program itself and for what may be made without asking.
+#[cfg(target_os = "linux")]
 const MEMORY: usize = 3 << 19;
 
 /// How often each operation is tried.
@@ -176,7 +178,7 @@ fn tries_its_operation() {
 }
 
 /// Output and success of a process with little memory.
-#[cfg(unix)]
+#[cfg(target_os = "linux")]
 fn tried(op: &str) -> (String, bool) {
     let own = std::env::current_exe().unwrap();
     let test = "ops::hostile::tries_its_operation";
@@ -187,7 +189,7 @@ fn tried(op: &str) -> (String, bool) {
     (text, output.status.success())
 }
 
-#[cfg(unix)]
+#[cfg(target_os = "linux")]
 #[test]
 fn no_operation_makes_what_there_is_no_room_for() {
     let (text, success) = tried("all");
@@ -198,7 +200,7 @@ fn no_operation_makes_what_there_is_no_room_for() {
 }
 
 /// The test would see one that does not ask.
-#[cfg(unix)]
+#[cfg(target_os = "linux")]
 #[test]
 fn who_does_not_ask_ends_the_process() {
     let (text, success) = tried("none of them: 4 GiB");
