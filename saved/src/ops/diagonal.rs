@@ -126,8 +126,7 @@ fn chosen(
 ) -> Result<Tensor> {
     // Every place is a number of 64 bits beside the elements that are there.
     let len = places.size_hint().0;
-    room(&[len, 4])?;
-    room(&[count, len])?;
+    room(&[len, count.saturating_add(3)])?;
     let inner = x.elem_count() / count.max(1);
     let mut numbers = Vec::with_capacity(len);
     numbers.extend(places.map(|place| place.unwrap_or(inner) as i64));
@@ -137,7 +136,7 @@ fn chosen(
         None => Tensor::zeros((count, 1), x.dtype(), x.device())?,
     };
     let all = Tensor::cat(&[&x, &around], 1)?;
-    all.index_select(&Tensor::new(numbers, x.device())?, 1)
+    all.index_select(&Tensor::from_vec(numbers, len, x.device())?, 1)
 }
 
 fn matrix(x: &Tensor) -> Result<(&[usize], i64, i64)> {

@@ -15,7 +15,7 @@ const OPERATION: &str = "TAPER_TEST_OPERATION";
 
 /// What it has, in KiB: enough for the program itself and for what may be made without asking.
 #[cfg(target_os = "linux")]
-const MEMORY: usize = 3 << 19;
+const MEMORY: usize = 3 << 18;
 
 /// How often each operation is tried.
 const TIMES: usize = 250;
@@ -183,7 +183,10 @@ fn tried(op: &str) -> (String, bool) {
     let own = std::env::current_exe().unwrap();
     let test = "ops::hostile::tries_its_operation";
     let run = format!("ulimit -v {MEMORY}; exec \"$0\" --exact {test} --nocapture --test-threads=1");
-    let output = Command::new("sh").args(["-c", &run]).arg(own).env(OPERATION, op).env("RUST_BACKTRACE", "0").output();
+    let mut command = Command::new("sh");
+    // Every thread takes address space of its own.
+    command.env("RAYON_NUM_THREADS", "2").env("MALLOC_ARENA_MAX", "1").env("RUST_BACKTRACE", "0");
+    let output = command.args(["-c", &run]).arg(own).env(OPERATION, op).output();
     let output = output.unwrap();
     let text = [String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr)].concat();
     (text, output.status.success())
