@@ -14,7 +14,7 @@ Exit codes:
      missing, or of another shape or type
   3  a file can't be read, is damaged, or is of another kind
   4  a name means nothing or several things: of a tensor, a layer, an input, a
-     signature, an array in a file
+     signature, an array in a file, a file in a folder
   5  an operation or a type is needed that is not supported";
 
 const EXAMPLES: &str = "\
@@ -23,6 +23,7 @@ Examples:
   taper taps model/ 'encoder/**'     the tensors inside a layer
   taper run model/ -i random:0       whether it runs
   taper run model/ -i x=x.npy --tap encoder/dense --save out.safetensors
+  taper run model/ -i x=x.npy --zero encoder/dense    without that layer
 
 In Python, `safetensors.numpy.load_file(\"out.safetensors\")` reads what was
 saved; in Rust, `candle_core::safetensors::load`.
@@ -33,15 +34,18 @@ Names of tensors:
   encoder/dense/MatMul  by the layers that it stands in, or the end of that
   encoder/dense         a layer: what others take of its values
   'encoder/**/Tanh'     a pattern: `*` is one part between slashes, `**`
-                        several, `?` a character; quoted, for the shell
+                        several, `?` a character; quoted, for the shell; of
+                        layers, if it matches no tensor
   while/body.2/MatMul   in a loop: that of one step; without a number, of all
+  while/body.2/cell     a layer in one step
   '#12', '#-1'          its place in the list of `taper taps`
   StatefulPartitionedCall/model_1/dense_1/MatMul
                         the whole name in the file
 ";
 
 const INPUTS: &str = "\
-Inputs, with `NAME=` before them where the model has several:
+Inputs, with `NAME=` before them where the model has several, and what replaces
+tensors:
   x.npy                 an array of NumPy's
   x.npz, x.npz:ARRAY    one of several: ARRAY, that of the input's name, or the
                         only one
@@ -53,8 +57,10 @@ Inputs, with `NAME=` before them where the model has several:
                         1), truth values and integers 0 or 1, bytes 0 to 255
   random:SEED:1,224,224,3
                         of this shape: needed if other sizes are unknown
+  random:SEED:0..30522  evenly from 0 up to 30522, which is left out: such as
+                        ids of a vocabulary
   random:SEED:1,128:0..30522
-                        and evenly from 0 up to 30522, which is left out
+                        both
 Arrays are of the model's own type. Integers may be of another width if all
 values fit. Results have 64 bits where the model has integers, and are uint8
 where it has truth values.
@@ -91,6 +97,9 @@ pub(crate) struct Inspect {
     /// Of a SavedModel, the weights and tensors of every layer, too
     #[arg(long)]
     pub(crate) tensors: bool,
+    /// Of a SavedModel, reads every weight in the folder and compares its checksum
+    #[arg(long)]
+    pub(crate) check: bool,
     /// For machines: one JSON object, described in docs/command.md
     #[arg(long)]
     pub(crate) json: bool,
@@ -124,6 +133,12 @@ pub(crate) struct Run {
     /// Tensors to show and save beside the outputs: a name or a pattern, see below
     #[arg(short, long = "tap", value_name = "GLOB")]
     pub(crate) taps: Vec<String>,
+    /// Tensors that are zero in this run: a name or a pattern as for `--tap`; a layer is what others take of it
+    #[arg(short, long = "zero", value_name = "GLOB")]
+    pub(crate) zeros: Vec<String>,
+    /// A tensor that has another value in this run, from where an input may come
+    #[arg(short, long = "replace", value_name = "NAME=SOURCE")]
+    pub(crate) replaced: Vec<String>,
     /// Saves the outputs by their names and the tapped tensors by their paths, as safetensors
     #[arg(short = 'o', long, value_name = "FILE")]
     pub(crate) save: Option<PathBuf>,

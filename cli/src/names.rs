@@ -13,6 +13,7 @@ pub(crate) fn unknown<'n>(what: &str, name: &str, all: impl Iterator<Item = &'n 
     let ends = match (near.is_empty(), there.is_empty(), more) {
         (false, ..) => did_you_mean(&near),
         (true, true, _) => "; there are none".to_owned(),
+        (true, false, 0) if there.len() == 1 => format!("; there is only {}", there[0]),
         (true, false, 0) => format!("; there are {}", there.join(", ")),
         (true, false, _) => format!("; there are {} and {more} more", there.join(", ")),
     };

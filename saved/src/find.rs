@@ -1,6 +1,9 @@
 //! Tensors by what people call them.
 
+use std::collections::BTreeSet;
+
 use taper::__private::{matches_parts, near};
+use taper_saved_structure::layers::{Call, parts};
 
 use crate::graph::Value;
 use crate::model::SavedModel;
@@ -11,21 +14,30 @@ use crate::{Error, Result};
 /// How many names an error lists.
 const LISTED: usize = 8;
 
+/// How many patterns an error lists.
+const NEAR: usize = 3;
+
+/// A name that is longer, in bytes, is nobody's.
+const LONG: usize = 1 << 12;
+
 impl SavedModel {
     /// The tensors that a name means, in the order in which they are computed:
     ///
     /// - a whole name, `StatefulPartitionedCall/custom_1/two_1/Tanh`, with or without `:0`, and that of a call of a
     ///   function, `StatefulPartitionedCall:1`;
     /// - a pattern of whole names or of names by layers, or else of their ends: `*` stands for any part between slashes,
-    ///   `**` for anything, `?` for one character, `two/*`;
+    ///   `**` for anything, `?` for one character, `two/*`; of layers, if it matches no tensor: `two/d?`;
     /// - a place in [`tensors`](Self::tensors), from the end if negative: `#12`, `#-1`;
     /// - a name by layers, or the end of one, if it is that of one tensor: `two/Tanh`;
+    /// - in a branch or a loop, the name that TensorFlow has in its function, if it is that of one: `while/lstm_cell_1/MatMul`;
     /// - a layer, or the end of its name, if it is that of one layer, or of one that stands in the model itself: `two`,
-    ///   `two/d1`. It means what others take of its values; those of every call, if it is called several times.
+    ///   `two/d1`. It means what others take of its values; those of every call, if it is called several times. What is
+    ///   called in a loop or a branch has a name for that call, `while/body/lstm_cell`, and so has every call by the whole
+    ///   scope that it stands in, `net_1/two_1/d1_1`.
     ///
     /// A tensor in a loop stands for its values in all steps. With a number behind the name of the loop's function it is that
-    /// of one step, from the end if negative: `lstm/while/body.2/lstm_cell/MatMul`, `while/body.-1/*`. The steps of a loop's
-    /// condition are those of its `cond`, of which there is one more.
+    /// of one step, from the end if negative: `lstm/while/body.2/lstm_cell/MatMul`, `while/body.-1/*`; so it is with layers,
+    /// `while/body.2/lstm_cell`. The steps of a loop's condition are those of its `cond`, of which there is one more.
     ///
     /// # Errors
     /// A name that means nothing, with near ones, or several things, with their whole names; a tensor that can't be
@@ -108,12 +120,13 @@ impl SavedModel {
         if is_pattern {
             let usable: Vec<_> = found.iter().filter(|found| found.tensor.site.is_some()).cloned().collect();
             let found = if usable.is_empty() { found } else { usable };
+            let found = if found.is_empty() { self.taken(&self.calls_matching(name, &steps)) } else { found };
             return Ok(Some(found).filter(|found| !found.is_empty()));
         }
         match (whole.len(), found.len()) {
             (1, _) => Ok(Some(whole)),
             (0, 1) => Ok(Some(found)),
-            (0, 0) => Ok(None),
+            (0, 0) => self.called_at(name, &steps),
             _ => {
                 whole.extend(found);
                 Err(several(name, &whole.iter().map(|found| found.tensor).collect::<Vec<_>>()))
@@ -151,15 +164,122 @@ impl SavedModel {
                 return Ok(vec![tensor]);
             }
         }
-        match (&short[..], self.layer(name)) {
+        match (&short[..], self.calls_of(name)) {
             ([tensor], _) => Ok(vec![*tensor]),
-            (tensors, Ok(layer)) => {
-                let outputs = self.outputs(layer.calls.iter().flat_map(|call| &call.outputs), name);
+            (tensors, Ok(calls)) => {
+                let outputs = self.outputs(calls.into_iter().flat_map(|call| &call.outputs), name);
                 // The scope of an operation may be of the same name, and give nothing.
                 outputs.map_err(|error| if tensors.is_empty() { error } else { several(name, tensors) })
             }
-            ([], Err(error)) => Err(error),
+            ([], Err(error)) => match &self.in_functions(plain)[..] {
+                [] => Err(error),
+                [tensor] => Ok(vec![*tensor]),
+                tensors => Err(several(name, tensors)),
+            },
             (tensors, _) => Err(several(name, tensors)),
+        }
+    }
+
+    /// What stands in functions of branches and loops, by the name that it has there: TensorFlow's own graph of a loop has
+    /// `lstm_1/while/lstm_cell_1/MatMul`, which says not which of its functions it is in.
+    fn in_functions(&self, name: &str) -> Vec<&TensorInfo> {
+        let own = |tensor: &TensorInfo| {
+            let mut own = tensor.name.clone();
+            for within in tensor.within.iter().rev() {
+                let first = own[..within.name_end].rfind('/').unwrap_or(0);
+                own.replace_range(first..within.name_end, "");
+            }
+            own
+        };
+        let inside = self.tensors.all.iter().filter(|tensor| !tensor.within.is_empty());
+        inside.filter(|tensor| is_end(&own(tensor), name)).collect()
+    }
+
+    /// The calls of a layer, or the one of this name.
+    fn calls_of(&self, name: &str) -> Result<Vec<&Call>> {
+        let error = match self.layer(name) {
+            Ok(layer) => return Ok(layer.calls.iter().collect()),
+            Err(error) => error,
+        };
+        match self.calls_named(name, &[]) {
+            Ok(found) if !found.is_empty() => Ok(found.into_iter().map(|(call, _)| call).collect()),
+            Err(several) if !self.layers.iter().any(|layer| is_end(&layer.name, name)) => Err(several),
+            _ => Err(error),
+        }
+    }
+
+    /// The calls of layers that a pattern matches, in these steps of the loops around them.
+    fn calls_matching(&self, pattern: &str, steps: &[isize]) -> Vec<(&Call, Steps)> {
+        let anywhere = format!("**/{pattern}");
+        let fits = |name: &str| matches_parts(pattern, name, '/') || matches_parts(&anywhere, name, '/');
+        let calls = self.layers().flat_map(|layer| layer.calls.iter().map(move |call| (layer, call)));
+        let found = calls.filter_map(|(layer, call)| {
+            let loops: Vec<_> = call.within.iter().filter(|within| within.is_repeated).collect();
+            let ends: Vec<_> = loops.iter().map(|within| within.short_end).collect();
+            let in_step = |visits: &Steps| fits(&numbered(&call.name, &ends, visits.iter().copied()));
+            let visits = placed(steps, loops.len()).into_iter().find(in_step);
+            let visits = visits.or_else(|| (steps.is_empty() && fits(&layer.name)).then(|| vec![None; loops.len()]));
+            Some((call, visits?))
+        });
+        found.collect()
+    }
+
+    /// What others take of calls.
+    fn taken<'m>(&'m self, calls: &[(&'m Call, Steps)]) -> Vec<Found<'m>> {
+        let found = calls.iter().flat_map(|(call, visits)| {
+            let tensors = call.outputs.iter().filter_map(|value| self.tensors.get(*value));
+            tensors.map(|tensor| Found { tensor, visits: visits.clone() })
+        });
+        let mut found: Vec<_> = found.collect();
+        // What a layer gives may be what one inside it gives.
+        let place = |found: &Found<'_>| (self.tensors.place(found.tensor.value), found.visits.clone());
+        found.sort_by_key(place);
+        found.dedup_by_key(|found| place(found));
+        found
+    }
+
+    /// What is taken of the call of a layer in a step of a loop, `while/body.2/lstm_cell`.
+    fn called_at(&self, name: &str, steps: &[isize]) -> Result<Option<Vec<Found<'_>>>> {
+        let calls = self.calls_named(name, steps)?;
+        if calls.is_empty() {
+            return Ok(None);
+        }
+        let found = self.taken(&calls);
+        match found.is_empty() {
+            true => Err(nothing_taken(name)),
+            false => Ok(Some(found)),
+        }
+    }
+
+    /// The calls of layers that have a name of their own, in these steps of the loops around them: the name by layers with the
+    /// branches and loops that they stand in, or its end, and the whole scope.
+    fn calls_named(&self, name: &str, steps: &[isize]) -> Result<Vec<(&Call, Steps)>> {
+        let scope = parts(name).join("/");
+        let (mut found, mut whole) = (Vec::new(), Vec::new());
+        for call in self.layers.iter().flat_map(|layer| &layer.calls) {
+            let loops: Vec<_> = call.within.iter().filter(|within| within.is_repeated).collect();
+            let ends = |end: fn(&Within) -> usize| loops.iter().map(|within| end(within)).collect::<Vec<_>>();
+            let (scopes, shorts) = (ends(|within| within.name_end), ends(|within| within.short_end));
+            for visits in placed(steps, loops.len()) {
+                let short = numbered(&call.name, &shorts, visits.iter().copied());
+                if short == name || numbered(&call.scope, &scopes, visits.iter().copied()) == scope {
+                    whole.push((call, visits));
+                    break;
+                }
+                if !call.within.is_empty() && is_end(&short, name) {
+                    found.push((call, visits));
+                    break;
+                }
+            }
+        }
+        let found = if whole.is_empty() { found } else { whole };
+        let names: BTreeSet<&str> = found.iter().map(|(call, _)| call.name.as_str()).collect();
+        match names.len() {
+            0 | 1 => Ok(found),
+            count => Err(Error::Msg(format!(
+                "`{name}` is the name of {count} layers: {}; give the whole name of one",
+                listed(names.into_iter())
+            ))),
         }
     }
 
@@ -215,7 +335,7 @@ impl SavedModel {
     fn outputs<'a>(&self, values: impl Iterator<Item = &'a Value>, name: &str) -> Result<Vec<&TensorInfo>> {
         let found: Vec<_> = values.filter_map(|value| self.tensors.get(*value)).collect();
         match found.is_empty() {
-            true => Err(Error::Msg(format!("nothing takes a value of the layer `{name}`; name a tensor in it"))),
+            true => Err(nothing_taken(name)),
             false => Ok(found),
         }
     }
@@ -229,6 +349,17 @@ impl SavedModel {
 
     /// Every tensor that a pattern matches.
     fn matching_any(&self, pattern: &str) -> Result<Vec<&TensorInfo>> {
+        let found = self.matched(pattern);
+        match found.is_empty() {
+            false => Ok(found),
+            true => Err(Error::Msg(format!(
+                "no tensor matches `{pattern}` (`*` stands for one part between slashes, `**` for several){}",
+                self.near_pattern(pattern)
+            ))),
+        }
+    }
+
+    fn matched(&self, pattern: &str) -> Vec<&TensorInfo> {
         let of = |patterns: &[&str]| -> Vec<&TensorInfo> {
             let fits = |name: &str| patterns.iter().any(|pattern| matches_parts(pattern, name, '/'));
             let owned = |tensor: &TensorInfo| tensor.owned.as_deref().is_some_and(fits);
@@ -240,11 +371,45 @@ impl SavedModel {
         if found.iter().all(|tensor| tensor.op == "VarHandleOp") {
             found = of(&[pattern, &format!("**/{pattern}")]);
         }
-        match found.is_empty() {
-            false => Ok(found),
-            true => Err(Error::Msg(format!(
-                "no tensor matches `{pattern}`; `*` stands for one part between slashes, `**` for several"
-            ))),
+        // Layers are meant where no tensors are.
+        if found.is_empty() {
+            found = self.taken(&self.calls_matching(pattern, &[])).into_iter().map(|found| found.tensor).collect();
+        }
+        found
+    }
+
+    /// Patterns like one that matches nothing, of which each matches something.
+    fn near_pattern(&self, pattern: &str) -> String {
+        let names = self.tensors.all.iter().map(|tensor| &tensor.short);
+        let known: BTreeSet<&str> = names.filter(|name| name.len() < LONG).flat_map(|name| name.split('/')).collect();
+        let pattern_parts: Vec<&str> = pattern.split('/').collect();
+        let mut others = Vec::new();
+        for (at, part) in pattern_parts.iter().enumerate() {
+            let letters = part.replace(['*', '?'], "");
+            // The number of a step is nobody's name.
+            let (own, step) = letters.split_at(letters.rfind('.').unwrap_or(letters.len()));
+            if own.is_empty() || known.contains(own) || known.iter().any(|known| matches_parts(part, known, '/')) {
+                continue;
+            }
+            for near in near(own, known.iter().map(|known| (*known, *known))) {
+                let near = format!("{near}{step}");
+                let mut parts = pattern_parts.clone();
+                parts[at] = &near;
+                others.push(parts.join("/"));
+            }
+        }
+        // Layers between, or what is in a layer of which nothing is taken.
+        others.push(pattern_parts.join("/**/"));
+        others.push(format!("{pattern}/**"));
+        let matches = |other: &String| matches!(self.with_steps(other), Ok(Some(_))) || !self.matched(other).is_empty();
+        let near: Vec<_> = others.iter().filter(|other| matches(other)).take(NEAR).collect();
+        match (near.is_empty(), self.layers().next()) {
+            (true, None) => String::new(),
+            (true, Some(_)) => format!("; the layers are {}", listed(self.layers().map(|layer| layer.name()))),
+            (false, _) => {
+                let near: Vec<_> = near.into_iter().map(|other| format!("`{other}`")).collect();
+                format!("; did you mean {}?", near.join(", "))
+            }
         }
     }
 
@@ -255,9 +420,10 @@ impl SavedModel {
             let from = short.rmatch_indices('/').nth(parts - 1).map_or(0, |(at, _)| at + 1);
             short[from..].to_owned()
         };
-        let all =
-            self.tensors.all.iter().map(|tensor| &tensor.short).chain(self.layers.iter().map(|layer| &layer.name));
-        let ends = all.filter(|whole| whole.len() < 1 << 12).map(|whole| (end(whole), whole));
+        let inside = self.layers.iter().flat_map(|layer| &layer.calls).filter(|call| !call.within.is_empty());
+        let layers = self.layers.iter().map(|layer| &layer.name).chain(inside.map(|call| &call.name));
+        let all = self.tensors.all.iter().map(|tensor| &tensor.short).chain(layers);
+        let ends = all.filter(|whole| whole.len() < LONG).map(|whole| (end(whole), whole));
         let said = |end: &str, whole: &str| match end == whole {
             true => format!("`{whole}`"),
             false => format!("`{end}` (`{whole}`)"),
@@ -271,11 +437,14 @@ impl SavedModel {
     }
 }
 
-/// A tensor that a name means, and of the loops around it, outermost first, which step.
+/// Of the loops around something, outermost first, which step, or all.
+type Steps = Vec<Option<isize>>;
+
+/// A tensor that a name means, and in which steps.
 #[derive(Clone)]
 struct Found<'m> {
     tensor: &'m TensorInfo,
-    visits: Vec<Option<isize>>,
+    visits: Steps,
 }
 
 /// The numbers of steps in a name, `2` of `while/body.2/mul`.
@@ -289,7 +458,7 @@ fn steps(name: &str) -> Vec<isize> {
 }
 
 /// Every way in which the numbers may belong to the loops, which there may be more of; inner ones first.
-fn placed(steps: &[isize], loops: usize) -> Vec<Vec<Option<isize>>> {
+fn placed(steps: &[isize], loops: usize) -> Vec<Steps> {
     let Some((last, rest)) = steps.split_last() else { return vec![vec![None; loops]] };
     let mut ways = Vec::new();
     for at in (0..loops).rev() {
@@ -300,6 +469,10 @@ fn placed(steps: &[isize], loops: usize) -> Vec<Vec<Option<isize>>> {
         }
     }
     ways
+}
+
+fn nothing_taken(name: &str) -> Error {
+    Error::Msg(format!("nothing takes a value of the layer `{name}`; name a tensor in it"))
 }
 
 fn several(name: &str, tensors: &[&TensorInfo]) -> Error {

@@ -26,11 +26,11 @@ impl Engine for Candle {
 
     fn weight(&self, from: Option<(&Checkpoint, &str)>) -> Result<Tensor> {
         let (checkpoint, key) = from.ok_or_else(|| Error::Msg("a weight has no checkpoint".to_owned()))?;
-        weights::tensor(checkpoint, key).map_err(Error::wrap)
+        weights::tensor(checkpoint, key)
     }
 
     fn part(&self, checkpoint: &Checkpoint, key: &str, part: &Slice) -> Result<Tensor> {
-        weights::part(checkpoint, key, part).map_err(Error::wrap)
+        weights::part(checkpoint, key, part)
     }
 
     fn constant(&self, proto: &TensorProto<'_>) -> Result<Tensor> {

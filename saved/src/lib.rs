@@ -1,15 +1,28 @@
 //! Opens a TensorFlow SavedModel without TensorFlow, shows what is in it, and runs it with any tensor captured, edited or
 //! replaced.
 //!
+//! ```toml
+//! [dependencies]
+//! taper-saved = { path = "../taper/saved" }   # where the repository is
+//!
+//! # Without optimization candle is too slow for any model, in tests and debug builds, too.
+//! [profile.dev.package."*"]
+//! opt-level = 2
+//! ```
+//!
+//! That is all: [`candle_core`] and [`taper`] are re-exported, and [`saved_model!`] needs no other crate. `Tensor`, `Device`
+//! and `Result` come from `taper_saved::candle_core`, so that they are the same crate's.
+//!
 //! The graph becomes one of [taper]'s models: its layers and tensors have the names that their owners know them by,
 //! only what is asked for is computed, and runs, recordings and gradients are taper's own.
 //!
 //! ```no_run
 //! # use candle_core::{DType, Device, Tensor};
 //! let model = taper_saved::open("path/to/saved_model")?;
-//! println!("{}", model.summary());
+//! println!("{}", model.summary()); // what goes in and comes out, by name, and the layers
 //! let x = Tensor::zeros((3, 8), DType::F32, &Device::Cpu)?;
 //! let out = model.forward([("x", &x)])?;
+//! let y = &out["output_0"];
 //! // Any tensor: by its whole name, by its name in its layer, by layer, by pattern, by place.
 //! let h = model.capture([("x", &x)], &["two/Tanh"])?;
 //! let y = model.run().edit("two/d1/BiasAdd", |t| t.relu())?.forward([("x", &x)])?;
@@ -31,6 +44,8 @@
 //! let last = model.capture([("x", &x)], &["while/body.-1/lstm_cell/mul_2"])?;
 //! assert_eq!(last.single()?.dims(), states.nth(name, -1)?.dims());
 //! let y = model.run().edit("while/body.0/lstm_cell/mul_2", |h| h.zeros_like())?.forward([("x", &x)])?;
+//! // A layer, in every step or in one.
+//! assert_eq!(model.capture([("x", &x)], &["while/body.2/lstm_cell"])?.len(), 2); // `h` and `c`
 //! # Ok::<(), candle_core::Error>(())
 //! ```
 //!
@@ -84,11 +99,12 @@ pub use taper_saved_macros::saved_model;
 
 pub use changed::{Loss, Recording, Replay, Run};
 pub use inputs::Inputs;
-pub use model::{SavedModel, open, open_signature, signatures};
+pub use model::{SavedModel, check, open, open_signature, signatures};
 pub use ops::supported;
 pub use outputs::{Captured, Outputs};
 pub use run::{Runner, Sites, Taps};
 pub use summary::Summary;
+pub use taper_saved_structure::check::Checked;
 pub use taper_saved_structure::dtype::Type;
 pub use taper_saved_structure::layers::Layer;
 pub use taper_saved_structure::signatures::{Argument, Signature};

@@ -13,7 +13,7 @@ use crate::changed::Run;
 use crate::graph::{Candle, Graph, What};
 use crate::outputs::{Captured, Outputs};
 use crate::run::{Regions, Sited, Taps};
-use crate::{Layer, Result, Signature, TensorInfo};
+use crate::{Checked, Layer, Result, Signature, TensorInfo};
 
 /// One signature of a TensorFlow SavedModel, with its weights: what [`open`] gives.
 ///
@@ -47,8 +47,8 @@ pub struct SavedModel {
 /// ```
 ///
 /// # Errors
-/// A file that is missing, cut off or damaged, and a graph that can't be read. An operation that is not supported is no error:
-/// asking for what depends on it is.
+/// A file that is missing, cut off or damaged, and a graph that can't be read. An operation that is not supported is no error,
+/// nor is a weight that can't be read ([`SavedModel::unreadable`]): asking for what depends on it is.
 pub fn open(path: impl AsRef<Path>) -> Result<SavedModel> {
     open_at(path.as_ref(), None)
 }
@@ -75,6 +75,25 @@ pub fn open_signature(path: impl AsRef<Path>, signature: &str) -> Result<SavedMo
 /// A file that is missing, cut off or damaged.
 pub fn signatures(path: impl AsRef<Path>) -> Result<Vec<Signature>> {
     Ok(taper_saved_structure::signatures::signatures(path.as_ref())?)
+}
+
+/// Reads every weight in a SavedModel directory, those included that no signature takes, and compares its checksum. [`open`]
+/// reads those that its signature takes, and [`SavedModel::unreadable`] has what came of it.
+///
+/// ```
+/// # let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/data/saved/mlp/export");
+/// let checked = taper_saved::check(directory)?;
+/// println!("{} tensors, {} bytes", checked.tensors(), checked.bytes());
+/// for (key, why) in checked.damaged() {
+///     println!("{key}: {why}");
+/// }
+/// # Ok::<(), candle_core::Error>(())
+/// ```
+///
+/// # Errors
+/// An index of the weights that can't be read.
+pub fn check(path: impl AsRef<Path>) -> Result<Checked> {
+    Ok(taper_saved_structure::check::check(path.as_ref())?)
 }
 
 fn open_at(path: &Path, signature: Option<&str>) -> Result<SavedModel> {
@@ -128,6 +147,15 @@ impl SavedModel {
     pub fn unsupported(&self) -> impl Iterator<Item = (&str, &str, &str)> {
         self.graph.nodes.iter().filter_map(|node| match &node.what {
             What::Unsupported(why) => Some((node.name.as_str(), &*node.op, why.as_str())),
+            _ => None,
+        })
+    }
+
+    /// The weights that can't be read, because their file is missing, cut off or damaged: their names, and why. What depends
+    /// on none of them can be computed.
+    pub fn unreadable(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.graph.nodes.iter().filter_map(|node| match &node.what {
+            What::Unreadable(why) => Some((node.name.as_str(), why.as_str())),
             _ => None,
         })
     }

@@ -71,7 +71,12 @@ impl fmt::Display for Summary<'_> {
         }
         let parameters: usize = model.graph.variables.iter().map(|variable| variable.value.elem_count()).sum();
         let sites = model.sited.len();
-        writeln!(f, "{} weights, {} nodes, {sites} tensors to capture", grouped(parameters), model.graph.nodes.len())?;
+        let (weights, nodes) = (model.graph.variables.len(), model.graph.nodes.len());
+        let parameters = grouped(parameters);
+        writeln!(f, "{parameters} parameters in {weights} weights, {nodes} nodes, {sites} tensors to capture")?;
+        for (weight, why) in model.unreadable() {
+            writeln!(f, "can't be read: {weight}: {why}")?;
+        }
         for (node, op, why) in model.unsupported() {
             writeln!(f, "not supported: {node} ({op}): {why}")?;
         }

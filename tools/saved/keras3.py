@@ -101,6 +101,26 @@ def masked_lstm(folder):
     save(folder, keras.Model(x, masked(x), name="net"), {"x": data})
 
 
+class Within(L.Layer):
+    """One inner layer, which is built when this one is first called, between operations of the same names."""
+
+    def __init__(self, inner, **kwargs):
+        super().__init__(**kwargs)
+        self.inner = inner
+
+    def call(self, x):
+        h = keras.ops.gelu(x)[:, 1:]
+        return keras.ops.tanh(2 * self.inner(h)) + keras.ops.gelu(x + 1)[:, :1]
+
+
+def within(folder):
+    x = keras.Input((6,), name="x")
+    h = Within(L.Dense(5, name="dense"), name="wrap")(x)
+    h = Within(L.BatchNormalization(name="scaled"), name="wrap_1")(L.Dense(6, name="wider")(h))
+    h = Within(Within(L.Dense(3, name="dense"), name="inner"), name="outer")(L.Dense(6, name="wide")(h))
+    save(folder, keras.Model(x, h, name="net"), {"x": normal(3, 6)})
+
+
 class Positions(L.Layer):
     def __init__(self, length, width, **kwargs):
         super().__init__(**kwargs)
@@ -392,6 +412,7 @@ MAKERS = {
     "gru": (recurrent(lambda x: L.Dense(2, name="head")(L.GRU(4, name="gru")(x))), "GRU (reset after), the last state."),
     "bidirectional": (recurrent(lambda x: L.Dense(2, name="head")(L.Bidirectional(L.LSTM(3, return_sequences=True), name="both")(x))), "Bidirectional LSTM, concatenated: ReverseV2 around a second While."),
     "own_cell": (own_cell, "RNN over a cell of its own, which holds two Dense layers."),
+    "within": (within, "Custom layers that have one inner layer each, built when they are first called: Keras calls its weights by the outer layer's name. Around it operations that TensorFlow numbers, `Gelu` and `Gelu_1`."),
     "masked_lstm": (masked_lstm, "LSTM behind Masking: a While that keeps the old state where the mask says so."),
     "transformer": (transformer, "BERT-like encoder with Keras's MultiHeadAttention: token ids (int32), a mask (bool), embeddings, einsum, layer norms, a custom layer of positions."),
     "pooling": (pooling, "Max and average pooling, SAME and VALID, uneven windows and strides; 1D; global."),

@@ -18,10 +18,10 @@ pub(crate) fn inspect(arguments: &Inspect, out: &mut impl Write) -> Outcome<()> 
     if is_saved_model(path) {
         return saved::inspect(arguments, out);
     }
-    if arguments.signature.is_some() || arguments.tensors {
+    if arguments.signature.is_some() || arguments.tensors || arguments.check {
         let path = path.display();
         return Err(Failure::usage(format!(
-            "`--signature` and `--tensors` are for SavedModels, which `{path}` is not"
+            "`--signature`, `--tensors` and `--check` are for SavedModels, which `{path}` is not"
         )));
     }
     let (kind, weights, metadata) = open(path)?;
@@ -64,6 +64,10 @@ fn open(path: &Path) -> Outcome<(&'static str, Weights, Metadata)> {
             "`{}` is one file of a SavedModel; name the folder that it is in",
             path.display()
         ))),
+        () if [".keras", ".h5", ".hdf5"].iter().any(|end| ends(end)) => Err(Failure::file(format!(
+            "`{}` is a file of Keras's own, which is not read; `model.export(dir)` writes a SavedModel",
+            path.display()
+        ))),
         () => Err(Failure::file(format!(
             "`{}` is of no kind that is known: a SavedModel directory, `.safetensors`, its `.index.json`, `.gguf`, PyTorch's \
              `.bin` or `.pt`",
@@ -101,16 +105,37 @@ fn of_folder(path: &Path) -> Outcome<(&'static str, Weights, Metadata)> {
     }
     match (&ending(".safetensors.index.json")[..], &ending(".safetensors")[..], &ending(".gguf")[..]) {
         ([index], ..) => open(index),
-        ([], [_, ..], _) => with_metadata("safetensors", Weights::safetensors(ending(".safetensors"), dtype, &device)),
+        ([], several @ [_, ..], _) => {
+            let together = with_metadata("safetensors", Weights::safetensors(several, dtype, &device));
+            // Where each of them can be read, they are not the parts of one model.
+            let can_be_read = |file: &&PathBuf| Weights::safetensors([*file], dtype, &device).is_ok();
+            match together {
+                Err(_) if several.len() > 1 && several.iter().all(can_be_read) => Err(several_models(path, several)),
+                together => together,
+            }
+        }
         ([], [], [file]) => open(file),
         ([], [], []) => Err(Failure::file(format!(
             "`{}` has neither a SavedModel (`saved_model.pb`) nor weights (`.safetensors`, `.gguf`, `pytorch_model.bin`)",
             path.display()
         ))),
-        (several, _, more) => {
-            let names = several.iter().chain(more).filter_map(|file| file.file_name());
-            let names: Vec<_> = names.map(|name| format!("`{}`", name.to_string_lossy())).collect();
-            Err(Failure::name(format!("`{}` has {}; name the one that is meant", path.display(), names.join(", "))))
-        }
+        (several, _, more) => Err(several_models(path, &several.iter().chain(more).copied().collect::<Vec<_>>())),
     }
 }
+
+/// That a folder has the files of several models.
+fn several_models(folder: &Path, files: &[&PathBuf]) -> Failure {
+    let names: Vec<_> = files.iter().filter_map(|file| file.file_name()).map(|name| name.to_string_lossy()).collect();
+    let listed: Vec<_> = names.iter().take(LISTED).map(|name| format!("`{name}`")).collect();
+    let more = names.len().saturating_sub(LISTED);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let first = names.first().map(|name| folder.join(&**name).display().to_string()).unwrap_or_default();
+    Failure::name(format!(
+        "`{}` has the files of several models, {}{more}; name the one that is meant, such as `{first}`",
+        folder.display(),
+        listed.join(", ")
+    ))
+}
+
+/// How many files an error lists.
+const LISTED: usize = 8;

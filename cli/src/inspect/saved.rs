@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::io::Write;
+use std::path::Path;
 
 use serde::Serialize;
 use taper_saved::{Argument, SavedModel, Signature, TensorInfo};
@@ -20,13 +21,19 @@ const NODES: usize = 3;
 pub(super) fn inspect(arguments: &Inspect, out: &mut impl Write) -> Outcome<()> {
     let signatures = taper_saved::signatures(&arguments.path).map_err(Failure::file)?;
     let model = open(&arguments.path, arguments.signature.as_deref())?;
-    let contents = Contents::of(&model, &signatures, arguments);
+    let checked = match arguments.check {
+        true => Some(taper_saved::check(&arguments.path).map_err(Failure::file)?),
+        false => None,
+    };
+    let contents = Contents::of(&model, &signatures, checked.as_ref(), arguments);
     if arguments.json {
         serde_json::to_writer_pretty(&mut *out, &contents)?;
         writeln!(out)?;
-        return Ok(());
+    } else {
+        contents.show(out, arguments.tensors)?;
     }
-    contents.show(out, arguments.tensors)
+    out.flush()?;
+    contents.whole(&arguments.path)
 }
 
 /// A model as machines read it.
@@ -44,6 +51,10 @@ struct Contents<'m> {
     parameters: u64,
     capturable: usize,
     unsupported: Vec<Unsupported<'m>>,
+    /// Weights of this signature.
+    unreadable: Vec<Unreadable<'m>>,
+    /// Every weight in the folder, if that was asked for.
+    checked: Option<Checked<'m>>,
 }
 
 #[derive(Serialize)]
@@ -64,6 +75,8 @@ struct Slot<'m> {
 struct Layer<'m> {
     name: &'m str,
     calls: usize,
+    /// The name of every call, with those of loops and branches.
+    call_names: Vec<&'m str>,
     parameters: u64,
     /// What others take of its values, by paths.
     outputs: Vec<&'m str>,
@@ -97,8 +110,27 @@ struct Unsupported<'m> {
     reason: &'m str,
 }
 
+#[derive(Serialize)]
+struct Unreadable<'m> {
+    name: &'m str,
+    reason: &'m str,
+}
+
+#[derive(Serialize)]
+struct Checked<'m> {
+    tensors: usize,
+    bytes: u64,
+    /// By the keys of the checkpoint.
+    damaged: Vec<Unreadable<'m>>,
+}
+
 impl<'m> Contents<'m> {
-    fn of(model: &'m SavedModel, signatures: &'m [Signature], arguments: &Inspect) -> Self {
+    fn of(
+        model: &'m SavedModel,
+        signatures: &'m [Signature],
+        checked: Option<&'m taper_saved::Checked>,
+        arguments: &Inspect,
+    ) -> Self {
         let paths = Paths::of(model, false);
         let names: HashSet<&str> = model.layers().map(taper_saved::Layer::name).collect();
         let mut inside: HashMap<Option<&str>, Vec<Tensor<'_>>> = HashMap::new();
@@ -119,6 +151,7 @@ impl<'m> Contents<'m> {
             Layer {
                 name: layer.name(),
                 calls: layer.calls(),
+                call_names: layer.call_names().collect(),
                 parameters: layer.parameters() as u64,
                 outputs: returns.iter().map(|tensor| paths.path(tensor)).collect(),
                 weights: layer.variables().map(|(name, shape)| Weight { name, shape }).collect(),
@@ -139,6 +172,25 @@ impl<'m> Contents<'m> {
             parameters: model.variables().map(|(_, value)| value.elem_count() as u64).sum(),
             capturable: model.tensors().iter().filter(|tensor| tensor.is_capturable()).count(),
             unsupported: model.unsupported().map(|(node, op, reason)| Unsupported { node, op, reason }).collect(),
+            unreadable: model.unreadable().map(|(name, reason)| Unreadable { name, reason }).collect(),
+            checked: checked.map(|checked| Checked {
+                tensors: checked.tensors(),
+                bytes: checked.bytes(),
+                damaged: checked.damaged().map(|(name, reason)| Unreadable { name, reason }).collect(),
+            }),
+        }
+    }
+
+    /// That no weight was found that can't be read.
+    fn whole(&self, path: &Path) -> Outcome<()> {
+        let damaged = self.checked.as_ref().map_or(0, |checked| checked.damaged.len());
+        match self.unreadable.len().max(damaged) {
+            0 => Ok(()),
+            count => Err(Failure::file(format!(
+                "`{}`: {} can't be read, the list says why",
+                path.display(),
+                counted(count as u64, "weight")
+            ))),
         }
     }
 
@@ -176,6 +228,17 @@ impl<'m> Contents<'m> {
             counted(self.weights.len() as u64, "weight"),
             counted(self.capturable as u64, "tensor")
         )?;
+        // What was read for the layers was read again with all others.
+        let damaged = self.checked.iter().flat_map(|checked| &checked.damaged);
+        let own = self.unreadable.iter().filter(|own| !damaged.clone().any(|one| own.reason.ends_with(one.reason)));
+        for Unreadable { name, reason } in own.chain(damaged.clone()) {
+            writeln!(out, "can't be read: {name}: {reason}")?;
+        }
+        if let Some(Checked { tensors, bytes, damaged }) = &self.checked {
+            let whole = (tensors - damaged.len()) as u64;
+            let read = (counted(*tensors as u64, "tensor"), crate::show::bytes(*bytes));
+            writeln!(out, "checked: {} of {}, {}, are whole", grouped(whole), read.0, read.1)?;
+        }
         let mut reasons: Vec<(&str, Vec<String>)> = Vec::new();
         for Unsupported { node, op, reason } in &self.unsupported {
             let node = format!("{node} ({op})");
@@ -194,7 +257,10 @@ impl<'m> Contents<'m> {
 
     fn tree(&self, out: &mut impl Write, tensors: bool) -> Outcome<()> {
         let known: HashSet<&str> = self.layers.iter().map(|layer| layer.name).collect();
-        let mut rows = vec![["layer".to_owned(), "parameters".to_owned(), "output".to_owned()]];
+        let is_called_inside =
+            |layer: &Layer<'_>| layer.call_names.iter().any(|call| !inside(call, layer.name).is_empty());
+        let called = if self.layers.iter().any(is_called_inside) { "called in" } else { "" };
+        let mut rows = vec![["layer", "parameters", "output", called].map(str::to_owned)];
         // What a layer inside has stands there.
         let mut owner: HashMap<&str, &str> = HashMap::new();
         for layer in &self.layers {
@@ -211,27 +277,32 @@ impl<'m> Contents<'m> {
             let depth = owners(layer.name).filter(|name| known.contains(name)).count();
             let calls = if layer.calls > 1 { format!(" ×{}", layer.calls) } else { String::new() };
             let parameters = if layer.parameters > 0 { grouped(layer.parameters) } else { String::new() };
-            rows.push([format!("{}{own}{calls}", "  ".repeat(depth)), parameters, returns(&layer.returns)]);
+            let mut called: Vec<_> = layer.call_names.iter().map(|call| inside(call, layer.name)).collect();
+            called.retain(|called| !called.is_empty());
+            called.dedup();
+            let own = format!("{}{own}{calls}", "  ".repeat(depth));
+            rows.push([own, parameters, returns(&layer.returns), called.join(", ")]);
             if tensors {
                 let inner = "  ".repeat(depth + 1);
                 rows.extend(layer.weights.iter().filter(|weight| owner.get(weight.name) == Some(&layer.name)).map(
                     |weight| {
                         let count: usize = weight.shape.iter().product();
                         let name = weight.name.rsplit('/').next().unwrap_or_default();
-                        [format!("{inner}{name}"), grouped(count as u64), format!("weight {:?}", weight.shape)]
+                        let shape = format!("weight {:?}", weight.shape);
+                        [format!("{inner}{name}"), grouped(count as u64), shape, String::new()]
                     },
                 ));
                 rows.extend(layer.tensors.iter().map(|tensor| tensor.row(&inner, tensor.inside(layer.name))));
             }
         }
         if rows.len() > 1 {
-            table(out, 0, [Side::Left, Side::Right, Side::Left], &rows)?;
+            table(out, 0, [Side::Left, Side::Right, Side::Left, Side::Left], &rows)?;
             writeln!(out)?;
         }
         if tensors && !self.tensors.is_empty() {
             writeln!(out, "outside of layers")?;
             let rows: Vec<_> = self.tensors.iter().map(|tensor| tensor.row("", tensor.path.to_owned())).collect();
-            table(out, 2, [Side::Left, Side::Right, Side::Left], &rows)?;
+            table(out, 2, [Side::Left, Side::Right, Side::Left, Side::Left], &rows)?;
             writeln!(out)?;
         }
         Ok(())
@@ -246,8 +317,9 @@ impl Tensor<'_> {
         self.path[start..].to_owned()
     }
 
-    fn row(&self, indent: &str, name: String) -> [String; 3] {
-        [format!("{indent}{name}"), String::new(), format!("{} {}", self.dtype, sizes(self.shape.as_deref()))]
+    fn row(&self, indent: &str, name: String) -> [String; 4] {
+        let typed = format!("{} {}", self.dtype, sizes(self.shape.as_deref()));
+        [format!("{indent}{name}"), String::new(), typed, String::new()]
     }
 }
 
@@ -261,6 +333,15 @@ fn slots(arguments: &[Argument]) -> Vec<Slot<'_>> {
         Slot { name: argument.name(), dtype: argument.ty().name(), shape: argument.shape() }
     };
     arguments.iter().map(slot).collect()
+}
+
+/// The loops and branches in the name of a call, `while/body`: what the layer's own name has not.
+fn inside(call: &str, layer: &str) -> String {
+    let mut owners = layer.rsplit('/').peekable();
+    let mut inside: Vec<&str> =
+        call.rsplit('/').filter(|part| owners.next_if(|owner| owner == part).is_none()).collect();
+    inside.reverse();
+    inside.join("/")
 }
 
 /// The names that a name stands in, the innermost first.

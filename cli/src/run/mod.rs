@@ -2,6 +2,7 @@
 
 mod array;
 mod bar;
+mod changes;
 mod inputs;
 mod npy;
 mod random;
@@ -22,6 +23,7 @@ use crate::failure::{Failure, Outcome};
 use crate::paths::{Paths, open};
 use crate::show::counted;
 use bar::Bar;
+use changes::{Change, Changed, changes};
 use results::{Given, Summary};
 
 /// A run as machines read it.
@@ -30,6 +32,7 @@ struct Report<'r> {
     path: String,
     signature: &'r str,
     saved: Option<String>,
+    changes: Vec<Changed<'r>>,
     tensors: Vec<Summary<'r>>,
 }
 
@@ -47,8 +50,10 @@ pub(crate) fn run(arguments: &Run, out: &mut impl Write) -> Outcome<()> {
         check_outputs(&model)?;
         check_names(&model, &paths, &taps, arguments.full_names)?;
     }
+    let changes = changes(&model, arguments)?;
     let inputs = inputs::inputs(&model, &arguments.inputs)?;
-    let given = compute(&model, arguments, &inputs, &paths)?;
+    let given = compute(&model, arguments, &inputs, &changes, &paths)?;
+    let changes = changes.iter().map(|change| change.changed(&model, &paths)).collect::<Outcome<Vec<_>>>()?;
     if let Some(path) = &arguments.save {
         tensors::save(path, &results::by_name(&given)?)?;
     }
@@ -58,10 +63,14 @@ pub(crate) fn run(arguments: &Run, out: &mut impl Write) -> Outcome<()> {
         let path = arguments.model.display().to_string();
         serde_json::to_writer_pretty(
             &mut *out,
-            &Report { path, signature: model.signature(), saved, tensors: summaries },
+            &Report { path, signature: model.signature(), saved, changes, tensors: summaries },
         )?;
         writeln!(out)?;
         return Ok(());
+    }
+    if !changes.is_empty() {
+        writeln!(out, "changed")?;
+        changes.iter().try_for_each(|changed| changed.show(out))?;
     }
     for (title, output) in [("outputs", true), ("taps", false)] {
         let mut some = given.iter().zip(&summaries).filter(|(given, _)| given.output == output).peekable();
@@ -88,7 +97,7 @@ fn tapped<'m>(model: &'m SavedModel, names: &[String]) -> Outcome<Vec<&'m Tensor
             // It says which node is to blame.
             let why = found.iter().find_map(|tensor| Some((tensor, tensor.unsupported()?)));
             return Err(match why {
-                Some((tensor, why)) => Failure::unsupported(format!("`{}` can't be computed: {why}", tensor.name())),
+                Some((tensor, why)) => blocked(tensor, format!("`{}` can't be computed: {why}", tensor.name())),
                 None => Failure::name(format!(
                     "`{name}` ({}) is a weight, or holds no numbers: what reads it is a tensor",
                     found.first().map_or("nothing", |tensor| tensor.op())
@@ -111,12 +120,23 @@ fn tapped<'m>(model: &'m SavedModel, names: &[String]) -> Outcome<Vec<&'m Tensor
 
 /// That the outputs can be computed.
 fn check_outputs(model: &SavedModel) -> Outcome<()> {
-    let blocked = model.output_tensors().find_map(|(name, tensor)| Some((name, tensor?.unsupported()?)));
-    match blocked {
+    let missing = model.output_tensors().find_map(|(name, tensor)| Some((name, tensor?, tensor?.unsupported()?)));
+    match missing {
         None => Ok(()),
-        Some((name, why)) => Err(Failure::unsupported(format!(
-            "the output `{name}` can't be computed: {why}; `--only-taps` computes tapped tensors without the outputs"
-        ))),
+        Some((name, tensor, why)) => Err(blocked(
+            tensor,
+            format!(
+                "the output `{name}` can't be computed: {why}; `--only-taps` computes tapped tensors without the outputs"
+            ),
+        )),
+    }
+}
+
+/// That a tensor can't be computed: because of a damaged file, or of an operation.
+fn blocked(tensor: &TensorInfo, why: String) -> Failure {
+    match tensor.is_unreadable() {
+        true => Failure::file(why),
+        false => Failure::unsupported(why),
     }
 }
 
@@ -138,11 +158,17 @@ fn check_names(model: &SavedModel, paths: &Paths<'_>, taps: &[&TensorInfo], full
     }
 }
 
-fn compute(model: &SavedModel, arguments: &Run, inputs: &[(String, Tensor)], paths: &Paths<'_>) -> Outcome<Vec<Given>> {
+fn compute(
+    model: &SavedModel,
+    arguments: &Run,
+    inputs: &[(String, Tensor)],
+    changes: &[Change<'_>],
+    paths: &Paths<'_>,
+) -> Outcome<Vec<Given>> {
     let fed = || inputs.iter().map(|(name, tensor)| (name.as_str(), tensor));
     model.inputs(fed()).map_err(Failure::usage)?;
     let bar = Bar::new();
-    let run = model.run().on_progress(bar.report());
+    let run = changes.iter().try_fold(model.run(), |run, change| change.made(run))?.on_progress(bar.report());
     let wanted: Vec<&str> = arguments.taps.iter().map(String::as_str).collect();
     // A branch that was not taken is worth a note; a step that was asked for by its number, and that no loop made, an error.
     let run = if wanted.iter().any(|name| is_of_a_step(name)) { run } else { run.allow_absent() };
@@ -151,7 +177,7 @@ fn compute(model: &SavedModel, arguments: &Run, inputs: &[(String, Tensor)], pat
         false => run.forward_and_capture(fed(), &wanted).map(|(outputs, captured)| (Some(outputs), captured)),
     };
     bar.clear();
-    let (outputs, captured) = ran.map_err(Failure::run)?;
+    let (outputs, captured) = ran.map_err(|error| failed(&error, changes, model, &arguments.inputs))?;
     for why in captured.absent() {
         // The run has the others.
         let _ = writeln!(std::io::stderr(), "note: {why}");
@@ -168,6 +194,28 @@ fn compute(model: &SavedModel, arguments: &Run, inputs: &[(String, Tensor)], pat
         }
     }
     Ok(given)
+}
+
+/// Why a run failed.
+fn failed(error: &candle_core::Error, changes: &[Change<'_>], model: &SavedModel, inputs: &[String]) -> Failure {
+    let why = error.to_string();
+    // It is the first line that says what is wrong, and with which input.
+    let (first, rest) = why.split_once('\n').unwrap_or((&why, ""));
+    let blamed = first.split_once("the places come of the input").map_or("", |(_, inputs)| inputs);
+    let why = match inputs::made_up(model, inputs).find(|name| blamed.contains(&format!("`{name}`"))) {
+        Some(name) => format!(
+            "{first}; its values were made up: `--input {name}=random:SEED:FROM..TO` takes them from FROM up to TO, which is \
+             left out\n{rest}"
+        ),
+        None => why,
+    };
+    let why = why.trim_end();
+    // What the library says to do is nothing that an option does.
+    match (changes.iter().find_map(Change::misfit), why.split_once("; say `.if_reached()`")) {
+        (Some(misfit), _) => misfit,
+        (None, Some((what, _))) => Failure::run(format!("{what}: {}", changes::NOT_REACHED)),
+        (None, None) => Failure::run(why),
+    }
 }
 
 /// Whether a name says which step of a loop is meant: `while/body.2/mul`.

@@ -64,6 +64,12 @@ fn what_is_not_there_or_of_another_kind_is_said() {
             .failed(3)
             .contains("a SavedModel is a directory")
     );
+    std::fs::write(folder.at("m.keras"), b"PK").unwrap();
+    let keras = taper(&["inspect", &folder.at("m.keras")]).failed(3);
+    assert!(keras.contains("`model.export(dir)` writes a SavedModel"), "{keras}");
+    let keras = taper(&["taps", &folder.at("m.keras")]).failed(3);
+    assert!(keras.contains("m.keras` is a file; a SavedModel is a directory"), "{keras}");
+    std::fs::remove_file(folder.at("m.keras")).unwrap();
     let wrong = taper(&["inspect", &data("bert"), "--signature", "x"]).failed(2);
     assert!(wrong.contains("are for SavedModels"), "{wrong}");
 }
@@ -118,4 +124,55 @@ fn help_says_what_the_exit_codes_mean() {
     assert!(taper(&["runn"]).failed(2).contains("run"));
     taper(&[]).failed(2);
     taper(&["run", &saved("mlp/export"), "--imput", "x"]).failed(2);
+}
+
+/// A weight whose checksum does not hold is no operation that is not supported.
+#[test]
+fn a_damaged_weight_is_a_damaged_file() {
+    let folder = Folder::new("weight");
+    let model = folder.copy(&saved("mlp/export"), "model");
+    let data = format!("{model}/variables/variables.data-00000-of-00001");
+    let whole = std::fs::read(&data).unwrap();
+    let run = |more: &[&str]| taper(&[&["run", &model, "-i", "random:0"], more].concat());
+    let inspect = |more: &[&str]| taper(&[&["inspect", &model], more].concat());
+    let checked = inspect(&["--check"]).well();
+    assert!(checked.contains("\nchecked: 9 of 9 tensors, "), "{checked}");
+    assert_eq!(taper(&["inspect", &model, "--json"]).json()["checked"], serde_json::Value::Null);
+    // Every weight is there twice, and the signature takes one of the two.
+    let (mut taken, mut others) = (0, 0);
+    for at in (0..whole.len() - 1000).step_by(1500) {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 1;
+        std::fs::write(&data, bytes).unwrap();
+        let ran = run(&[]);
+        let plain = inspect(&[]);
+        if ran.code == 0 {
+            others += 1;
+            assert_eq!(plain.code, 0, "{}", plain.err);
+        } else {
+            taken += 1;
+            let error = ran.failed(3);
+            let weight = "the weight `mlp/";
+            assert!(error.contains(weight) && error.contains("checksum") && error.contains("data-00000"), "{error}");
+            assert_eq!(plain.code, 3);
+            assert!(plain.out.contains("can't be read: mlp/") && plain.out.contains("parameters in "), "{}", plain.out);
+            assert!(plain.err.contains("1 weight can't be read"), "{}", plain.err);
+            run(&["-t", "**/BiasAdd", "-t", "dense_1/MatMul"]).failed(3);
+        }
+        let checked = inspect(&["--check", "--json"]);
+        assert_eq!(checked.code, 3);
+        let json: serde_json::Value = serde_json::from_str(&checked.out).unwrap();
+        let damaged = json["checked"]["damaged"].as_array().unwrap();
+        assert!(damaged.len() == 1 && damaged[0]["name"].as_str().unwrap().ends_with("VARIABLE_VALUE"), "{json}");
+        assert_eq!(json["unreadable"].as_array().unwrap().len(), usize::from(plain.code == 3));
+        assert!(inspect(&["--check"]).out.contains("\nchecked: 8 of 9 tensors"));
+    }
+    assert!(taken > 0 && others > 0, "{taken} and {others}");
+    // Without any weights there is a structure to look at, and nothing to run.
+    std::fs::remove_dir_all(format!("{model}/variables")).unwrap();
+    let error = run(&[]).failed(3);
+    assert!(error.contains("there is no `variables/variables.index`"), "{error}");
+    let structure = inspect(&[]);
+    assert_eq!(structure.code, 3);
+    assert!(structure.err.contains("4 weights can't be read"), "{}", structure.err);
 }

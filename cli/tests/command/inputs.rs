@@ -69,6 +69,26 @@ fn numbers_are_made_up_by_their_seed() {
     assert!(mask.contains(&0) && mask.contains(&1) && mask.iter().all(|value| *value < 2), "{mask:?}");
 }
 
+/// Ids that are in no vocabulary.
+#[test]
+fn an_id_that_is_out_of_range_names_the_input() {
+    let folder = Folder::new("ids");
+    let dir = saved("transformer/export");
+    let mask = format!("mask={}", saved("transformer/inputs.npz"));
+    let run = |tokens: &str| taper(&["run", &dir, "-i", &mask, "-i", &format!("tokens={tokens}")]);
+    let error = run("random:1:2,6:0..500").failed(1);
+    assert!(error.contains("token_embedding") && error.contains("the places are 0 to 30"), "{error}");
+    assert!(error.contains("the places come of the input `tokens`"), "{error}");
+    assert!(error.contains("`--input tokens=random:SEED:FROM..TO`"), "{error}");
+    run("random:1:2,6:0..31").well();
+    // From a file, there is nothing that was made up.
+    let ids = folder.at("ids.npy");
+    npy(&ids, "<i4", false, "2, 6", &[31u8, 0, 0, 0].repeat(12));
+    let error = run(&ids).failed(1);
+    assert!(error.contains("no element 31 ") && error.contains("the input `tokens`"), "{error}");
+    assert!(!error.contains("random"), "{error}");
+}
+
 #[test]
 fn a_shape_that_the_file_does_not_tell_is_asked_for() {
     let dir = saved("transformer/export");

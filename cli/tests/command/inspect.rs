@@ -32,6 +32,27 @@ branchy             306  float32 [?, 1], float32 [?, 3]
     assert!(tensors.contains(inner), "{tensors}");
 }
 
+/// What stands in a loop is called there, by a name that a run takes.
+#[test]
+fn a_layer_in_a_loop_says_where_it_is_called() {
+    let out = taper(&["inspect", &saved("lstm/export")]).well();
+    let expected = "
+layer             parameters  output             called in
+net                      170  float32 [?, 3, 2]
+  lstm                   160  float32 [?, 3, 4]
+    lstm_cell ×2         160  float32 [?, 4] ×2  while/body
+  head                    10  float32 [?, 3, 2]
+";
+    assert!(out.contains(expected), "{out}");
+    let model = taper(&["inspect", &saved("own_cell/export"), "--json"]).json();
+    let mix = model["layers"].as_array().unwrap().iter().find(|layer| layer["name"] == "net/memory/leaky/mix").unwrap();
+    let names: Vec<_> = mix["call_names"].as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect();
+    assert_eq!(names, ["net/memory/leaky/mix", "net/memory/while/body/leaky/mix"]);
+    for name in names {
+        taper(&["taps", &saved("own_cell/export"), name]).well();
+    }
+}
+
 #[test]
 fn a_signature_is_chosen() {
     let out = taper(&["inspect", &saved("signatures/tfsave"), "--signature", "classify"]).well();
@@ -138,6 +159,28 @@ fn gguf() {
     assert!(out.contains("     3,104  Q8_0  [97, 32]  output.weight\n"), "{out}");
     let several = taper(&["inspect", &data("gguf")]).failed(4);
     assert!(several.contains("`qwen2-F32.gguf`") && several.contains("name the one"), "{several}");
+}
+
+/// Files that have a tensor in common are not shards.
+#[test]
+fn a_folder_of_several_models_asks_for_one() {
+    let folder = Folder::new("several");
+    let tensor = candle_core::Tensor::ones(3, candle_core::DType::F32, &candle_core::Device::Cpu).unwrap();
+    let write = |file: &str, names: &[&str]| {
+        let tensors = names.iter().map(|name| ((*name).to_owned(), tensor.clone())).collect();
+        candle_core::safetensors::save(&tensors, folder.at(file)).unwrap();
+    };
+    write("a.safetensors", &["fc.bias", "fc.weight"]);
+    write("b.safetensors", &["other"]);
+    taper(&["inspect", &folder.at("")]).well();
+    write("b.safetensors", &["fc.bias"]);
+    let error = taper(&["inspect", &folder.at("")]).failed(4);
+    assert!(error.contains("several models, `a.safetensors`, `b.safetensors`; name the one that is meant"), "{error}");
+    taper(&["inspect", &folder.at("a.safetensors")]).well();
+    // One that is damaged is what is said.
+    std::fs::write(folder.at("b.safetensors"), [0; 9]).unwrap();
+    let error = taper(&["inspect", &folder.at("")]).failed(3);
+    assert!(error.contains("b.safetensors") && !error.contains("several models"), "{error}");
 }
 
 #[test]

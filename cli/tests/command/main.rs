@@ -1,5 +1,6 @@
 //! The command as it is built: what it prints, saves and exits with.
 
+mod changes;
 mod common;
 mod faults;
 mod inputs;

@@ -36,6 +36,14 @@ fn a_tensor_in_a_loop_is_saved_step_by_step() {
     let layer = found.values().find(|value| value.dims() == [2, 3, 4]).unwrap();
     assert!(difference(&Tensor::stack(&states, 1).unwrap(), layer) < 1e-6);
     run("lstm", "export", &["while/body.1/lstm_cell/Tahn"], &to).failed(4);
+    // A layer, in one step.
+    run("lstm", "export", &["while/body.1/lstm_cell"], &to).well();
+    let found = tensors(&to);
+    let mut names: Vec<_> = found.keys().filter(|name| name.contains("lstm_cell")).cloned().collect();
+    names.sort();
+    assert_eq!(names, [path(1, "add_1"), path(1, "mul_2")]);
+    assert_eq!(difference(&found[&path(1, "mul_2")], states[1]), 0.);
+    assert!(run("lstm", "export", &["while/body.5/lstm_cell"], &to).failed(1).contains("no step 5"));
 }
 
 #[test]

@@ -27,7 +27,9 @@ fn some_are_chosen() {
     let error = taper(&["taps", &saved("custom/export"), "two/Tan"]).failed(4);
     assert!(error.contains("did you mean `two/Tanh`"), "{error}");
     let error = taper(&["taps", &saved("custom/export"), "nothing/*"]).failed(4);
-    assert!(error.contains("no tensor matches `nothing/*`"), "{error}");
+    assert!(error.contains("no tensor matches `nothing/*`") && error.contains("`custom/two/d1`"), "{error}");
+    let error = taper(&["taps", &saved("custom/export"), "two/Tahn*"]).failed(4);
+    assert!(error.contains("did you mean `two/Tanh`?"), "{error}");
 }
 
 #[test]

@@ -432,7 +432,12 @@ fn index(files: &[File], chosen: impl Fn(&str) -> Option<usize>) -> Result<BTree
             }
             if let Some(first) = index.insert(stored.clone(), entry) {
                 let first = &files[first.file].path;
-                bail!("`{stored}` is in two files, `{}` and `{}`", first.display(), file.path.display());
+                bail!(
+                    "`{stored}` is in two files, `{}` and `{}`, so that they are not the parts of one model; give the files \
+                     of one",
+                    first.display(),
+                    file.path.display()
+                );
             }
         }
     }

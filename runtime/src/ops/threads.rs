@@ -6,6 +6,7 @@
 
 use std::cell::Cell;
 use std::mem::MaybeUninit;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -35,9 +36,7 @@ where
     }
     let pieces: Vec<_> = pieces.map(|piece| Mutex::new(Some(piece))).collect();
     let queues: Vec<_> = (0..threads).map(|at| Queue::of(at, threads, pieces.len())).collect();
-    barrier_pool().execute(|thread| {
-        SHARING.set(true);
-        let _done = Done;
+    let mine = |thread: usize| {
         for at in 0..threads {
             let queue = &queues[(thread + at) % threads];
             while let Some(index) = queue.next() {
@@ -46,21 +45,24 @@ where
                 work(piece.expect("each piece is taken once"));
             }
         }
+    };
+    // candle's threads could not be used any more after a panic in work of theirs.
+    let panic = Mutex::new(None);
+    barrier_pool().execute(|thread| {
+        SHARING.set(true);
+        if let Err(reason) = catch_unwind(AssertUnwindSafe(|| mine(thread))) {
+            panic.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(reason);
+        }
+        SHARING.set(false);
     });
+    if let Some(reason) = panic.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        resume_unwind(reason);
+    }
 }
 
 thread_local! {
     /// Whether this thread does its part of shared work: the others are taken until it ends.
     static SHARING: Cell<bool> = const { Cell::new(false) };
-}
-
-/// Says that the work has ended, also by a panic.
-struct Done;
-
-impl Drop for Done {
-    fn drop(&mut self) {
-        SHARING.set(false);
-    }
 }
 
 /// The pieces that a thread begins with, on a cache line of its own.

@@ -27,6 +27,8 @@ pub(super) enum Failed {
     Named(String),
     /// A model, in its own code, after some tap of its own.
     In { site: u32, after: Option<u32> },
+    /// Nothing of the model: what the run was given, or asked for.
+    Nowhere,
 }
 
 /// An error with its place in front.
@@ -102,12 +104,20 @@ impl Pass<'_> {
         placed(place, error)
     }
 
+    /// An error of what the run was given or asked for, which has no place in the model.
+    #[cold]
+    pub fn unplaced(&mut self, error: Error) -> Error {
+        self.failed = Some(Failed::Nowhere);
+        error
+    }
+
     /// The error of a run with its place, if it is candle's: another type of error is the user's own.
     pub(super) fn place_of(&self, error: &mut dyn Any) {
         let Some(error) = error.downcast_mut::<Error>() else { return };
         let inner = std::mem::replace(error, Error::UnwrapNone);
         let place = match &self.failed {
             Some(Failed::Named(place)) if inner.to_string().contains(place) => None,
+            Some(Failed::Nowhere) => None,
             Some(Failed::In { site, after }) => Some(self.place(*site, *after)),
             // Where a layer's error was survived, any of the bodies around it may have failed; this is around them all.
             Some(Failed::Named(_)) | None => Some(self.place(self.layout.len.saturating_sub(1), Some(self.last))),

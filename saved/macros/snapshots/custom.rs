@@ -121,7 +121,7 @@ An input of another type or shape, and a node that fails, with its name.*/
             x: &private::Tensor,
             __at: private::At<'_, '_, '_, CustomSites>,
         ) -> private::Result<CustomOutput> {
-            let __inputs = self.0.model().inputs([("x", x)])?;
+            let __inputs = self.0.inputs([("x", x)], __at.pass)?;
             let __outputs = self
                 .0
                 .call(

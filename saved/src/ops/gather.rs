@@ -22,7 +22,11 @@ fn gather(x: &Tensor, places: &Tensor, axis: usize) -> Result<Tensor> {
     let flat = places.flatten_all()?;
     let wrong = flat.to_vec1::<i64>()?.into_iter().find(|place| !(0..len as i64).contains(place));
     if let Some(place) = wrong {
-        return Err(Error::Msg(format!("there is no element {place} along axis {axis} of {:?}", x.dims())));
+        let places = match len.checked_sub(1) {
+            Some(last) => format!("the places are 0 to {last}"),
+            None => "there are none".to_owned(),
+        };
+        return Err(Error::Msg(format!("there is no element {place} along axis {axis} of {:?}: {places}", x.dims())));
     }
     let mut sizes = x.dims().to_vec();
     sizes.splice(axis..=axis, places.dims().iter().copied());

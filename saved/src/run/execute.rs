@@ -75,8 +75,8 @@ impl SavedModel {
         if let Some(outputs) = pass.supplied(&sites.output) {
             return pass.output(&sites.output, Ok(outputs));
         }
-        inputs.check(self)?;
-        let plan = self.plan(sites, pass)?;
+        inputs.check(self).map_err(|error| pass.unplaced(error))?;
+        let plan = self.plan(sites, pass).map_err(|error| pass.unplaced(error))?;
         let (kept, steps) = Default::default();
         let memory = Memory::new(self, inputs);
         let execution = Execution { model: self, inputs, sites, plan: &plan, kept, steps, memory };
@@ -194,7 +194,7 @@ impl Execution<'_> {
             What::Compute(compute) => compute.call(&taken, self.memory.most(), |at| {
                 node.inputs.get(at).is_some_and(|input| model.tensors.get(*input).is_some_and(|tensor| tensor.fixed))
             }),
-            What::Unsupported(why) => Err(Error::Msg(why.clone())),
+            What::Unsupported(why) | What::Unreadable(why) => Err(Error::Msg(why.clone())),
             What::Nothing | What::Branch { .. } | What::Loop { .. } => Ok(Vec::new()),
         };
         let computed = computed.and_then(|given| match given.len() < node.outputs.len() {
@@ -210,7 +210,13 @@ impl Execution<'_> {
         });
         let computed = match computed {
             Ok(computed) => computed,
-            Err(error) => return Err(self.blame(index, dims(&taken), error, pass)),
+            Err(error) => {
+                let error = match self.model.places_of(index) {
+                    Some(inputs) => Error::Msg(format!("{error}; {inputs}")),
+                    None => error,
+                };
+                return Err(self.blame(index, dims(&taken), error, pass));
+            }
         };
         // What comes of nothing that is on the autograd graph is off it, and has lost nothing.
         let detached = !taken.iter().any(Data::is_tracked) || DETACHED.contains(&&*node.op);

@@ -4,6 +4,7 @@ mod control;
 mod execute;
 mod memory;
 mod model;
+mod places;
 mod plan;
 mod sites;
 pub(crate) mod typed;

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::Path;
 
 use candle_core::{Device, Tensor};
-use taper::__private::{At, Builder, Reader, Span, Tapped, Tree, Visitor};
+use taper::__private::{At, Builder, Pass, Reader, Span, Tapped, Tree, Visitor};
 use taper::{Input, Maybe, Seen, Site, Visits};
 
 use super::sites::Sites;
@@ -75,6 +75,14 @@ impl Typed {
     /// The sites of the fields.
     pub fn sites(&self, b: &mut Builder) -> Given<'_> {
         Given { saved: self.model.__taper_sites(b), sites: self.sites.iter() }
+    }
+
+    /// The arguments of a run.
+    ///
+    /// # Errors
+    /// One that does not fit.
+    pub fn inputs<const N: usize>(&self, given: [(&str, &Tensor); N], pass: &mut Pass<'_>) -> Result<Inputs> {
+        self.model.inputs(given).map_err(|error| pass.unplaced(error))
     }
 
     /// Runs the model.

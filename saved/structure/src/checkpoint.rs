@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::fmt;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -59,11 +60,17 @@ impl Checkpoint {
             }
             Ok(Checkpoint { prefix: prefix.to_owned(), table, shards: header.shards, read: RefCell::default() })
         };
-        read().map_err(|error| at(&index, &error))
+        read().map_err(|error: Error| error.of_weights(&index))
+    }
+
+    /// What is wrong with the index.
+    pub fn damaged(&self, why: impl fmt::Display) -> Error {
+        Error::wrap(why).of_weights(&with(&self.prefix, ".index"))
     }
 
     fn find(&self, key: &str) -> Result<Option<BundleEntry>> {
-        self.table.get(key.as_bytes()).map(BundleEntry::parse).transpose()
+        let entry = self.table.get(key.as_bytes()).map(BundleEntry::parse).transpose();
+        entry.map_err(|error| self.damaged(format!("the entry of `{key}`: {error}")))
     }
 
     /// Where the tensor of a key is.
@@ -71,7 +78,7 @@ impl Checkpoint {
     /// # Errors
     /// There is none, or its entry can't be read.
     pub fn entry(&self, key: &str) -> Result<BundleEntry> {
-        let missing = || Error::Msg(format!("the checkpoint `{}` has no tensor `{key}`", self.prefix.display()));
+        let missing = || Error::File(format!("the checkpoint `{}` has no tensor `{key}`", self.prefix.display()));
         self.find(key)?.ok_or_else(missing)
     }
 
@@ -95,15 +102,25 @@ impl Checkpoint {
         })
     }
 
+    /// The entries with their keys, in order, those of the parts left out that a tensor is saved in.
+    pub(crate) fn entries(&self, mut f: impl FnMut(&str, BundleEntry) -> Result<()>) -> Result<()> {
+        self.table.each(|key, value| {
+            // The header has no key, and a part one that begins with a zero.
+            if key.first().is_none_or(|first| *first == 0) {
+                return Ok(());
+            }
+            f(&String::from_utf8_lossy(key), BundleEntry::parse(value).map_err(|error| self.damaged(error))?)
+        })
+    }
+
     /// The entry of one of the parts that a tensor is saved in.
     ///
     /// # Errors
     /// There is none, or it can't be read.
     pub fn part(&self, key: &str, slice: &Slice) -> Result<BundleEntry> {
         let found = self.table.get(&slices::key(key, slice));
-        let found =
-            found.ok_or_else(|| Error::Msg(format!("it is saved in slices, and that of {slice:?} is not there")))?;
-        BundleEntry::parse(found)
+        let missing = || self.damaged(format!("`{key}` is saved in slices, and that of {slice:?} is not there"));
+        BundleEntry::parse(found.ok_or_else(missing)?).map_err(|error| self.damaged(error))
     }
 
     /// Calls `f` with the bytes of a tensor, part by part, once they are known to be in the file; compares the checksum.
@@ -112,9 +129,11 @@ impl Checkpoint {
     /// A file that is missing or cut off, a checksum that does not hold, and those of `f`.
     pub fn parts(&self, entry: &BundleEntry, mut f: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
         if !(0..self.shards).contains(&entry.shard) {
-            return Err(Error::Msg(format!("it is in file {} of {}", entry.shard, self.shards)));
+            return Err(self.damaged(format!("a tensor is in file {} of {}", entry.shard, self.shards)));
         }
-        let path = with(&self.prefix, &format!(".data-{:05}-of-{:05}", entry.shard, self.shards));
+        let path = self.file(entry.shard);
+        // What whoever reads makes of the bytes says nothing of the file.
+        let mut others = None;
         let mut read = || {
             regular(&path)?;
             let mut file = File::open(&path)?;
@@ -145,7 +164,10 @@ impl Checkpoint {
                 file.read_exact(part)?;
                 crc = crc::extend(crc, part);
                 left -= part.len() as u64;
-                f(part)?;
+                if let Err(error) = f(part) {
+                    others = Some(error);
+                    return Ok(());
+                }
             }
             match entry.crc {
                 Some(expected) if expected != crc::masked(crc) => {
@@ -154,7 +176,8 @@ impl Checkpoint {
                 _ => Ok(()),
             }
         };
-        read().map_err(|error| at(&path, &error))
+        read().map_err(|error: Error| error.of_weights(&path))?;
+        others.map_or(Ok(()), Err)
     }
 
     /// The tree of the saved objects, a `TrackableObjectGraph`: a string among the tensors.
@@ -163,41 +186,57 @@ impl Checkpoint {
     /// A string that is damaged.
     pub fn objects(&self) -> Result<Option<Vec<u8>>> {
         let Some(entry) = self.find(OBJECTS)? else { return Ok(None) };
+        self.strings(OBJECTS, &entry, 1).map(Some)
+    }
+
+    /// The strings of a tensor, one behind the other.
+    ///
+    /// # Errors
+    /// As [`parts`](Self::parts).
+    pub(crate) fn strings(&self, key: &str, entry: &BundleEntry, count: usize) -> Result<Vec<u8>> {
         let mut bytes = Vec::new();
-        let whole = BundleEntry { crc: None, ..entry.clone() };
-        self.parts(&whole, |part| {
+        // Its checksum is not that of the bytes as they stand.
+        let plain = BundleEntry { crc: None, ..entry.clone() };
+        self.parts(&plain, |part| {
             bytes.extend_from_slice(part);
             Ok(())
         })?;
-        string(&bytes, entry.crc).map(Some).map_err(|error| Error::Msg(format!("`{OBJECTS}`: {error}")))
+        let path = self.file(entry.shard);
+        strings(&bytes, count, entry.crc)
+            .map_err(|error| Error::wrap(format!("`{key}` is damaged: {error}")).of_weights(&path))
+    }
+
+    fn file(&self, shard: i64) -> PathBuf {
+        with(&self.prefix, &format!(".data-{shard:05}-of-{:05}", self.shards))
     }
 }
 
-/// The one string of a string tensor: its length, the checksum of the length, and its bytes. The checksum of all is of the
-/// length as a plain number, not as it is written.
-fn string(bytes: &[u8], crc: Option<u32>) -> Result<Vec<u8>> {
-    let wrong = || Error::Msg("it is damaged: not a string, or a checksum that does not hold".to_owned());
+/// The strings of a tensor: their lengths, the checksum of those, and their bytes. The checksum of all is of the lengths as
+/// plain numbers, not as they are written.
+fn strings(bytes: &[u8], count: usize, crc: Option<u32>) -> Result<Vec<u8>> {
+    let wrong = || Error::Msg("it is no text, or its checksum does not hold".to_owned());
     let mut rest = bytes;
-    let len = varint(&mut rest)?;
-    let (stored, text) = rest.split_first_chunk::<4>().ok_or_else(wrong)?;
-    let of_len = match u32::try_from(len) {
-        Ok(len) => crc::extend(0, &len.to_le_bytes()),
-        Err(_) => crc::extend(0, &len.to_le_bytes()),
-    };
-    let of_all = crc::extend(crc::extend(of_len, stored), text);
-    let holds = crc::masked(of_len) == u32::from_le_bytes(*stored) && crc.is_none_or(|crc| crc == crc::masked(of_all));
-    if text.len() as u64 != len || !holds {
-        return Err(wrong());
+    let (mut all, mut of_lengths) = (0u64, 0);
+    for _ in 0..count {
+        let len = varint(&mut rest)?;
+        all = all.checked_add(len).ok_or_else(wrong)?;
+        of_lengths = match u32::try_from(len) {
+            Ok(len) => crc::extend(of_lengths, &len.to_le_bytes()),
+            Err(_) => crc::extend(of_lengths, &len.to_le_bytes()),
+        };
     }
-    Ok(text.to_vec())
+    let (stored, text) = rest.split_first_chunk::<4>().ok_or_else(wrong)?;
+    let of_all = crc::extend(crc::extend(of_lengths, stored), text);
+    let holds =
+        crc::masked(of_lengths) == u32::from_le_bytes(*stored) && crc.is_none_or(|crc| crc == crc::masked(of_all));
+    match text.len() as u64 == all && holds {
+        true => Ok(text.to_vec()),
+        false => Err(wrong()),
+    }
 }
 
 fn with(prefix: &Path, suffix: &str) -> PathBuf {
     let mut path = prefix.as_os_str().to_owned();
     path.push(suffix);
     path.into()
-}
-
-fn at(path: &Path, error: &Error) -> Error {
-    Error::Msg(format!("`{}`: {error}", path.display()))
 }

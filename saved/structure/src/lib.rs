@@ -3,6 +3,7 @@
 //!
 //! It is the part of `taper-saved` that knows no candle, so that a macro can read a file while a crate is compiled.
 
+pub mod check;
 pub mod checkpoint;
 mod crc;
 pub mod dtype;

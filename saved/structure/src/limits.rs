@@ -28,6 +28,8 @@ pub(crate) const NODE: usize = 192;
 pub(crate) const TENSOR: usize = 256;
 /// As [`NODE`].
 pub(crate) const SCOPE: usize = 192;
+/// As [`NODE`], of a name that is only remembered.
+pub(crate) const NAME: usize = 64;
 
 /// How much memory a graph may yet take, its tensors and layers included.
 #[derive(Debug)]

@@ -53,13 +53,16 @@ pub fn open<E: Engine>(path: &Path, signature: Option<&str>, engine: &E) -> Resu
 /// The path and the bytes of the file that has the graphs.
 pub(crate) fn graph_file(path: &Path) -> Result<(PathBuf, Vec<u8>)> {
     let file = path.join("saved_model.pb");
+    if path.is_file() {
+        return Err(Error::Msg(format!(
+            "`{}` is a file; a SavedModel is a directory, such as `model.export(dir)` writes",
+            path.display()
+        )));
+    }
     let bytes = contents(&file).map_err(|error| {
-        let what = match (path.is_dir(), path.join("saved_model.pbtxt").exists()) {
-            (_, true) => {
-                "; a model written as text (`saved_model.pbtxt`) is not supported: save it again without `as_text`"
-            }
-            (false, _) if path.is_file() => "; a SavedModel is a directory, such as `model.export(dir)` writes",
-            _ => "",
+        let what = match path.join("saved_model.pbtxt").exists() {
+            true => "; a model written as text (`saved_model.pbtxt`) is not supported: save it again without `as_text`",
+            false => "",
         };
         Error::Msg(format!("`{}`: {error}{what}", file.display()))
     })?;
@@ -104,7 +107,7 @@ impl<E: Engine> Structure<E> {
         };
         let budget = Budget::of(bytes.len());
         let graph = graph::flatten(meta, signature, checkpoint, &budget, engine)?;
-        let aliases = Aliases::of(&graph);
+        let aliases = Aliases::of(&graph, &budget)?;
         let tensors = Tensors::of(&graph, &aliases, &budget)?;
         let layers = layers::layers(&graph, &aliases, &tensors, &budget)?;
         let mut hasher = DefaultHasher::new();

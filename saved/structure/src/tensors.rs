@@ -31,6 +31,9 @@ pub struct TensorInfo {
     /// Why it can't be computed.
     #[doc(hidden)]
     pub blocked: Option<Arc<str>>,
+    /// Whether that is because of a weight that can't be read.
+    #[doc(hidden)]
+    pub unreadable: bool,
     /// It holds no data of the run: a weight, or a constant.
     #[doc(hidden)]
     pub fixed: bool,
@@ -131,6 +134,12 @@ impl TensorInfo {
     pub fn unsupported(&self) -> Option<&str> {
         self.blocked.as_deref()
     }
+
+    /// Whether it can't be computed because it depends on a weight that can't be read: its file is missing, cut off or
+    /// damaged.
+    pub fn is_unreadable(&self) -> bool {
+        self.unreadable
+    }
 }
 
 /// Every tensor, in the order in which they are computed, and where those of each node begin.
@@ -159,10 +168,12 @@ impl Tensors {
                 true => why(graph, index, blame),
                 false => reasons.entry(blame).or_insert_with(|| why(graph, index, blame)).clone(),
             });
+            let unreadable =
+                node.blocked.is_some_and(|blame| matches!(graph.nodes[blame as usize].what, What::Unreadable(_)));
             let names = aliases.of_node(graph, index);
             let within = graph.bodies_around(index).map(|body| {
                 let inside = &graph.bodies[body as usize];
-                let short_end = names.bodies.iter().find(|(other, _)| *other == body).map_or(0, |(_, end)| *end);
+                let short_end = names.bodies.iter().find(|end| end.body == body).map_or(0, |end| end.short);
                 Within { body, is_repeated: inside.part.is_repeated(), name_end: inside.name.len(), short_end }
             });
             let mut within: Vec<_> = within.collect();
@@ -189,6 +200,7 @@ impl Tensors {
                     value: Value { node: index, output },
                     site,
                     blocked: blocked.clone(),
+                    unreadable,
                     fixed: matches!(node.what, What::Variable(_) | What::Constant(_)) || &*node.op == "ReadVariableOp",
                 });
             }
@@ -219,6 +231,10 @@ fn why<E: Engine>(graph: &Graph<E>, node: u32, blame: u32) -> Arc<str> {
     let to_blame = &graph.nodes[blame as usize];
     let reason = match &to_blame.what {
         What::Unsupported(reason) => reason,
+        What::Unreadable(reason) => {
+            let depends = if node == blame { "it is" } else { "it depends on" };
+            return format!("{depends} the weight `{}`, which can't be read: {reason}", to_blame.name).into();
+        }
         _ => "it can't be computed",
     };
     match node == blame {

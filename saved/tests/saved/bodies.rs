@@ -62,8 +62,15 @@ fn a_tensor_in_a_loop_has_several_names_and_a_value_every_step() {
     assert_eq!(all.len(), 3);
     let names: Vec<_> = all.iter().map(|(name, _)| name.to_owned()).collect();
     assert_eq!(names, [step(TANH, 0), step(TANH, 1), step(TANH, 2)]);
-    for name in ["while/body/lstm_cell/Tanh", "lstm/while/body/lstm_cell/Tanh", "while/body/*/Tanh", "**/body/**/Tanh"]
-    {
+    for name in [
+        "while/body/lstm_cell/Tanh",
+        "lstm/while/body/lstm_cell/Tanh",
+        "while/body/*/Tanh",
+        "**/body/**/Tanh",
+        // As TensorFlow's function has it.
+        "net_1/lstm_1/while/lstm_cell_1/Tanh",
+        "while/lstm_cell_1/Tanh:0",
+    ] {
         let found = model.capture(fed(&inputs), &[name]).unwrap();
         assert_eq!(difference(&found.stacked(TANH).unwrap(), &all.stacked(TANH).unwrap()), 0., "{name}");
     }
@@ -115,11 +122,67 @@ fn names_of_steps_that_there_are_not_are_errors() {
     assert!(near.contains(&format!("did you mean {whole}")), "{near}");
     let several = error("body.1/*/Nothing");
     assert!(several.contains("no tensor matches"), "{several}");
+    let near = error("while/bodi.1/*/Tanh");
+    assert!(near.contains("did you mean `while/body.1/*/Tanh`?"), "{near}");
     let (loops, inputs) = model("loops", "tfsave");
     let several = loops.capture(fed(&inputs), &["body.1/Identity_3"]).unwrap_err().to_string();
     assert!(several.contains("is the name of 4 tensors"), "{several}");
+    // Both functions of the loop have one.
+    let several = error("while/Identity");
+    assert!(several.contains("2 tensors") && several.contains("/cond/Identity`"), "{several}");
     let list = error("body/TensorArrayV2Write/TensorListSetItem");
     assert!(list.contains("no tensor of numbers"), "{list}");
+}
+
+/// `while/body.2/lstm_cell` is what Keras's cell gives in the third step. Before the loop it is called once more.
+#[test]
+fn a_layer_in_a_loop_has_a_name_for_every_step() {
+    let (model, inputs) = lstm();
+    let keras = arrays(folder().join("lstm/expected_keras_layers.npz"));
+    for step in 0..3 {
+        // `h` and `c`; Keras gives the first of them twice.
+        let [h, c] = [0, 2].map(|out| &keras[&format!("lstm/lstm_cell/node{}/out{out}", step + 1)]);
+        let from_end = step - 3;
+        for name in [
+            format!("while/body.{step}/lstm_cell"),
+            format!("net/lstm/while/body.{from_end}/lstm_cell"),
+            format!("StatefulPartitionedCall/net_1/lstm_1/while/body.{step}/lstm_cell_1"),
+        ] {
+            let found = model.capture(fed(&inputs), &[&name]).unwrap();
+            assert_eq!(found.len(), 2, "{name}");
+            let is = |expected: &Tensor| found.iter().any(|(_, value)| difference(value, expected) <= 1e-5);
+            assert!(is(h) && is(c), "{name}");
+            assert!(found.iter().all(|(name, _)| name.contains(&format!("/body.{step}/"))), "{found:?}");
+        }
+    }
+    let pattern = model.capture(fed(&inputs), &["while/body.1/lstm_*"]).unwrap();
+    let named = model.capture(fed(&inputs), &["while/body.1/lstm_cell"]).unwrap();
+    assert!(pattern.iter().map(|(name, _)| name).eq(named.iter().map(|(name, _)| name)));
+    let every = model.capture(fed(&inputs), &["while/body/lstm_cell"]).unwrap();
+    assert_eq!((every.len(), every.visits("lstm_cell/mul_2").len()), (6, 3));
+    let layer = model.layer("lstm_cell").unwrap();
+    assert_eq!(layer.call_names().collect::<Vec<_>>(), ["net/lstm/lstm_cell", "net/lstm/while/body/lstm_cell"]);
+    // It is changed by the same names.
+    let off = |name: &str| model.run().edit(name, |t| t.zeros_like()).unwrap().forward(fed(&inputs)).unwrap();
+    let (cell, values) = (off("while/body.1/lstm_cell"), ["add_1", "mul_2"]);
+    let run = values.iter().fold(model.run(), |run, value| {
+        run.edit(&format!("while/body.1/lstm_cell/{value}"), |t| t.zeros_like()).unwrap()
+    });
+    assert_eq!(difference(cell.single().unwrap(), run.forward(fed(&inputs)).unwrap().single().unwrap()), 0.);
+    assert!(difference(cell.single().unwrap(), off("while/body.0/lstm_cell").single().unwrap()) > 1e-3);
+    // An inner layer of a cell, and names that mean nothing or too much.
+    let (own, given) = self::model("own_cell", "export");
+    let keras = arrays(folder().join("own_cell/expected_keras_layers.npz"));
+    let mix = own.capture(fed(&given), &["body.2/leaky/mix"]).unwrap();
+    assert!(difference(mix.single().unwrap(), &keras["memory/leaky/mix/node3/out0"]) <= 1e-5);
+    let error = |name: &str| model.capture(fed(&inputs), &[name]).unwrap_err().to_string();
+    assert!(error("while/body.9/lstm_cell").contains("made no step 9"), "{}", error("while/body.9/lstm_cell"));
+    let near = error("while/body.2/lstm_cel");
+    assert!(near.contains("did you mean `while/body/lstm_cell` (`net/lstm/while/body/lstm_cell`)"), "{near}");
+    let (both, given) = self::model("bidirectional", "export");
+    let several = both.capture(fed(&given), &["while/body.1/lstm_cell"]).unwrap_err().to_string();
+    assert!(several.contains("the name of 2 layers") && several.contains("forward_lstm/while/body/"), "{several}");
+    assert_eq!(both.capture(fed(&given), &["backward_lstm/while/body.1/lstm_cell"]).unwrap().len(), 2);
 }
 
 #[test]

@@ -52,7 +52,24 @@ fn names_that_mean_nothing_or_too_much_are_errors() {
     assert!(error("custom/two/Tahn").contains("did you mean `custom/two/Tanh`, "), "{}", error("custom/two/Tahn"));
     let several = error("BiasAdd");
     assert!(several.contains("2 tensors") && several.contains("two_1/d1_1/BiasAdd"), "{several}");
-    assert!(error("**/Nothing").contains("no tensor matches"));
+    let nothing = error("**/Nothing");
+    assert!(nothing.contains("no tensor matches") && nothing.contains("the layers are `custom`, "), "{nothing}");
+    // Patterns near one that matches nothing, which match something.
+    for (pattern, near) in [
+        ("two/Tahn*", "`two/Tanh`"),
+        ("tow/*", "`two/*`"),
+        ("cusom/**", "`custom/**`"),
+        ("d?/Relu6", "`d?/Relu`"),
+        ("custom/Relu*", "`custom/**/Relu*`"),
+        ("*/d3", "`*/d1`, `*/d2`"),
+    ] {
+        let error = error(pattern);
+        assert!(error.contains(&format!("did you mean {near}?")), "{error}");
+    }
+    // Of layers, where it matches no tensor.
+    let names = |name: &str| -> Vec<_> { model.find(name).unwrap().iter().map(|found| found.short_name()).collect() };
+    assert_eq!(names("custom/t?o/d1*"), ["custom/two/d1/Relu"]);
+    assert_eq!(names("two/d?"), ["custom/two/d1/Relu", "custom/two/d2/BiasAdd"]);
     assert!(error("#9999").contains("there is no tensor #9999"));
     assert!(model.call("d1", 1).unwrap_err().to_string().contains("called 1 times"));
 }
@@ -86,28 +103,72 @@ fn signatures_are_chosen_by_name() {
 #[test]
 fn the_summary_has_layers_with_weights_and_custom_ones() {
     let summary = custom().summary().to_string();
-    for part in ["in  x: float32 [?, 8]", "two ", "d1 ", "144", "68", "212 weights"] {
+    for part in ["in  x: float32 [?, 8]", "two ", "d1 ", "144", "68", "212 parameters in 4 weights"] {
         assert!(summary.contains(part), "`{part}` is missing:\n{summary}");
     }
     let names: Vec<_> = open(folder().join("mlp/export")).unwrap().layers().map(|l| l.name().to_owned()).collect();
     assert_eq!(names, ["mlp", "mlp/dense", "mlp/dense_1"]);
 }
 
-/// Keras calls the weights of layers that are built within the call of another by the name of that one.
+/// Keras calls the weights of layers that are built within the call of another by the name of that one; and what a loop and
+/// its lists need stands in scopes, as layers do.
 #[test]
-fn layers_show_that_were_built_within_others() {
-    let model = open(folder().join("subclassed/export")).unwrap();
-    let mut shown: Vec<_> = model.layers().map(|layer| layer.name().to_owned()).collect();
-    let calls = json(folder().join("subclassed/expected_keras_layers.json"));
-    let layer = |call: &serde_json::Value| call.as_str().unwrap().rsplitn(3, '/').nth(2).unwrap().to_owned();
-    let mut owned: Vec<_> = calls.as_array().unwrap().iter().map(layer).filter(|layer| layer != "dropout").collect();
-    owned.iter_mut().for_each(|layer| layer.insert_str(0, "net/"));
-    owned.push("net".to_owned());
-    for names in [&mut shown, &mut owned] {
-        names.sort();
-        names.dedup();
+fn the_layers_that_show_are_those_of_keras() {
+    for name in ["subclassed", "within", "lstm", "gru", "own_cell", "bidirectional", "masked_lstm", "norms"] {
+        let model = open(folder().join(name).join("export")).unwrap();
+        let mut shown: Vec<_> = model.layers().map(|layer| layer.name().to_owned()).collect();
+        let calls = json(folder().join(name).join("expected_keras_layers.json"));
+        let layer = |call: &serde_json::Value| call.as_str().unwrap().rsplitn(3, '/').nth(2).unwrap().to_owned();
+        let layers = calls.as_array().unwrap().iter().map(layer);
+        let mut owned: Vec<_> = layers.filter(|layer| layer != "dropout").collect();
+        owned.iter_mut().for_each(|layer| layer.insert_str(0, "net/"));
+        owned.push("net".to_owned());
+        for names in [&mut shown, &mut owned] {
+            names.sort();
+            names.dedup();
+        }
+        assert_eq!(shown, owned, "{name}");
     }
-    assert_eq!(shown, owned);
+}
+
+/// Keras 2's fused recurrent layers read the weights of their cells, and leave no scope of a cell.
+#[test]
+fn layers_show_whose_cells_leave_nothing() {
+    let model = open(folder().join("keras2_bidirectional/keras2")).unwrap();
+    let shown: Vec<_> = model.layers().map(|layer| (layer.name().to_owned(), layer.parameters())).collect();
+    let expected = [("net", 180), ("net/both", 180), ("net/both/forward_gru", 90), ("net/both/backward_gru", 90)];
+    assert_eq!(shown, expected.map(|(name, parameters)| (name.to_owned(), parameters)));
+}
+
+/// Operations are numbered, too, and keep their numbers: `Gelu_1/mul` is not the `mul` of `Gelu`.
+#[test]
+fn every_tensor_has_a_name_by_layers_that_is_its_own() {
+    for name in ["within", "lstm", "gru", "bidirectional", "activations", "norms", "bottleneck", "transformer"] {
+        let model = open(folder().join(name).join("export")).unwrap();
+        // What the signature gives is called alike inside and outside of its function.
+        for tensor in model.tensors().iter().filter(|tensor| !tensor.short_name().starts_with("Identity")) {
+            let found = model.find_any(tensor.short_name()).unwrap();
+            let names: Vec<_> = found.iter().map(|found| found.name()).collect();
+            assert_eq!(names, [tensor.name()], "{name}: {}", tensor.short_name());
+        }
+    }
+    let model = open(folder().join("within/export")).unwrap();
+    let name = |short: &str| model.find(short).unwrap()[0].name().to_owned();
+    assert_eq!(name("wrap/Gelu_1/mul_2"), "StatefulPartitionedCall/net_1/wrap_1/Gelu_1/mul_2");
+    assert_eq!(name("wrap_1/Gelu/mul_2"), "StatefulPartitionedCall/net_1/wrap_1_2/Gelu/mul_2");
+    assert_eq!(name("wrap/strided_slice_1/stack"), "StatefulPartitionedCall/net_1/wrap_1/strided_slice_1/stack");
+}
+
+/// What TensorFlow calls the scope of a layer is a name of it as a whole only: `net_1/wrap_1` is `wrap`.
+#[test]
+fn the_whole_scope_of_a_call_is_a_name_of_the_layer() {
+    let model = open(folder().join("within/export")).unwrap();
+    let names = |name: &str| -> Vec<_> { model.find(name).unwrap().iter().map(|found| found.short_name()).collect() };
+    assert_eq!(names("net_1/wrap_1"), names("wrap"));
+    assert_eq!(names("StatefulPartitionedCall/net_1/wrap_1_2/scaled_1"), names("wrap_1/scaled"));
+    assert_eq!(names("net/wrap_1"), ["net/wrap_1/add_1"]);
+    assert_ne!(names("wrap_1"), names("wrap"));
+    assert!(model.find("wider_1").unwrap_err().to_string().contains("did you mean `wider`"));
 }
 
 #[test]

@@ -11,6 +11,7 @@ mod errors;
 mod gradients;
 mod product;
 mod second_order;
+mod threads;
 mod values;
 
 use std::f64::consts::{FRAC_1_SQRT_2, PI};

@@ -164,7 +164,7 @@ fn implementations(model: &Model<'_>) -> TokenStream {
                 #(#arguments: &private::Tensor,)*
                 __at: private::At<'_, '_, '_, #sites>,
             ) -> private::Result<#output> {
-                let __inputs = self.0.model().inputs([#((#inputs, #arguments)),*])?;
+                let __inputs = self.0.inputs([#((#inputs, #arguments)),*], __at.pass)?;
                 let __outputs = self.0.call(&__inputs, private::At { sites: &__at.sites.__saved, pass: __at.pass })?;
                 #made
             }

@@ -81,9 +81,14 @@ pub fn flatten<E: Engine>(
             Ok(variable) => inliner.variable(variable, node.op).map(Some),
             // It may be that nothing asks for what depends on it.
             Err(error) => {
+                let object = captured.get(node.name).and_then(|object| inliner.variables.name(*object));
+                let what = match error {
+                    Error::File(why) => What::Unreadable(why),
+                    error => What::Unsupported(error.to_string()),
+                };
                 let node = inliner.push(Node {
                     outputs: vec![Port { ty: Type::of(ty()), shape: Default::default() }],
-                    ..Node::new(node.name.to_owned(), node.op, What::Unsupported(error.to_string()))
+                    ..Node::new(object.unwrap_or(node.name).to_owned(), node.op, what)
                 })?;
                 Ok(Some(Value { node, output: 0 }))
             }

@@ -142,11 +142,11 @@ impl<'a, E: Engine> Inliner<'a, E> {
             }
         }
         self.taken.insert(node.name.clone(), 2);
-        if let What::Unsupported(why) = &mut node.what {
+        if let What::Unsupported(why) | What::Unreadable(why) = &mut node.what {
             shorten(why);
         }
         let index = u32::try_from(self.nodes.len()).map_err(Error::wrap)?;
-        let unsupported = matches!(node.what, What::Unsupported(_)).then_some(index);
+        let unsupported = matches!(node.what, What::Unsupported(_) | What::Unreadable(_)).then_some(index);
         let bodies = match &node.what {
             What::Branch { bodies, .. } => bodies.as_slice(),
             What::Loop { bodies } => bodies,

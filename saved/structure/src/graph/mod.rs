@@ -141,6 +141,8 @@ pub enum What<E: Engine> {
     Nothing,
     /// It can't be computed, and why.
     Unsupported(String),
+    /// It is a weight that can't be read, and why: its file is missing, cut off or damaged.
+    Unreadable(String),
 }
 
 impl<E: Engine> std::fmt::Debug for What<E> {
@@ -154,6 +156,7 @@ impl<E: Engine> std::fmt::Debug for What<E> {
             What::Loop { bodies } => write!(f, "Loop({bodies:?})"),
             What::Nothing => f.write_str("Nothing"),
             What::Unsupported(why) => write!(f, "Unsupported({why})"),
+            What::Unreadable(why) => write!(f, "Unreadable({why})"),
         }
     }
 }

@@ -42,6 +42,14 @@ impl<'a, E: Engine> Variables<'a, E> {
         Ok(Variables { engine, checkpoint, keys, objects, places, comparing: NEAR_KEYS, read })
     }
 
+    /// What an object is called that is a variable.
+    pub(super) fn name(&self, id: i64) -> Option<&'a str> {
+        match self.objects?.objects.get(usize::try_from(id).ok()?)?.kind {
+            ObjectKind::Variable { name } => Some(name),
+            _ => None,
+        }
+    }
+
     /// The variable that is an object.
     pub(super) fn object(&mut self, id: i64, port: Port) -> Result<usize> {
         let object = self.objects.and_then(|graph| graph.objects.get(usize::try_from(id).ok()?));
@@ -53,7 +61,7 @@ impl<'a, E: Engine> Variables<'a, E> {
         }
         self.checkpoint(name)?;
         let Some(key) = self.keys.get(&id).cloned() else {
-            return Err(Error::Msg(format!("the checkpoint has no value of the variable `{name}` (object {id})")));
+            return Err(Error::File(format!("the checkpoint has no value of the variable `{name}` (object {id})")));
         };
         self.keyed(&key, name)
     }
@@ -94,7 +102,7 @@ impl<'a, E: Engine> Variables<'a, E> {
             return Ok(*place);
         }
         let checkpoint = self.checkpoint(name)?;
-        let wrong = |error: Error| Error::Msg(format!("the part {part:?} of the tensor `{key}`: {error}"));
+        let wrong = |error: Error| error.reworded(|text| format!("the part {part:?} of the tensor `{key}`: {text}"));
         let entry = checkpoint.part(key, part).map_err(wrong)?;
         let shape = entry.shape.known().map_err(wrong)?;
         let value = self.engine.part(checkpoint, key, part).map_err(wrong)?;
@@ -105,7 +113,7 @@ impl<'a, E: Engine> Variables<'a, E> {
     }
 
     fn checkpoint(&self, name: &str) -> Result<&Checkpoint> {
-        let missing = || Error::Msg(format!("`{name}` is a variable, and there is no `variables/variables.index`"));
+        let missing = || Error::File(format!("`{name}` is a variable, and there is no `variables/variables.index`"));
         self.checkpoint.as_ref().ok_or_else(missing)
     }
 
@@ -118,10 +126,12 @@ impl<'a, E: Engine> Variables<'a, E> {
             let mut comparing = self.comparing;
             let near = near(checkpoint, key, &mut comparing)?;
             self.comparing = comparing;
-            return Err(Error::Msg(format!("the checkpoint has no tensor `{key}`{near}")));
+            return Err(Error::File(format!("the checkpoint has no tensor `{key}`{near}")));
         }
+        let shape = checkpoint.entry(key)?.shape.known();
+        let shape =
+            shape.map_err(|error| checkpoint.damaged(error).reworded(|text| format!("the tensor `{key}`: {text}")))?;
         let entry = checkpoint.entry(key)?;
-        let shape = entry.shape.known().map_err(|error| Error::Msg(format!("the tensor `{key}`: {error}")))?;
         let value = self.engine.weight(Some((checkpoint, key)))?;
         let place = self.read.len();
         self.places.insert(key.to_owned(), place);

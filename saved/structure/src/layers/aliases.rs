@@ -2,8 +2,9 @@
 
 use std::collections::{HashMap, HashSet};
 
+use crate::Result;
 use crate::graph::{Engine, Graph, What};
-use crate::limits::{OWNERS, SCOPE_DEPTH};
+use crate::limits::{Budget, NAME, OWNERS, SCOPE_DEPTH};
 
 /// The name of every scope's owner, by the scope.
 #[derive(Debug, Default)]
@@ -12,6 +13,8 @@ pub struct Aliases {
     known: HashMap<String, String>,
     /// Whether scopes have numbers that their owners have not, by the parts that come first.
     numbered: HashMap<String, bool>,
+    /// Of models in which they have, the scopes whose numbers are those of operations, such as `strided_slice_1`.
+    operations: HashSet<String>,
 }
 
 /// The parts of a name, without those that are calls of functions.
@@ -55,8 +58,19 @@ pub struct Names {
     pub short: String,
     /// The same without branches and loops.
     pub owned: String,
-    /// Where the names of the functions that it stands in end in the first, outermost first.
-    pub bodies: Vec<(u32, usize)>,
+    /// Where the names of the functions that it stands in end, outermost first.
+    pub bodies: Vec<BodyEnd>,
+}
+
+/// Where the name of a function ends that a branch or a loop calls.
+#[derive(Clone, Copy, Debug)]
+pub struct BodyEnd {
+    /// Which function.
+    pub body: u32,
+    /// In the name by owners.
+    pub short: usize,
+    /// In that by scopes, without the calls of functions.
+    pub scope: usize,
 }
 
 fn is_call(part: &str) -> bool {
@@ -74,6 +88,11 @@ fn without_number(part: &str) -> &str {
         }
         _ => part,
     }
+}
+
+/// The last part of a name.
+fn last(name: &str) -> &str {
+    name.rsplit('/').next().unwrap_or(name)
 }
 
 /// Whether a scope may be that of an owner.
@@ -108,7 +127,10 @@ fn all_numbered<E: Engine>(graph: &Graph<E>) -> HashMap<String, bool> {
 
 impl Aliases {
     /// Those of a graph.
-    pub fn of<E: Engine>(graph: &Graph<E>) -> Self {
+    ///
+    /// # Errors
+    /// Names of so many parts that they would take more memory than the file's budget has.
+    pub fn of<E: Engine>(graph: &Graph<E>, budget: &Budget) -> Result<Self> {
         let mut votes: HashMap<String, HashMap<&str, usize>> = HashMap::new();
         let mut left = OWNERS;
         for (index, node) in (0..).zip(&graph.nodes) {
@@ -125,11 +147,12 @@ impl Aliases {
                 }
                 let places: Vec<usize> = (0..path.len()).filter(|at| !path[*at].is_control).collect();
                 let scopes: Vec<&str> = places.iter().map(|at| path[*at].part).collect();
-                let Some(rest) = left.checked_sub(scopes.len() * owner.len() * owner.len()) else { break };
+                let Some(rest) = left.checked_sub(scopes.len() * owner.len().pow(3)) else { break };
                 left = rest;
-                let owner = &owner[..owner.len() - 1];
-                // The model's own name may be in one and not in the other.
-                let found = (0..owner.len()).find_map(|skip| Some((find(&scopes, &owner[skip..])?, &owner[skip..])));
+                // The model's own name may be in one and not in the other, and a cell may leave no scope of its own.
+                let ends = (1..owner.len()).rev().map(|end| &owner[..end]);
+                let mut parts = ends.flat_map(|owner| (0..owner.len()).map(|skip| &owner[skip..]));
+                let found = parts.find_map(|owner| Some((find(&scopes, owner)?, owner)));
                 let Some((first, owner)) = found else { continue };
                 for (at, part) in owner.iter().enumerate() {
                     let scope = joined(&path[..=places[first + at]]);
@@ -143,14 +166,65 @@ impl Aliases {
             // Of equally many, the one that comes first, so that it is the same every time.
             let most = votes.iter().max_by(|a, b| a.1.cmp(b.1).then(b.0.cmp(a.0)));
             let Some((owner, _)) = most else { continue };
-            let part = scope.rsplit('/').next().unwrap_or_default();
+            let part = last(&scope);
             let root = scope.split('/').next().unwrap_or_default().to_owned();
             *numbers.entry(root).or_default() += if part == *owner { -1 } else { 1 };
             aliases.known.insert(scope, (*owner).to_owned());
         }
         aliases.numbered = all_numbered(graph);
         aliases.numbered.extend(numbers.into_iter().map(|(root, more)| (root, more > 0)));
-        aliases
+        aliases.operations = aliases.operations(graph, budget)?;
+        Ok(aliases)
+    }
+
+    /// The scopes that are numbered as operations are: from the second of a name on. Layers have a number from the first on.
+    fn operations<E: Engine>(&self, graph: &Graph<E>, budget: &Budget) -> Result<HashSet<String>> {
+        let mut nodes = HashSet::new();
+        let mut scopes = HashSet::new();
+        for node in 0..graph.nodes.len() as u32 {
+            let path = path(graph, node);
+            if path.len() > SCOPE_DEPTH || !self.is_numbered(&path) {
+                continue;
+            }
+            let name = joined(&path);
+            let ends = path[..path.len() - 1].iter().scan(0, |end, scope| {
+                *end += scope.part.len() + usize::from(*end > 0);
+                Some((*end, scope))
+            });
+            for scope in ends.filter(|(_, scope)| !scope.is_control).map(|(end, _)| &name[..end]) {
+                if scopes.contains(scope) {
+                    continue;
+                }
+                budget.spend(NAME + scope.len())?;
+                scopes.insert(scope.to_owned());
+            }
+            budget.spend(NAME + name.len())?;
+            nodes.insert(name);
+        }
+        let is_operation = |scope: &&String| {
+            let (part, plain) = (last(scope), without_number(last(scope)));
+            let before = &scope[..scope.len() - part.len()];
+            let first = || scopes.contains(&format!("{before}{plain}"));
+            // The parts of an operation stand in what looks like a scope, and so do those of a function of TensorFlow's.
+            let is_numbered = part != plain && !before.is_empty();
+            is_numbered && (nodes.contains(*scope) || without_number(plain) == plain && first())
+        };
+        let operations = scopes.iter().filter(|scope| !self.is_known(scope)).filter(is_operation);
+        Ok(operations.cloned().collect())
+    }
+
+    /// Whether the scopes of a model have numbers that their owners have not.
+    pub(super) fn is_numbered(&self, path: &[Scope<'_>]) -> bool {
+        path.first().is_some_and(|root| self.numbered.get(root.part).copied().unwrap_or(false))
+    }
+
+    /// Whether a scope can't be a layer's, since it is not numbered as those are.
+    pub(super) fn is_operation(&self, path: &[Scope<'_>]) -> bool {
+        let scope = joined(path);
+        let own = last(&scope);
+        self.is_numbered(path)
+            && !self.is_known(&scope)
+            && (own == without_number(own) || self.operations.contains(&scope))
     }
 
     /// Whether the scope is one whose owner is known.
@@ -163,7 +237,9 @@ impl Aliases {
         match self.known.get(scope) {
             Some(owner) => owner,
             // What has no variables is numbered as what has.
-            None if self.numbered.get(root).copied().unwrap_or(false) => without_number(part),
+            None if self.numbered.get(root).copied().unwrap_or(false) && !self.operations.contains(scope) => {
+                without_number(part)
+            }
             None => part,
         }
     }
@@ -196,7 +272,8 @@ impl Aliases {
             if !is_control {
                 push(&mut names.owned, owner);
             }
-            names.bodies.extend(body.map(|body| (body, names.short.len())));
+            let (short, scope) = (names.short.len(), scope.len());
+            names.bodies.extend(body.map(|body| BodyEnd { body, short, scope }));
         }
         names
     }

@@ -6,5 +6,5 @@
 mod aliases;
 mod tree;
 
-pub use aliases::{Aliases, parts};
+pub use aliases::{Aliases, BodyEnd, parts};
 pub use tree::{Call, Layer, layers};

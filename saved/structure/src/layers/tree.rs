@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use super::aliases::{Aliases, Scope, joined, path};
 use crate::graph::{Engine, Graph, Value, What};
 use crate::limits::{Budget, READER, SCOPE, SCOPE_DEPTH};
-use crate::tensors::Tensors;
+use crate::tensors::{Tensors, Within};
 use crate::{Error, Result};
 
 /// A layer of a saved model.
@@ -27,6 +27,10 @@ pub struct Layer {
 pub struct Call {
     /// The scope that it stands in, without the calls of functions.
     pub scope: String,
+    /// The name of the layer with those of the branches and loops that it is called in, `net/lstm/while/body/lstm_cell`.
+    pub name: String,
+    /// Those branches and loops, outermost first; where they end in the scope and in the name.
+    pub within: Vec<Within>,
     /// The values that others take of it.
     pub outputs: Vec<Value>,
 }
@@ -40,6 +44,12 @@ impl Layer {
     /// How often the model calls it.
     pub fn calls(&self) -> usize {
         self.calls.len()
+    }
+
+    /// Of every call, the name with those of the branches and loops that it stands in: `net/lstm/while/body/lstm_cell`. It means
+    /// what others take of that call, in every step; with the number of a step, in one: `net/lstm/while/body.2/lstm_cell`.
+    pub fn call_names(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.calls.iter().map(|call| call.name.as_str())
     }
 
     /// The variables in it and in the layers inside it, with their shapes, each once.
@@ -100,7 +110,7 @@ pub fn layers<E: Engine>(
             entry.nodes.push(index);
         }
     }
-    let readers = readers(graph);
+    let readers = readers(graph, aliases);
     let is_owner = |scope: &String| aliases.is_known(scope) || readers.contains(scope);
     // Layers that hold layers: what else stands in them is a layer, too.
     let holders: HashSet<String> =
@@ -109,16 +119,32 @@ pub fn layers<E: Engine>(
     let mut layers: BTreeMap<String, Layer> = BTreeMap::new();
     let mut first = Vec::new();
     for scope in &order {
-        let name = aliases.of_scope(&scopes[scope].path).owned;
-        let beside = parent(&scopes[scope].path).is_some_and(|parent| holders.contains(&parent));
-        let shown = !is_node.contains(scope) && (is_owner(scope) || holders.contains(scope) || beside);
+        let path = &scopes[scope].path;
+        let names = aliases.of_scope(path);
+        let name = names.owned;
+        let beside = || {
+            let in_holder = parent(path).is_some_and(|parent| holders.contains(&parent));
+            in_holder && !aliases.is_operation(path) && !is_helper(graph, &scopes[scope].nodes)
+        };
+        let shown = !is_node.contains(scope) && (is_owner(scope) || holders.contains(scope) || beside());
         let nodes = &scopes[scope].nodes;
         let layer = layers.entry(name.clone()).or_insert_with(|| {
             first.push(name.clone());
             Layer { name, calls: Vec::new(), variables: Vec::new(), shown: false }
         });
         layer.shown |= shown;
-        layer.calls.push(Call { scope: scope.clone(), outputs: outputs(nodes, &consumers, tensors) });
+        let within = names.bodies.iter().map(|end| Within {
+            body: end.body,
+            is_repeated: graph.bodies[end.body as usize].part.is_repeated(),
+            name_end: end.scope,
+            short_end: end.short,
+        });
+        layer.calls.push(Call {
+            scope: scope.clone(),
+            name: names.short,
+            within: within.collect(),
+            outputs: outputs(nodes, &consumers, tensors),
+        });
         // Of a layer that is called once all are new.
         let known: HashSet<String> = layer.variables.iter().map(|(name, _)| name.clone()).collect();
         layer.variables.extend(variables(graph, nodes).into_iter().filter(|(name, _)| !known.contains(name)));
@@ -126,20 +152,33 @@ pub fn layers<E: Engine>(
     Ok(first.into_iter().filter_map(|name| layers.remove(&name)).collect())
 }
 
+/// Whether nodes only hand things on to a loop or to TensorFlow 1's arrays: constants, and elements of lists.
+fn is_helper<E: Engine>(graph: &Graph<E>, nodes: &[u32]) -> bool {
+    let helps = |node: &u32| {
+        let node = &graph.nodes[*node as usize];
+        let op = &*node.op;
+        matches!(node.what, What::Constant(_)) || op.starts_with("TensorList") || op.starts_with("TensorArray")
+    };
+    nodes.iter().all(helps)
+}
+
 /// The scopes in which weights are read whose names do not tell whose they are.
 ///
 /// Keras calls the weights of layers that are built while an outer one is called by the outer one: those of `net/dense` and
-/// `net/dense_1` are all `net/kernel`. They belong where what is read and what takes it stand together.
-fn readers<E: Engine>(graph: &Graph<E>) -> HashSet<String> {
+/// `net/dense_1` are all `net/kernel`. They belong where what is read and what takes it stand together: in a scope that is
+/// numbered as those of layers are, or, where none are, if there are several weights of the name.
+fn readers<E: Engine>(graph: &Graph<E>, aliases: &Aliases) -> HashSet<String> {
     let mut alike: HashMap<&str, usize> = HashMap::new();
     graph.variables.iter().for_each(|variable| *alike.entry(&variable.name).or_default() += 1);
-    let is_read = |node: u32| {
-        graph.nodes[node as usize].inputs.iter().any(|input| {
-            match graph.nodes[graph.source(*input).node as usize].what {
-                What::Variable(place) => alike[graph.variables[place].name.as_str()] > 1,
-                _ => false,
-            }
-        })
+    // How many weights there are of the name of the one that is read.
+    let read = |node: u32| {
+        let inputs = graph.nodes[node as usize].inputs.iter();
+        inputs
+            .filter_map(|input| match graph.nodes[graph.source(*input).node as usize].what {
+                What::Variable(place) => Some(alike[graph.variables[place].name.as_str()]),
+                _ => None,
+            })
+            .max()
     };
     // One name is looked at for every input: a long one would take long, and is nobody's.
     let is_short = |node: u32| graph.nodes[node as usize].name.len() < READER;
@@ -150,13 +189,14 @@ fn readers<E: Engine>(graph: &Graph<E>) -> HashSet<String> {
             if &*graph.nodes[reads as usize].op != "ReadVariableOp" || !is_short(reads) || !is_short(index) {
                 continue;
             }
-            if !is_read(reads) {
-                continue;
-            }
+            let Some(alike) = read(reads) else { continue };
             let (from, to) = (path(graph, reads), path(graph, index));
             let scopes = from.len().min(to.len()).min(SCOPE_DEPTH).saturating_sub(1);
             let same = (0..scopes).take_while(|at| from[*at].part == to[*at].part).count();
-            let end = (0..same).rev().find(|at| !from[*at].is_control);
+            if !aliases.is_numbered(&from) && alike < 2 {
+                continue;
+            }
+            let end = (0..same).rev().find(|at| !from[*at].is_control && !aliases.is_operation(&from[..=*at]));
             readers.extend(end.map(|end| joined(&from[..=end])));
         }
     }

@@ -49,6 +49,34 @@ fn edits_and_replacements_flow_on() {
     assert!(difference(&all.output_1, &y.output_1) > 0.);
 }
 
+/// The input is at fault, and no place in the model.
+#[test]
+fn an_input_that_does_not_fit_is_named_and_nothing_else() {
+    let (net, x) = net();
+    let (wide, ints) = (Tensor::cat(&[&x, &x], 1).unwrap(), x.to_dtype(candle_core::DType::I64).unwrap());
+    for (x, why) in [
+        (&wide, format!("the input `x` is of shape {:?}, and the model takes [?, 8]", wide.dims())),
+        (&ints, "the input `x` is i64, and the model takes float32: convert it by `.to_dtype(DType::F32)`".to_owned()),
+    ] {
+        let loss = net.run().loss(|t| t.custom.two.tanh, |h| h.sum_all());
+        for error in [
+            net.forward(x).unwrap_err(),
+            net.forward_with_taps(x).unwrap_err(),
+            net.capture(x, |t| t.custom.two.tanh).unwrap_err(),
+            net.run().edit(|t| t.custom.two.tanh, |t| t.relu()).forward(x).unwrap_err(),
+            net.run().record(x).unwrap_err(),
+            loss.gradients(x, |t| t.x).unwrap_err(),
+            net.saved().forward([("x", x)]).unwrap_err(),
+            net.saved().capture([("x", x)], &["two/Tanh"]).unwrap_err(),
+        ] {
+            assert_eq!(error.to_string().lines().next().unwrap(), why);
+        }
+    }
+    // What is wrong inside of the model still has its place.
+    let failing = net.run().edit(|t| t.custom.two.tanh, |_| Err(candle_core::Error::Msg("no".to_owned())));
+    assert!(failing.forward(&x).unwrap_err().to_string().contains("two_1/Tanh`"));
+}
+
 #[test]
 fn recordings_replay() {
     let (net, x) = net();
