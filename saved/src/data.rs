@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use candle_core::Tensor;
+use candle_core::{Device, Tensor};
 
 use crate::{Error, Result};
 
@@ -36,11 +36,29 @@ impl Data {
         }
     }
 
+    /// The tensors in it.
+    pub(crate) fn tensors(&self) -> impl Iterator<Item = &Tensor> {
+        let (tensor, items) = match self {
+            Data::Tensor(tensor) => (Some(tensor), &[][..]),
+            Data::List(list) => (None, &**list.items),
+        };
+        tensor.into_iter().chain(items.iter().flatten())
+    }
+
+    /// The same on a device.
+    pub(crate) fn to_device(&self, device: &Device) -> Result<Self> {
+        Ok(match self {
+            Data::Tensor(tensor) => Data::Tensor(tensor.to_device(device)?),
+            Data::List(List { items, shape }) => {
+                let moved = |item: &Option<Tensor>| item.as_ref().map(|item| item.to_device(device)).transpose();
+                let items = items.iter().map(moved).collect::<Result<Vec<_>>>()?;
+                Data::List(List { items: Arc::new(items), shape: shape.clone() })
+            }
+        })
+    }
+
     /// Whether it is on the autograd graph.
     pub(crate) fn is_tracked(&self) -> bool {
-        match self {
-            Data::Tensor(tensor) => tensor.track_op(),
-            Data::List(list) => list.items.iter().flatten().any(Tensor::track_op),
-        }
+        self.tensors().any(Tensor::track_op)
     }
 }

@@ -77,7 +77,7 @@ impl SavedModel {
                 return Err(Error::Msg(format!("there is no input `{name}`; the inputs are {}", self.listed())));
             };
             let input = &self.graph.inputs[place];
-            let fitting = fitting(input, tensor).map_err(|why| Error::Msg(format!("the input `{name}` {why}")))?;
+            let fitting = self.fitting(input, tensor).map_err(|why| Error::Msg(format!("the input `{name}` {why}")))?;
             if values[place].replace(fitting).is_some() {
                 return Err(Error::Msg(format!("the input `{name}` is given twice")));
             }
@@ -86,13 +86,35 @@ impl SavedModel {
         if let Some((input, _)) = missing {
             return Err(Error::Msg(format!("the input `{}` is missing; the inputs are {}", input.name, self.listed())));
         }
-        Ok(Inputs {
+        Ok(self.made(values))
+    }
+
+    /// The same by place, each with what it is called in errors; all are there.
+    pub(crate) fn inputs_at<'a>(&self, given: impl Iterator<Item = (usize, &'a str, &'a Tensor)>) -> Result<Inputs> {
+        let mut values: Vec<Option<Tensor>> = vec![None; self.graph.inputs.len()];
+        for (place, name, tensor) in given {
+            let fitting = self.fitting(&self.graph.inputs[place], tensor);
+            values[place] = Some(fitting.map_err(|why| Error::Msg(format!("the input `{name}` {why}")))?);
+        }
+        Ok(self.made(values))
+    }
+
+    fn fitting(&self, input: &Input, tensor: &Tensor) -> std::result::Result<Tensor, String> {
+        if !tensor.device().same_device(&self.device) {
+            let [own, there] = [tensor.device(), &self.device].map(|device| format!("{:?}", device.location()));
+            return Err(format!("is on {own}, and the model on {there}: move it by `.to_device`"));
+        }
+        fitting(input, tensor)
+    }
+
+    fn made(&self, values: Vec<Option<Tensor>>) -> Inputs {
+        Inputs {
             values: values.into_iter().flatten().collect(),
             last: BTreeMap::new(),
             identity: self.identity,
             progress: Progress::default(),
             allowed: Allowed::default(),
-        })
+        }
     }
 
     fn listed(&self) -> String {

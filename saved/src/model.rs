@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-use candle_core::Tensor;
+use candle_core::{Device, Tensor};
 use taper::Model;
 use taper_saved_structure::open::{Structure, open as open_structure};
 use taper_saved_structure::tensors::Tensors;
@@ -25,6 +25,8 @@ pub struct SavedModel {
     /// What has a site.
     pub(crate) sited: Arc<[Sited]>,
     pub(crate) regions: Regions,
+    /// Where its weights are, and its inputs belong.
+    pub(crate) device: Device,
     /// Tells it from other models.
     pub(crate) identity: u64,
     pub(crate) signature: String,
@@ -97,27 +99,26 @@ pub fn check(path: impl AsRef<Path>) -> Result<Checked> {
 }
 
 fn open_at(path: &Path, signature: Option<&str>) -> Result<SavedModel> {
-    Ok(SavedModel::of(open_structure(path, signature, &Candle)?))
+    let device = Device::Cpu;
+    let structure = open_structure(path, signature, &Candle { device: device.clone(), records: false })?;
+    Ok(SavedModel::of(structure, device))
 }
 
-/// A signature, and what is written down of its structure.
-pub(crate) fn open_recorded(
-    path: &Path,
-    signature: &str,
-    places: impl IntoIterator<Item = usize>,
-) -> Result<(SavedModel, String)> {
-    let found = open_structure(path, Some(signature), &Candle)?;
-    let record = found.record(places);
-    Ok((SavedModel::of(found), record))
+/// A signature with what is to be compared of its structure.
+pub(crate) fn open_recording(path: &Path, signature: &str, device: &Device) -> Result<Structure<Candle>> {
+    Ok(open_structure(path, Some(signature), &Candle { device: device.clone(), records: true })?)
 }
 
 impl SavedModel {
-    fn of(found: Structure<Candle>) -> Self {
+    pub(crate) fn of(mut found: Structure<Candle>, device: Device) -> Self {
+        // What was written down to be compared has been.
+        found.graph.nodes.iter_mut().for_each(|node| node.told = None);
         let sited = found.tensors.all.iter().filter(|tensor| tensor.site.is_some());
         SavedModel {
             sited: sited.map(Sited::of).collect(),
             regions: Regions::of(&found.graph),
             graph: found.graph,
+            device,
             tensors: found.tensors,
             layers: found.layers,
             identity: found.identity,

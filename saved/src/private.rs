@@ -13,6 +13,7 @@ pub use taper::__private::{
     Runnable, Runner, Running, Setup, Span, Stateless, Tree, Visitor, WithTaps, debug, run, site_table,
 };
 pub use taper::{Gradients, Maybe, Model, Recording, Run, Seen, Selection, Site, SiteTable, Tapped, Visits};
+pub use taper_saved_structure::record::{Node, Record as Structure};
 
 pub use crate::run::typed::{Given, Source, Typed, clone, debug_sites, hull, outputs, read, see, spans, visit};
 pub use crate::{SavedModel, Sites, Taps};

@@ -11,32 +11,163 @@ pub mod custom {
     );
     /// Two outputs, and layers in a layer.
     ///
-    ///The signature `serving_default` of the SavedModel `../../tests/data/saved/custom/export`, a model of taper's with a field for every tensor.
+    ///The signature `serving_default` of the SavedModel `../../tests/data/saved/custom/export`, a model of taper's: its layers and tensors are the fields of [`CustomTaps`], which are values, and of [`CustomSites`], which select them.
+    #[derive(private::Clone)]
     pub struct Custom(private::Typed);
     /// The file as it was when this was compiled.
     static SOURCE: private::Source = private::Source {
         name: "Custom",
+        at: ::core::concat!(::core::file!(), ":", ::core::line!()),
         folder: "/models/custom",
         signature: "serving_default",
-        places: &[
-            0u32, 5u32, 6u32, 7u32, 8u32, 9u32, 10u32, 11u32, 12u32, 13u32, 14u32, 15u32,
-            16u32, 17u32, 18u32, 19u32, 20u32,
-        ],
-        record: "the signature serving_default\nthe input x: float32 [?, 8]\nthe output output_0: Identity (Identity): float32 [?, 16]\nthe output output_1: Identity_1 (Identity): float32 [?, 4]\nx (Placeholder): float32 [?, 8]\nStatefulPartitionedCall/custom_1/two_1/d1_1/Cast/ReadVariableOp (ReadVariableOp): float32 [8, 16]\nStatefulPartitionedCall/custom_1/two_1/d1_1/MatMul (MatMul): float32 [?, 16]\nStatefulPartitionedCall/custom_1/two_1/d1_1/BiasAdd/ReadVariableOp (ReadVariableOp): float32 [16]\nStatefulPartitionedCall/custom_1/two_1/d1_1/BiasAdd (BiasAdd): float32 [?, 16]\nStatefulPartitionedCall/custom_1/two_1/d1_1/Relu (Relu): float32 [?, 16]\nStatefulPartitionedCall/custom_1/two_1/mul/y (Const): float32 []\nStatefulPartitionedCall/custom_1/two_1/mul (Mul): float32 [?, 16]\nStatefulPartitionedCall/custom_1/two_1/Tanh (Tanh): float32 [?, 16]\nStatefulPartitionedCall/custom_1/two_1/d2_1/Cast/ReadVariableOp (ReadVariableOp): float32 [16, 4]\nStatefulPartitionedCall/custom_1/two_1/d2_1/MatMul (MatMul): float32 [?, 4]\nStatefulPartitionedCall/custom_1/two_1/d2_1/BiasAdd/ReadVariableOp (ReadVariableOp): float32 [4]\nStatefulPartitionedCall/custom_1/two_1/d2_1/BiasAdd (BiasAdd): float32 [?, 4]\nStatefulPartitionedCall/Identity (Identity): float32 [?, 16]\nStatefulPartitionedCall/Identity_1 (Identity): float32 [?, 4]\nIdentity (Identity): float32 [?, 16]\nIdentity_1 (Identity): float32 [?, 4]\n23 nodes, connected as 288ecd4c3fe62e73",
+        fields: &[0, 2, 3, 5, 6, 7, 10, 11, 12, 14, 15, 17, 18, 8, 19, 9, 20],
+        structure: private::Structure {
+            inputs: &["x"],
+            outputs: &[("output_0", (9, 0)), ("output_1", (20, 0))],
+            nodes: &[
+                private::Node("x", "the input 0", &[], "float32 [?, 8]"),
+                private::Node(
+                    "two/d1/kernel",
+                    "the weight variables/0",
+                    &[],
+                    "float32 [8, 16]",
+                ),
+                private::Node(
+                    "custom/two/d1/Cast/ReadVariableOp",
+                    "ReadVariableOp; dtype=float32",
+                    &[(1, 0)],
+                    "float32 [8, 16]",
+                ),
+                private::Node(
+                    "custom/two/d1/MatMul",
+                    "MatMul; T=float32",
+                    &[(0, 0), (2, 0)],
+                    "float32 [?, 16]",
+                ),
+                private::Node(
+                    "two/d1/bias",
+                    "the weight variables/1",
+                    &[],
+                    "float32 [16]",
+                ),
+                private::Node(
+                    "custom/two/d1/BiasAdd/ReadVariableOp",
+                    "ReadVariableOp; dtype=float32",
+                    &[(4, 0)],
+                    "float32 [16]",
+                ),
+                private::Node(
+                    "custom/two/d1/BiasAdd",
+                    "BiasAdd; T=float32",
+                    &[(3, 0), (5, 0)],
+                    "float32 [?, 16]",
+                ),
+                private::Node(
+                    "custom/two/d1/Relu",
+                    "Relu; T=float32",
+                    &[(6, 0)],
+                    "float32 [?, 16]",
+                ),
+                private::Node(
+                    "Identity",
+                    "Identity; T=float32",
+                    &[(7, 0)],
+                    "float32 [?, 16]",
+                ),
+                private::Node(
+                    "Identity",
+                    "Identity; T=float32",
+                    &[(8, 0)],
+                    "float32 [?, 16]",
+                ),
+                private::Node(
+                    "custom/two/mul/y",
+                    "Const; float32 [] 2",
+                    &[],
+                    "float32 []",
+                ),
+                private::Node(
+                    "custom/two/mul",
+                    "Mul; T=float32",
+                    &[(7, 0), (10, 0)],
+                    "float32 [?, 16]",
+                ),
+                private::Node(
+                    "custom/two/Tanh",
+                    "Tanh; T=float32",
+                    &[(11, 0)],
+                    "float32 [?, 16]",
+                ),
+                private::Node(
+                    "two/d2/kernel",
+                    "the weight variables/2",
+                    &[],
+                    "float32 [16, 4]",
+                ),
+                private::Node(
+                    "custom/two/d2/Cast/ReadVariableOp",
+                    "ReadVariableOp; dtype=float32",
+                    &[(13, 0)],
+                    "float32 [16, 4]",
+                ),
+                private::Node(
+                    "custom/two/d2/MatMul",
+                    "MatMul; T=float32",
+                    &[(12, 0), (14, 0)],
+                    "float32 [?, 4]",
+                ),
+                private::Node(
+                    "two/d2/bias",
+                    "the weight variables/3",
+                    &[],
+                    "float32 [4]",
+                ),
+                private::Node(
+                    "custom/two/d2/BiasAdd/ReadVariableOp",
+                    "ReadVariableOp; dtype=float32",
+                    &[(16, 0)],
+                    "float32 [4]",
+                ),
+                private::Node(
+                    "custom/two/d2/BiasAdd",
+                    "BiasAdd; T=float32",
+                    &[(15, 0), (17, 0)],
+                    "float32 [?, 4]",
+                ),
+                private::Node(
+                    "Identity_1",
+                    "Identity; T=float32",
+                    &[(18, 0)],
+                    "float32 [?, 4]",
+                ),
+                private::Node(
+                    "Identity_1",
+                    "Identity; T=float32",
+                    &[(19, 0)],
+                    "float32 [?, 4]",
+                ),
+                private::Node("StatefulPartitionedCall/NoOp", "NoOp", &[], ""),
+                private::Node("NoOp", "NoOp", &[], ""),
+            ],
+        },
     };
     impl Custom {
-        ///Loads the weights from the folder that it was compiled from, `/models/custom`.
+        ///Loads the weights from the folder that it was compiled from, `../../tests/data/saved/custom/export`.
+        ///
+        /// The program has its absolute path: where the folder is elsewhere, as on another machine,
+        /// [`load_from`](Self::load_from) takes it.
         ///
         /// # Errors
         /// Those of [`load_from`](Self::load_from).
         pub fn load(device: &private::Device) -> private::Result<Self> {
             Self::load_from(SOURCE.folder, device)
         }
-        /// Loads the weights from another folder with the same model in it, such as one that was trained further.
+        /// Loads the weights from another folder with the same structure in it: one that was trained further, or that was
+        /// saved again, whose layers then have other numbers. A tensor is found by where it stands, not by its name.
         ///
         /// # Errors
-        /// A file that is missing or damaged; a model that is not the one that this was compiled from, with what differs;
-        /// a device that is not the CPU.
+        /// A file that is missing or damaged; a model of another structure than this was compiled from, with the first layer
+        /// that differs; a device without memory for the weights.
         pub fn load_from(
             path: impl private::AsRef<private::Path>,
             device: &private::Device,
@@ -51,9 +182,9 @@ pub mod custom {
         pub fn saved(&self) -> &private::SavedModel {
             self.0.model()
         }
-        /**What the signature gives.
+        /**What the signature gives: `output_0`, float32 `[?, 16]`; `output_1`, float32 `[?, 4]`.
 
-- `x`: `x`, float32 `[?, 8]`
+- `x`: float32 `[?, 8]`
 
 # Errors
 An input of another type or shape, and a node that fails, with its name.*/
@@ -121,7 +252,7 @@ An input of another type or shape, and a node that fails, with its name.*/
             x: &private::Tensor,
             __at: private::At<'_, '_, '_, CustomSites>,
         ) -> private::Result<CustomOutput> {
-            let __inputs = self.0.inputs([("x", x)], __at.pass)?;
+            let __inputs = self.0.inputs([x], __at.pass)?;
             let __outputs = self
                 .0
                 .call(

@@ -1,6 +1,6 @@
 //! What stands in `saved_model! { pub Net = "models/net", signature = "classify" }`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use syn::parse::{Parse, ParseStream};
 use syn::{Attribute, Ident, LitStr, Result, Token, Visibility};
@@ -54,6 +54,15 @@ impl Input {
             let error = "the folder of the crate is not known (`CARGO_MANIFEST_DIR`), and the path begins there; build with cargo";
             syn::Error::new(self.path.span(), error)
         })?;
-        Ok(PathBuf::from(root).join(self.path.value()))
+        Ok(plain(&PathBuf::from(root).join(self.path.value())))
+    }
+}
+
+/// A path without `..` and links, as far as it exists: so it is shown.
+fn plain(path: &Path) -> PathBuf {
+    match (path.canonicalize(), path.parent(), path.file_name()) {
+        (Ok(path), ..) => path,
+        (Err(_), Some(around), Some(name)) => plain(around).join(name),
+        _ => path.to_owned(),
     }
 }

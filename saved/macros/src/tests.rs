@@ -57,46 +57,90 @@ fn each_fault_is_one_error_with_its_remedy() {
     assert!(signature.ends_with(expected), "{signature}");
 }
 
-/// The bytes of a model, and a folder for what becomes of them.
-fn copied(name: &str) -> (Vec<u8>, std::path::PathBuf) {
-    let folder = std::env::temp_dir().join(format!("taper-saved-macros-{name}-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).unwrap();
-    let model = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/data/saved/custom/export");
-    (std::fs::read(model.join("saved_model.pb")).unwrap(), folder)
+/// A folder with a model in it whose bytes are others.
+struct Copied {
+    bytes: Vec<u8>,
+    folder: std::path::PathBuf,
 }
 
-#[test]
-fn a_damaged_file_is_one_error() {
-    let (bytes, folder) = copied("damaged");
-    let path = folder.to_str().unwrap();
-    for len in [1, bytes.len() / 2, bytes.len() - 1] {
-        std::fs::write(folder.join("saved_model.pb"), &bytes[..len]).unwrap();
-        let message = error(parse_quote!(Net = #path));
-        assert!(message.contains("saved_model.pb`: not a valid protocol buffer"), "{len}: {message}");
+impl Copied {
+    fn of(model: &str, name: &str) -> Self {
+        let folder = std::env::temp_dir().join(format!("taper-saved-macros-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let model = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/data").join(model);
+        Copied { bytes: std::fs::read(model.join("saved_model.pb")).unwrap(), folder }
     }
-    std::fs::remove_dir_all(&folder).unwrap();
-}
 
-#[test]
-fn an_output_that_is_not_supported_is_one_error() {
-    let (bytes, folder) = copied("unsupported");
-    let path = folder.to_str().unwrap();
-    let with = |from: &[u8], to: &[u8]| {
-        let mut bytes = bytes.clone();
+    /// The error of these bytes.
+    fn error(&self, bytes: &[u8]) -> String {
+        std::fs::write(self.folder.join("saved_model.pb"), bytes).unwrap();
+        let path = self.folder.to_str().unwrap();
+        error(parse_quote!(Net = #path))
+    }
+
+    /// With as many other letters wherever these stand.
+    fn with(&self, from: &[u8], to: &[u8]) -> String {
+        let mut bytes = self.bytes.clone();
         for at in 0..bytes.len() - from.len() {
             if bytes[at..].starts_with(from) {
                 bytes[at..at + from.len()].copy_from_slice(to);
             }
         }
-        std::fs::write(folder.join("saved_model.pb"), bytes).unwrap();
-    };
-    with(b"Tanh", b"Tanx");
-    let message = error(parse_quote!(Net = #path));
+        self.error(&bytes)
+    }
+}
+
+impl Drop for Copied {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+#[test]
+fn a_damaged_file_is_one_error() {
+    let model = Copied::of("saved/custom/export", "damaged");
+    for len in [1, model.bytes.len() / 2, model.bytes.len() - 1] {
+        let message = model.error(&model.bytes[..len]);
+        assert!(message.contains("saved_model.pb`: not a valid protocol buffer"), "{len}: {message}");
+    }
+}
+
+/// None of the signatures is the one that is meant where nothing is said.
+#[test]
+fn of_several_signatures_one_is_to_be_named() {
+    let message = Copied::of("saved/signatures/tfsave", "several").with(b"serving_default", b"serving_another");
+    let expected = "`, and none is `serving_default`: `classify`, `codebook`, `compare`, `serving_another`; say which, as in \
+                    `signature = \"classify\"`";
+    assert!(message.starts_with("there are several signatures in `") && message.ends_with(expected), "{message}");
+}
+
+#[test]
+fn a_file_without_a_signature_is_one_error() {
+    let message = Copied::of("saved/custom/tfsave", "without").with(b"serving_default", b"__saved_model_x");
+    assert!(
+        message.ends_with(
+            "it has no signature, so that nothing says what goes in and what comes out; save it with `signatures=`"
+        ),
+        "{message}"
+    );
+}
+
+#[test]
+fn an_output_that_is_not_supported_is_one_error() {
+    let message = Copied::of("saved/custom/export", "unsupported").with(b"Tanh", b"Tanx");
     let expected = "the output `output_1` of `serving_default` can't be computed: it depends on the node \
                     `StatefulPartitionedCall/custom_1/two_1/Tanx` (Tanx): the operation is not supported; `taper_saved::open` \
                     captures what does not depend on it";
     assert_eq!(message, expected);
-    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
+fn an_output_of_an_attribute_that_is_not_supported_is_one_error() {
+    let message = Copied::of("saved_twice/branches/first", "attribute").with(b"SAME", b"FULL");
+    let expected = "the output `output_0` of `serving_default` can't be computed: it depends on the node \
+                    `StatefulPartitionedCall/functional_1/conv2d_1/convolution` (Conv2D): the padding `FULL` is not supported; \
+                    `taper_saved::open` captures what does not depend on it";
+    assert_eq!(message, expected);
 }
 
 #[test]

@@ -134,7 +134,8 @@ impl Scopes {
             self.all[scope].unsupported.push(place);
             return;
         }
-        rest.extend(all.last());
+        let own = all.last().copied().unwrap_or_default();
+        rest.push(if tensor.op == "Placeholder" && !tensor.within.is_empty() { argument(own, &key) } else { own });
         let name = rest.join("_").replace(':', "_output_");
         self.all[scope].parts.push(Inside::Tensor { place, name });
     }
@@ -150,6 +151,21 @@ impl Scopes {
         self.all[outer].parts.push(Inside::Scope(inner));
         inner
     }
+}
+
+/// An argument of a function without the scopes around it, which TensorFlow puts in front of it, and often twice:
+/// `loop_counter` of `net_1_lstm_1_while_net_1_lstm_1_while_loop_counter`.
+fn argument<'t>(name: &'t str, scope: &str) -> &'t str {
+    let scopes: Vec<String> =
+        scope.split('/').map(|part| part.to_lowercase().replace(|c: char| !c.is_alphanumeric(), "_")).collect();
+    let mut name = name;
+    for end in (1..=scopes.len()).rev() {
+        let around = scopes[..end].join("_") + "_";
+        while let Some(rest) = name.strip_prefix(&around).filter(|rest| !rest.is_empty()) {
+            name = rest;
+        }
+    }
+    name
 }
 
 struct Naming<'n> {
@@ -246,5 +262,25 @@ impl Layer {
                 Some(path)
             }
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::argument;
+
+    #[test]
+    fn arguments_are_called_without_the_scopes_around_them() {
+        let scope = "net_1/lstm_1/While-Loop/body";
+        for (name, own) in [
+            ("net_1_lstm_1_while_loop_net_1_lstm_1_while_loop_while_loop_counter", "while_loop_counter"),
+            ("net_1_lstm_1_while_loop_net_1_lstm_1_max", "max"),
+            ("net_1_lstm_1_while_loop_placeholder_2", "placeholder_2"),
+            ("net_1_", "net_1_"),
+            ("net_10_x", "net_10_x"),
+            ("x", "x"),
+        ] {
+            assert_eq!(argument(name, scope), own);
+        }
     }
 }

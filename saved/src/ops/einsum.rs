@@ -21,6 +21,9 @@ fn einsum(attrs: &Attrs<'_>) -> Result<Compute> {
     let Some((inputs, output)) = equation.split_once("->") else {
         return Err(Error::Msg(format!("the equation `{equation}` does not say what comes out")));
     };
+    if inputs.split(',').count() > 2 {
+        return Err(Error::Msg(format!("the equation `{equation}` is of more than two values")));
+    }
     let (inputs, output): (Vec<String>, String) = (inputs.split(',').map(str::to_owned).collect(), output.to_owned());
     let ints = Ints::read(attrs)?;
     many(move |values| {

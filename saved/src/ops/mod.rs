@@ -2,7 +2,7 @@
 //!
 //! To add one: write a function in the file whose idea it is, which reads the attributes and gives a function of the
 //! tensors; put its name in the file's `OPERATIONS`, and in the list of `taper-saved-structure`, which macros read (a test
-//! compares them); and add a line to the test of that file.
+//! compares them); and add a line to the test of that file. An attribute that it does not take goes into `check` there.
 
 mod binary;
 mod blocks;
@@ -41,6 +41,8 @@ mod hostile;
 #[cfg(test)]
 mod testing;
 
+use std::borrow::Cow;
+
 use candle_core::Tensor;
 
 use room::{room, room_for};
@@ -65,13 +67,27 @@ impl Compute {
     /// What it gives, of which no value may take more than `most` bytes; `fixed` says which of the inputs are weights and
     /// constants.
     pub(crate) fn call(&self, inputs: &[Data], most: usize, fixed: impl Fn(usize) -> bool) -> Result<Vec<Data>> {
-        room::within(inputs, most, fixed, || match self {
-            Compute::Data(f) => f(inputs),
-            Compute::Tensors(f) => {
-                let inputs = inputs.iter().map(|input| input.tensor().cloned()).collect::<Result<Vec<_>>>()?;
-                Ok(f(&inputs)?.into_iter().map(Data::Tensor).collect())
+        room::within(inputs, most, fixed, || {
+            let inputs = &*in_one_place(inputs)?;
+            match self {
+                Compute::Data(f) => f(inputs),
+                Compute::Tensors(f) => {
+                    let inputs = inputs.iter().map(|input| input.tensor().cloned()).collect::<Result<Vec<_>>>()?;
+                    Ok(f(&inputs)?.into_iter().map(Data::Tensor).collect())
+                }
             }
         })
+    }
+}
+
+/// The values on one device: some operations make shapes, places and the like on the CPU, which others take beside what is
+/// elsewhere.
+fn in_one_place(inputs: &[Data]) -> Result<Cow<'_, [Data]>> {
+    let devices = || inputs.iter().flat_map(Data::tensors).map(Tensor::device);
+    let Some(device) = devices().find(|device| !device.is_cpu()).cloned() else { return Ok(Cow::Borrowed(inputs)) };
+    match devices().all(|other| other.same_device(&device)) {
+        true => Ok(Cow::Borrowed(inputs)),
+        false => inputs.iter().map(|input| input.to_device(&device)).collect(),
     }
 }
 
@@ -251,6 +267,68 @@ mod tests {
         assert_eq!(broadcast(&[], &[0]).unwrap(), [0]);
         assert!(broadcast(&[2], &[3]).is_err());
         assert!(broadcast(&[1 << 40, 1], &[1, 1 << 40]).is_err());
+    }
+
+    /// Macros, which have no kernels, ask the checks of the structure.
+    #[test]
+    fn what_is_told_is_checked_as_the_kernels_take_it() {
+        use testing::A::{Bool, Float, Int, Ints, Str, Type};
+        const LISTS: &[&[i64]] = &[
+            &[],
+            &[1, 2, 3, 1],
+            &[1, 1, 2, 3],
+            &[2, 1, 1, 1],
+            &[1, 0, 1, 1],
+            &[1, 1, 0, 1],
+            &[1, 1 << 20, 1, 1],
+            &[1, 2, 1],
+            &[1, 2, 2, 2, 1],
+            &[1, 1, 2, 2, 2],
+            &[1, 2, 0, 2, 1],
+            &[0, 0, 1, 1, 2, 2, 0, 0],
+            &[0, 0, 0, 0, 1, 1, 2, 2],
+            &[0, 0, 1, -1, 2, 2, 0, 0],
+        ];
+        let strings = [
+            ("data_format", &["NHWC", "NCHW", "NDHWC", "NCDHW", "NCHW_VECT_C"][..]),
+            ("padding", &["SAME", "VALID", "EXPLICIT", "FULL"]),
+            ("align", &["LEFT_LEFT", "MIDDLE"]),
+            ("method", &["nearest", "bilinear", "area"]),
+            ("kernel_type", &["box", "lanczos3", "lanczos7"]),
+            ("equation", &["ab,bc->ac", "ab->ba", "ab,bc", "a,b,c->abc"]),
+            ("mode", &["REFLECT", "SYMMETRIC"]),
+        ];
+        let ints = ["block_size", "num_bits", "depth_radius", "num_split", "num_partitions", "batch_dims", "N"];
+        let types = ["T", "DstT", "SrcT", "dtype", "element_dtype", "out_type", "Tidx"];
+        let lists = ["strides", "ksize", "dilations", "ksizes", "rates", "explicit_paddings", "squeeze_dims"];
+        let mut told: Vec<(&str, testing::A<'_>)> = Vec::new();
+        told.extend(strings.iter().flat_map(|(name, values)| values.iter().map(|value| (*name, Str(value)))));
+        told.extend(ints.iter().flat_map(|name| [-1, 0, 1, 2, 17, 1 << 20].map(|value| (*name, Int(value)))));
+        told.extend(types.iter().flat_map(|name| [0, 1, 3, 7, 10, 20, 21].map(|value| (*name, Type(value)))));
+        told.extend(lists.iter().flat_map(|name| LISTS.iter().map(|value| (*name, Ints(value)))));
+        told.extend([("keep_dims", Bool(true)), ("epsilon", Float(0.)), ("boundaries", Ints(&[]))]);
+        let four: &[i64] = &[1, 2, 2, 1];
+        let around: [&[(&str, testing::A<'_>)]; 4] = [
+            &[],
+            &[("padding", Str("SAME")), ("ksizes", Ints(four)), ("rates", Ints(four)), ("block_size", Int(2))],
+            &[("padding", Str("EXPLICIT")), ("data_format", Str("NCHW"))],
+            &[("padding", Str("VALID")), ("data_format", Str("NCDHW")), ("DstT", Type(1)), ("element_dtype", Type(1))],
+        ];
+        let mut refused = 0;
+        for op in supported() {
+            for around in around {
+                // Convolutions have no windows of another size than the kernel's, and pools none with gaps.
+                let foreign = if op.contains("Pool") { "dilations" } else { "ksize" };
+                for &(name, value) in told.iter().filter(|(name, _)| *name != foreign) {
+                    let others = around.iter().copied().filter(|(other, _)| *other != name);
+                    let attrs: Vec<_> = others.chain([(name, value)]).collect();
+                    let (made, checked) = testing::made_and_checked(op, &attrs);
+                    assert_eq!(checked, made, "{op} {attrs:?}");
+                    refused += usize::from(!made);
+                }
+            }
+        }
+        assert!(refused > 1000, "{refused}");
     }
 
     /// Macros, which do not know the table, know this list.

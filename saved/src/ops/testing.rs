@@ -6,6 +6,7 @@ use crate::data::Data;
 use crate::proto::NodeDef;
 
 /// An attribute.
+#[derive(Clone, Copy, Debug)]
 pub(crate) enum A<'a> {
     Int(i64),
     Float(f32),
@@ -80,6 +81,14 @@ pub(crate) fn data(op: &str, attrs: &[(&str, A<'_>)], inputs: &[Data]) -> crate:
         usize::MAX,
         |_| false,
     )
+}
+
+/// Whether there is a kernel for an operation that is told this, and whether one is said to be.
+pub(crate) fn made_and_checked(op: &str, attrs: &[(&str, A<'_>)]) -> (bool, bool) {
+    let bytes = node(attrs);
+    let node = NodeDef::parse(&bytes).unwrap();
+    let made = super::make(op, &node.attrs).unwrap_or_else(|| panic!("`{op}` is not in the table"));
+    (made.is_ok(), taper_saved_structure::operations::check(op, &node.attrs).is_ok())
 }
 
 /// The one value that an operation gives.

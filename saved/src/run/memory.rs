@@ -83,7 +83,7 @@ impl<'x> Memory<'x> {
         for value in values.iter().flatten() {
             // An element of a list was counted when it was made.
             bytes = bytes.saturating_add(match value {
-                Data::Tensor(x) => buffer(x).1,
+                Data::Tensor(x) => self.counts(x).1,
                 Data::List(list) => size_of::<Tensor>() * list.items.len(),
             });
         }
@@ -140,13 +140,23 @@ impl<'x> Memory<'x> {
         weights.chain(constants).chain(&self.inputs.values)
     }
 
+    /// The buffer of a value, and what it counts as: the memory of another device is not the machine's, and only a limit of
+    /// the user's own is about it.
+    fn counts(&self, x: &Tensor) -> (usize, usize) {
+        let (place, bytes) = buffer(x);
+        match x.device().is_cpu() || self.inputs.allowed().memory.is_some() {
+            true => (place, bytes),
+            false => (place, 0),
+        }
+    }
+
     /// The bytes of what is held, each buffer counted once.
     fn held(&self, made: &Given) -> usize {
         let (before, kept, called) = (self.before.borrow(), self.kept.borrow(), self.called.borrow());
         let mut seen: HashSet<usize> = self.given().chain(&*before).map(|x| buffer(x).0).collect();
         let mut bytes = 0usize;
         let mut add = |x: &Tensor| {
-            let (place, len) = buffer(x);
+            let (place, len) = self.counts(x);
             if seen.insert(place) {
                 bytes = bytes.saturating_add(len);
             }

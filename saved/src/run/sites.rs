@@ -93,7 +93,7 @@ pub(crate) struct Place {
 
 /// Where the calls of a function of a branch or a loop are kept apart.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct BodyFrame {
+pub(crate) struct BodyFrame {
     span: Span,
 }
 

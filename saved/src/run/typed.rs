@@ -2,14 +2,16 @@
 
 use std::fmt;
 use std::path::Path;
+use std::sync::Arc;
 
 use candle_core::{Device, Tensor};
 use taper::__private::{At, Builder, Pass, Reader, Span, Tapped, Tree, Visitor};
 use taper::{Input, Maybe, Seen, Site, Visits};
+use taper_saved_structure::record::{Match, Record};
 
-use super::sites::Sites;
+use super::sites::{BodyFrame, Sites};
 use crate::inputs::Inputs;
-use crate::model::{SavedModel, open_recorded};
+use crate::model::{SavedModel, open_recording};
 use crate::{Error, Result};
 
 /// The file that code was generated from.
@@ -17,43 +19,47 @@ use crate::{Error, Result};
 pub struct Source {
     /// The name of the generated type.
     pub name: &'static str,
+    /// Where it is generated, `src/net.rs:3`.
+    pub at: &'static str,
     /// The folder.
     pub folder: &'static str,
     /// The signature.
     pub signature: &'static str,
-    /// The places of the fields' tensors among all.
-    pub places: &'static [u32],
+    /// Of every field in order, its tensor among all of the record.
+    pub fields: &'static [u32],
     /// What was written down of the structure.
-    pub record: &'static str,
+    pub structure: Record<'static>,
 }
 
-/// A saved model, and the sites of its fields.
+/// A saved model, and what in it the fields are. A clone is the same model: nothing is copied.
+#[derive(Clone)]
 pub struct Typed {
-    model: SavedModel,
+    model: Arc<SavedModel>,
     /// Of every field in order, its place among the sites.
-    sites: Vec<usize>,
+    sites: Arc<[usize]>,
+    /// The functions of branches and loops, by their numbers in the record.
+    bodies: Arc<[u32]>,
+    /// The inputs and the outputs in the order of the record: in another process they have other names.
+    inputs: Arc<[usize]>,
+    outputs: Arc<[usize]>,
+    source: &'static Source,
 }
 
 impl Typed {
-    /// Opens a folder, which must have the model that the code was generated from.
+    /// Opens a folder, which must have the structure that the code was generated from.
     ///
     /// # Errors
-    /// What can't be opened, and another model.
-    pub fn load(path: &Path, device: &Device, source: &Source) -> Result<Self> {
-        if !device.is_cpu() {
-            return Err(Error::Msg(format!(
-                "a saved model is computed on the CPU, and `{}` was to be loaded to {:?}; load it with `&Device::Cpu`",
-                source.name,
-                device.location()
-            )));
+    /// What can't be opened, and another structure.
+    pub fn load(path: &Path, device: &Device, source: &'static Source) -> Result<Self> {
+        let structure = open_recording(path, source.signature, device)?;
+        if let Some((name, why)) = structure.missing_weight() {
+            return Err(Error::Msg(format!("`{}`: the weight `{name}` can't be read: {why}", path.display())));
         }
-        let places = || source.places.iter().map(|place| *place as usize);
-        let (model, record) = open_recorded(path, source.signature, places())?;
-        if record != source.record {
-            return Err(other_model(path, source, &record));
-        }
-        let sites = places().map(|place| {
-            let tensor = &model.tensors.all[place];
+        let found = source.structure.find(&structure).map_err(|why| other_model(path, source, &why))?;
+        let model = SavedModel::of(structure, device.clone());
+        let sites = source.fields.iter().map(|field| {
+            let value = found.tensors[*field as usize];
+            let tensor = &model.tensors.all[model.tensors.place(value)];
             tensor.site.ok_or_else(|| {
                 let why = tensor.blocked.as_deref().unwrap_or("it is no tensor of numbers");
                 Error::Msg(format!(
@@ -64,7 +70,15 @@ impl Typed {
             })
         });
         let sites = sites.collect::<Result<_>>()?;
-        Ok(Typed { model, sites })
+        let Match { bodies, inputs, outputs, .. } = found;
+        Ok(Typed {
+            model: Arc::new(model),
+            sites,
+            bodies: bodies.into(),
+            inputs: inputs.into(),
+            outputs: outputs.into(),
+            source,
+        })
     }
 
     /// The model, whose tensors are found by name.
@@ -74,15 +88,17 @@ impl Typed {
 
     /// The sites of the fields.
     pub fn sites(&self, b: &mut Builder) -> Given<'_> {
-        Given { saved: self.model.__taper_sites(b), sites: self.sites.iter() }
+        Given { saved: self.model.__taper_sites(b), sites: self.sites.iter(), bodies: &self.bodies }
     }
 
     /// The arguments of a run.
     ///
     /// # Errors
-    /// One that does not fit.
-    pub fn inputs<const N: usize>(&self, given: [(&str, &Tensor); N], pass: &mut Pass<'_>) -> Result<Inputs> {
-        self.model.inputs(given).map_err(|error| pass.unplaced(error))
+    /// One of another type or shape than the signature asks for.
+    pub fn inputs<const N: usize>(&self, given: [&Tensor; N], pass: &mut Pass<'_>) -> Result<Inputs> {
+        let names = self.source.structure.inputs;
+        let given = self.inputs.iter().zip(names).zip(given).map(|((place, name), tensor)| (*place, *name, tensor));
+        self.model.inputs_at(given).map_err(|error| pass.unplaced(error))
     }
 
     /// Runs the model.
@@ -90,7 +106,8 @@ impl Typed {
     /// # Errors
     /// Those of the model.
     pub fn call(&self, inputs: &Inputs, at: At<'_, '_, '_, Sites>) -> Result<Vec<Tensor>> {
-        self.model.execute(inputs, at)
+        let outputs = self.model.execute(inputs, at)?;
+        Ok(self.outputs.iter().map(|place| outputs[*place].clone()).collect())
     }
 }
 
@@ -100,25 +117,13 @@ impl fmt::Debug for Typed {
     }
 }
 
-/// What a folder has in place of the model that the code was generated from.
-fn other_model(path: &Path, source: &Source, record: &str) -> Error {
-    let (here, there): (Vec<_>, Vec<_>) = (record.lines().collect(), source.record.lines().collect());
-    let mut differ = here.iter().zip(&there).filter(|(here, there)| here != there);
-    let first = match differ.next() {
-        Some((here, there)) => format!("it has `{here}` where `{there}` was"),
-        None => format!("it has {} lines of structure where {} were", here.len(), there.len()),
-    };
-    let more = match differ.count() {
-        0 => String::new(),
-        more => format!(" ({more} more differ)"),
-    };
+/// That a folder has another structure than the code was generated from.
+fn other_model(path: &Path, source: &Source, why: &str) -> Error {
+    let Source { name, at, folder, .. } = source;
+    let path = path.display();
     Error::Msg(format!(
-        "`{}` is not the model that `{}` was compiled from: {first}{more}; load a folder with that model, or compile `{}` from \
-         this one (it was compiled from `{}`)",
-        path.display(),
-        source.name,
-        source.name,
-        source.folder
+        "`{path}` does not have the structure that `{name}` was compiled from: {why}; load a folder with the same layers, or \
+         compile `{name}` from this one: it is named in `saved_model!` at {at}, and was `{folder}`"
     ))
 }
 
@@ -127,6 +132,7 @@ fn other_model(path: &Path, source: &Source, record: &str) -> Error {
 pub struct Given<'t> {
     saved: Sites,
     sites: std::slice::Iter<'t, usize>,
+    bodies: &'t [u32],
 }
 
 impl Given<'_> {
@@ -141,13 +147,17 @@ impl Given<'_> {
     /// What stands in a function of a loop.
     pub fn visits<S>(&mut self, body: u32, of: impl FnOnce(&mut Self) -> S) -> Visits<S> {
         let inner = of(self);
-        Visits::of(self.saved.frame(body).expect("a field is in it, and has a site"), inner)
+        Visits::of(self.frame(body), inner)
     }
 
     /// What stands in a function of a branch.
     pub fn maybe<S>(&mut self, body: u32, of: impl FnOnce(&mut Self) -> S) -> Maybe<S> {
         let inner = of(self);
-        Maybe::of(self.saved.frame(body).expect("a field is in it, and has a site"), inner)
+        Maybe::of(self.frame(body), inner)
+    }
+
+    fn frame(&self, body: u32) -> &BodyFrame {
+        self.saved.frame(self.bodies[body as usize]).expect("a field is in it, and has a site")
     }
 
     /// The sites of the model itself.
@@ -212,4 +222,74 @@ pub fn debug_sites<S: Tree>(name: &str, sites: &S, f: &mut fmt::Formatter<'_>) -
 /// An argument, for a later run to compare.
 pub fn see(input: &Tensor) -> Seen {
     input.see()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use taper_saved_structure::open::{Structure, open};
+    use taper_saved_structure::{Outline, record::Recorded};
+
+    use super::*;
+    use crate::graph::Candle;
+
+    /// The folders of all models: of those that TensorFlow computed the tensors of, and of those that were saved twice.
+    fn folders() -> Vec<PathBuf> {
+        let inside = |path: PathBuf| {
+            let mut all: Vec<PathBuf> = std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()).collect();
+            all.sort();
+            all
+        };
+        let data = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../tests/data");
+        let models =
+            ["saved", "saved_twice"].map(|name| inside(data.join(name)).into_iter().filter(|path| path.is_dir()));
+        let all = models.into_iter().flatten().flat_map(inside);
+        all.filter(|path| path.join("saved_model.pb").exists()).collect()
+    }
+
+    /// What is written down without the weights, and what is opened with them.
+    fn both(path: &Path) -> Vec<(Recorded, Structure<Candle>)> {
+        let signatures = crate::signatures(path).unwrap();
+        let both = signatures.iter().filter_map(|signature| {
+            let written = open(path, Some(signature.name()), &Outline).ok()?;
+            Some((written.record(), open_recording(path, signature.name(), &Device::Cpu).unwrap()))
+        });
+        both.collect()
+    }
+
+    #[test]
+    fn every_file_is_found_again_as_it_was_written_down() {
+        let (mut models, mut tensors) = (0, 0);
+        for path in folders() {
+            for (written, opened) in both(&path) {
+                let found = written
+                    .with(|record| record.find(&opened))
+                    .unwrap_or_else(|why| panic!("{}: {why}", path.display()));
+                // Each tensor for itself.
+                let places =
+                    found.tensors.iter().enumerate().filter(|(at, value)| written.tensor(**value) == Some(*at as u32));
+                assert_eq!(places.count(), found.tensors.len(), "{}", path.display());
+                models += 1;
+                tensors += found.tensors.len();
+            }
+        }
+        assert!(models > 60 && tensors > 8000, "{models} models of {tensors} tensors");
+    }
+
+    /// Any two: only what was saved again is taken for what it was.
+    #[test]
+    fn no_other_file_is_taken_for_one() {
+        let folders = folders();
+        let all: Vec<_> = folders.iter().filter_map(|path| Some((path, both(path).pop()?))).collect();
+        for (there, (written, _)) in &all {
+            for (here, (_, opened)) in all.iter().filter(|(here, _)| here != there) {
+                let same = ["first", "again", "trained"];
+                let is_same = there.parent() == here.parent()
+                    && [there, here].iter().all(|path| same.iter().any(|s| path.ends_with(s)));
+                let found = written.with(|record| record.find(opened));
+                assert_eq!(found.is_ok(), is_same, "{} as {}", here.display(), there.display());
+            }
+        }
+    }
 }

@@ -15,7 +15,7 @@ pub mod open;
 pub mod operations;
 mod outline;
 pub mod proto;
-mod record;
+pub mod record;
 pub mod signatures;
 pub mod slices;
 mod table;

@@ -126,6 +126,18 @@ impl<E: Engine> Structure<E> {
     }
 }
 
+impl<E: Engine> Structure<E> {
+    /// The first weight that the checkpoint has not, and why it can't be read.
+    pub fn missing_weight(&self) -> Option<(&str, &str)> {
+        let weights =
+            self.graph.nodes.iter().filter(|node| matches!(&*node.op, "VarHandleOp" | "VariableV2" | "Variable"));
+        weights.into_iter().find_map(|node| match &node.what {
+            graph::What::Unsupported(why) | graph::What::Unreadable(why) => Some((node.name.as_str(), why.as_str())),
+            _ => None,
+        })
+    }
+}
+
 /// The name that is nearest to another, if one is near.
 fn near_name<'n>(name: &str, names: &'n [String]) -> Option<&'n String> {
     let distance = |other: &&String| strsim::damerau_levenshtein(name, other);

@@ -3,12 +3,12 @@
 use crate::checkpoint::Checkpoint;
 use crate::dtype::Type;
 use crate::graph::Engine;
-use crate::operations::is_supported;
+use crate::operations::{check, is_supported};
 use crate::proto::{Attrs, TensorProto};
 use crate::slices::Slice;
 use crate::{Error, Result};
 
-/// Knows which operations could be computed, and reads no weights and no constants.
+/// Knows which operations could be computed, told what they are told, and reads no weights and no constants.
 #[derive(Clone, Copy, Debug)]
 pub struct Outline;
 
@@ -16,6 +16,10 @@ impl Engine for Outline {
     type Tensor = ();
     type Operation = ();
     const WEIGHTS: bool = false;
+
+    fn records(&self) -> bool {
+        true
+    }
 
     fn weight(&self, _: Option<(&Checkpoint, &str)>) -> Result<()> {
         Ok(())
@@ -33,9 +37,9 @@ impl Engine for Outline {
         }
     }
 
-    fn operation(&self, op: &str, _: &Attrs<'_>) -> Result<()> {
+    fn operation(&self, op: &str, attrs: &Attrs<'_>) -> Result<()> {
         match is_supported(op) {
-            true => Ok(()),
+            true => check(op, attrs),
             false => Err(Error::Msg("the operation is not supported".to_owned())),
         }
     }

@@ -2,7 +2,7 @@
 
 taper_saved::saved_model! { Missing = "models/missing" }
 
-taper_saved::saved_model! { NoModel = "../../../../tests/data/saved/custom" }
+taper_saved::saved_model! { NoModel = "models/custom" }
 
 fn main() {
     let _ = Missing::load(&taper_saved::candle_core::Device::Cpu);

@@ -1,6 +1,6 @@
 //! A tensor, a layer and an argument that the model has not.
 
-taper_saved::saved_model! { Net = "../../../../tests/data/saved/custom/export" }
+taper_saved::saved_model! { Net = "models/custom/export" }
 
 fn tensor(net: &Net, x: &taper_saved::candle_core::Tensor) {
     let _ = net.capture(x, |t| t.custom.two.tahn);

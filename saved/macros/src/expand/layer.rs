@@ -14,7 +14,7 @@
 //! Tensors go through arrays, because a function of a great many fallible calls takes rustc time that grows with the square
 //! of their number.
 
-use proc_macro2::{Ident, TokenStream};
+use proc_macro2::{Ident, Literal, TokenStream};
 use quote::{format_ident, quote};
 
 use super::{Model, id};
@@ -215,11 +215,10 @@ impl<'m, 'l> Fields<'m, 'l> {
                 let sites = format_ident!("{}Sites", layer.ty);
                 match layer.function {
                     None => quote!(let #field = #sites::of(__sites);),
-                    Some(Function { body, is_repeated: true }) => {
-                        quote!(let #field = __sites.visits(#body, |__sites| #sites::of(__sites));)
-                    }
-                    Some(Function { body, is_repeated: false }) => {
-                        quote!(let #field = __sites.maybe(#body, |__sites| #sites::of(__sites));)
+                    Some(Function { body, is_repeated }) => {
+                        let body = self.model.recorded.body(body).map(Literal::u32_unsuffixed);
+                        let around = if is_repeated { id("visits") } else { id("maybe") };
+                        quote!(let #field = __sites.#around(#body, |__sites| #sites::of(__sites));)
                     }
                 }
             },

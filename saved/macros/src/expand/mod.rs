@@ -24,6 +24,7 @@ use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote};
 use syn::{Error, Result, VisRestricted, Visibility};
 use taper_saved_structure::open::{Structure, open};
+use taper_saved_structure::record::Recorded;
 use taper_saved_structure::{Error as ReadError, Outline};
 
 use crate::input::Input;
@@ -33,12 +34,17 @@ use crate::tree::{Layer, tree};
 /// Files that are larger are not read a second time for the sake of rebuilding, if a smaller one tells when they change.
 const LARGE: u64 = 1 << 24;
 
+/// The signature that is meant where none is said.
+const DEFAULT: &str = "serving_default";
+
 /// What everything is generated from.
 struct Model<'i> {
     input: &'i Input,
     /// The visibility inside the generated module.
     vis: Visibility,
     structure: Structure<Outline>,
+    /// What is written down of it.
+    recorded: Recorded,
     root: Layer,
     /// The arguments of `forward`.
     arguments: Vec<Ident>,
@@ -90,6 +96,16 @@ fn read(input: &Input) -> Result<Model<'_>> {
         };
         Error::new(span, error)
     })?;
+    if signature.is_none() && structure.signature != DEFAULT && structure.signatures.len() > 1 {
+        let names: Vec<_> = structure.signatures.iter().map(|name| format!("`{name}`")).collect();
+        let error = format!(
+            "there are several signatures in `{}`, and none is `{DEFAULT}`: {}; say which, as in `signature = \"{}\"`",
+            folder.display(),
+            names.join(", "),
+            structure.signature
+        );
+        return Err(Error::new(input.path.span(), error));
+    }
     let blocked = structure.graph.outputs.iter().find_map(|output| {
         let tensor = structure.tensors.get(output.value)?;
         match tensor.unsupported() {
@@ -104,14 +120,15 @@ fn read(input: &Input) -> Result<Model<'_>> {
         );
         return Err(Error::new(input.path.span(), error));
     }
+    let recorded = structure.record();
     let root = tree(&structure, &input.name.to_string());
     let named = |names: &mut Unique, name: &str| id(&names.field(snake(name)));
     let mut names = Unique::with(&["select"]);
     let arguments = structure.graph.inputs.iter().map(|input| named(&mut names, &input.name)).collect();
     let mut names = Unique::default();
     let outputs = structure.graph.outputs.iter().map(|output| named(&mut names, &output.name)).collect();
-    let folder = folder.canonicalize().unwrap_or(folder).display().to_string();
-    Ok(Model { input, vis: Visibility::Inherited, structure, root, arguments, outputs, folder })
+    let folder = folder.display().to_string();
+    Ok(Model { input, vis: Visibility::Inherited, structure, recorded, root, arguments, outputs, folder })
 }
 
 /// A visibility as it is written one module further in.
@@ -176,7 +193,7 @@ fn missing(input: &Input) -> TokenStream {
     let Input { attrs, vis, name, .. } = input;
     quote! {
         #(#attrs)*
-        #[derive(Debug)]
+        #[derive(Debug, Clone)]
         #vis struct #name(());
 
         #[allow(dead_code)]

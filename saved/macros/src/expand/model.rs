@@ -1,7 +1,8 @@
 //! The model: what loads it, what runs it, and what it is to taper.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Literal, TokenStream};
 use quote::quote;
+use taper_saved_structure::record::{Node, Record, Recorded};
 
 use super::Model;
 use crate::input::Input;
@@ -15,13 +16,14 @@ pub(super) fn model(model: &Model<'_>) -> TokenStream {
 
 /// The struct, and what it was compiled from.
 fn definition(model: &Model<'_>) -> TokenStream {
-    let Model { input: Input { attrs, name, path, .. }, vis, structure, root, folder, .. } = model;
-    let places = root.places();
-    let record = structure.record(places.iter().copied());
-    let places = places.iter().map(|place| *place as u32);
+    let Model { input: Input { attrs, name, path, .. }, vis, structure, recorded, root, folder, .. } = model;
+    let fields = root.places().into_iter().filter_map(|place| recorded.tensor(structure.tensors.all[place].value));
+    let fields = fields.map(Literal::u32_unsuffixed);
+    let record = record(recorded);
     let (signature, label) = (&structure.signature, name.to_string());
     let docs = format!(
-        "The signature `{signature}` of the SavedModel `{}`, a model of taper's with a field for every tensor.",
+        "The signature `{signature}` of the SavedModel `{}`, a model of taper's: its layers and tensors are the fields of \
+         [`{name}Taps`], which are values, and of [`{name}Sites`], which select them.",
         path.value()
     );
     let separated = (!attrs.is_empty()).then(|| quote!(#[doc = ""]));
@@ -29,28 +31,58 @@ fn definition(model: &Model<'_>) -> TokenStream {
         #(#attrs)*
         #separated
         #[doc = #docs]
+        #[derive(private::Clone)]
         #vis struct #name(private::Typed);
 
         /// The file as it was when this was compiled.
         static SOURCE: private::Source = private::Source {
             name: #label,
+            at: ::core::concat!(::core::file!(), ":", ::core::line!()),
             folder: #folder,
             signature: #signature,
-            places: &[#(#places),*],
-            record: #record,
+            fields: &[#(#fields),*],
+            structure: #record,
         };
     }
 }
 
+/// The structure as it is written down.
+fn record(recorded: &Recorded) -> TokenStream {
+    recorded.with(|Record { inputs, outputs, nodes }| {
+        let value = |(node, output): &(u32, u32)| {
+            let [node, output] = [*node, *output].map(Literal::u32_unsuffixed);
+            quote!((#node, #output))
+        };
+        let outputs = outputs.iter().map(|(name, place)| {
+            let place = value(place);
+            quote!((#name, #place))
+        });
+        let nodes = nodes.iter().map(|Node(name, what, takes, gives)| {
+            let takes = takes.iter().map(value);
+            quote!(private::Node(#name, #what, &[#(#takes),*], #gives))
+        });
+        quote! {
+            private::Structure {
+                inputs: &[#(#inputs),*],
+                outputs: &[#(#outputs),*],
+                nodes: &[#(#nodes),*],
+            }
+        }
+    })
+}
+
 /// The functions that users call.
 fn functions(model: &Model<'_>) -> TokenStream {
-    let Model { input: Input { name, .. }, vis, arguments, folder, .. } = model;
+    let Model { input: Input { name, path, .. }, vis, arguments, .. } = model;
     let (taps, sites, output) = (model.name("Taps"), model.name("Sites"), model.output());
-    let load = format!("Loads the weights from the folder that it was compiled from, `{folder}`.");
+    let load = format!("Loads the weights from the folder that it was compiled from, `{}`.", path.value());
     let forward = forward_docs(model);
     quote! {
         impl #name {
             #[doc = #load]
+            ///
+            /// The program has its absolute path: where the folder is elsewhere, as on another machine,
+            /// [`load_from`](Self::load_from) takes it.
             ///
             /// # Errors
             /// Those of [`load_from`](Self::load_from).
@@ -58,11 +90,12 @@ fn functions(model: &Model<'_>) -> TokenStream {
                 Self::load_from(SOURCE.folder, device)
             }
 
-            /// Loads the weights from another folder with the same model in it, such as one that was trained further.
+            /// Loads the weights from another folder with the same structure in it: one that was trained further, or that was
+            /// saved again, whose layers then have other numbers. A tensor is found by where it stands, not by its name.
             ///
             /// # Errors
-            /// A file that is missing or damaged; a model that is not the one that this was compiled from, with what differs;
-            /// a device that is not the CPU.
+            /// A file that is missing or damaged; a model of another structure than this was compiled from, with the first layer
+            /// that differs; a device without memory for the weights.
             #vis fn load_from(
                 path: impl private::AsRef<private::Path>,
                 device: &private::Device,
@@ -139,9 +172,15 @@ fn functions(model: &Model<'_>) -> TokenStream {
 
 fn forward_docs(model: &Model<'_>) -> String {
     let graph = &model.structure.graph;
-    let mut docs = "What the signature gives.\n\n".to_owned();
+    let outputs = graph.outputs.iter().map(|output| {
+        let tensor = model.structure.tensors.get(output.value);
+        let what = tensor.map(|tensor| format!(", {} `{}`", tensor.ty(), tensor.shape)).unwrap_or_default();
+        format!("`{}`{what}", output.name)
+    });
+    let mut docs = format!("What the signature gives: {}.\n\n", outputs.collect::<Vec<_>>().join("; "));
     for (input, argument) in graph.inputs.iter().zip(&model.arguments) {
-        docs.push_str(&format!("- `{argument}`: `{}`, {} `{}`\n", input.name, input.port.ty, input.port.shape));
+        let name = if argument == &input.name { String::new() } else { format!("the input `{}`, ", input.name) };
+        docs.push_str(&format!("- `{argument}`: {name}{} `{}`\n", input.port.ty, input.port.shape));
     }
     docs + "\n# Errors\nAn input of another type or shape, and a node that fails, with its name."
 }
@@ -151,7 +190,7 @@ fn implementations(model: &Model<'_>) -> TokenStream {
     let Model { input: Input { name, .. }, arguments, structure, outputs, .. } = model;
     let (taps, sites, output, runner) = (model.name("Taps"), model.name("Sites"), model.output(), model.name("Runner"));
     let label = name.to_string();
-    let inputs: Vec<_> = structure.graph.inputs.iter().map(|input| &input.name).collect();
+    let inputs = structure.graph.inputs.iter().map(|input| &input.name);
     let tensors = arguments.iter().map(|_| quote!(&'a private::Tensor));
     let made = match model.output_type() {
         None => quote!(let [__output] = private::outputs(__outputs)?; private::Ok(__output)),
@@ -164,7 +203,7 @@ fn implementations(model: &Model<'_>) -> TokenStream {
                 #(#arguments: &private::Tensor,)*
                 __at: private::At<'_, '_, '_, #sites>,
             ) -> private::Result<#output> {
-                let __inputs = self.0.inputs([#((#inputs, #arguments)),*], __at.pass)?;
+                let __inputs = self.0.inputs([#(#arguments),*], __at.pass)?;
                 let __outputs = self.0.call(&__inputs, private::At { sites: &__at.sites.__saved, pass: __at.pass })?;
                 #made
             }

@@ -1,6 +1,7 @@
 //! Puts the nodes of a function in place of every call of it.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use super::control::{Body, Caller};
 use super::known::known;
@@ -10,7 +11,8 @@ use super::variables::Variables;
 use super::{Engine, Node, Port, Value, What};
 use crate::dtype::Type;
 use crate::limits::{Budget, CALL_DEPTH, NODE, OUTPUTS, REASON};
-use crate::proto::{Attrs, FunctionDef, MetaGraph, NodeDef, OpDef, Shape, TensorProto};
+use crate::proto::{Attr, Attrs, FunctionDef, MetaGraph, NodeDef, OpDef, Shape, TensorProto};
+use crate::record::told;
 use crate::{Error, Result};
 
 /// The nodes so far, and what new ones are made from.
@@ -24,6 +26,8 @@ pub(super) struct Inliner<'a, E: Engine> {
     pub(super) taken: HashMap<String, usize>,
     /// Constants that were read, by where they stand in the file.
     constants: HashMap<usize, E::Tensor>,
+    /// What nodes do in words, by where they stand in the file.
+    told: HashMap<usize, Arc<str>>,
     /// The node of every variable.
     handles: HashMap<usize, u32>,
     /// Of nodes behind effects, which.
@@ -101,6 +105,7 @@ impl<'a, E: Engine> Inliner<'a, E> {
             variables,
             taken: HashMap::new(),
             constants: HashMap::new(),
+            told: HashMap::new(),
             handles: HashMap::new(),
             behind: HashMap::new(),
             captured: HashMap::new(),
@@ -305,7 +310,7 @@ impl<'a, E: Engine> Inliner<'a, E> {
             return Ok(tensor.clone());
         }
         let tensor = match node.attrs.need("value")? {
-            crate::proto::Attr::Tensor(message) => self.variables.engine.constant(&TensorProto::parse(message)?)?,
+            Attr::Tensor(message) => self.variables.engine.constant(&TensorProto::parse(message)?)?,
             _ => return Err(Error::Msg("the attribute `value` is not a tensor".to_owned())),
         };
         self.constants.insert(key, tensor.clone());
@@ -321,7 +326,30 @@ impl<'a, E: Engine> Inliner<'a, E> {
             Ok(outputs) => (outputs, what),
             Err(error) => (Vec::new(), What::Unsupported(error.to_string())),
         };
-        self.push(Node { inputs, outputs, ..Node::new(place.name(node.name), node.op, what) })
+        let told = self.told(node);
+        self.push(Node { inputs, outputs, told, ..Node::new(place.name(node.name), node.op, what) })
+    }
+
+    /// What a node does, in words.
+    fn told(&mut self, node: &NodeDef<'a>) -> Option<Arc<str>> {
+        if !self.variables.engine.records() {
+            return None;
+        }
+        let ops = &self.ops;
+        let told = self.told.entry(std::ptr::from_ref(node).addr()).or_insert_with(|| {
+            let constant = match (node.op, node.attrs.get("value")) {
+                ("Const", Ok(Some(Attr::Tensor(message)))) => told::constant(message).ok().flatten(),
+                _ => None,
+            };
+            // Text and what can't be read can't be computed, and neither can what depends on it.
+            let words = match (constant, node.op) {
+                (Some(constant), _) => constant,
+                (None, "Const") => node.op.to_owned(),
+                (None, op) => told::operation(op, &node.attrs, ops.get(op).copied()),
+            };
+            words.into()
+        });
+        Some(told.clone())
     }
 
     /// The outputs of a node.

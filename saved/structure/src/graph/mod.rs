@@ -6,6 +6,7 @@ mod inline;
 mod known;
 mod local;
 mod lower;
+mod owners;
 mod restore;
 mod variables;
 
@@ -30,6 +31,11 @@ pub trait Engine {
     /// Whether weights are read. Otherwise a checkpoint need not be there, and their types and shapes are those that the graph
     /// has.
     const WEIGHTS: bool = true;
+
+    /// Whether what nodes do is written down in words, to be compared: a record is made of it.
+    fn records(&self) -> bool {
+        false
+    }
 
     /// A weight of a checkpoint, or without one what stands for it.
     ///
@@ -88,12 +94,23 @@ pub struct Node<E: Engine> {
     pub blocked: Option<u32>,
     /// The function that it stands in, if it is one that a branch or a loop calls.
     pub within: Option<u32>,
+    /// What it does, in words, if they are [asked for](Engine::records).
+    pub told: Option<Arc<str>>,
 }
 
 impl<E: Engine> Node<E> {
     /// One that takes and gives nothing so far.
     fn new(name: String, op: &str, what: What<E>) -> Self {
-        Node { name, op: op.into(), inputs: Vec::new(), outputs: Vec::new(), what, blocked: None, within: None }
+        Node {
+            name,
+            op: op.into(),
+            inputs: Vec::new(),
+            outputs: Vec::new(),
+            what,
+            blocked: None,
+            within: None,
+            told: None,
+        }
     }
 }
 
@@ -196,6 +213,8 @@ pub struct Variable<T> {
     pub ty: Type,
     /// Its sizes.
     pub shape: Vec<usize>,
+    /// Where the object that was saved has it, `_layers/1/kernel`, if records are [asked for](Engine::records).
+    pub owner: Option<Arc<str>>,
     /// What it became.
     pub value: T,
 }

@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::owners::Owners;
 use super::restore::Source;
 use super::{Engine, Port, Variable};
 use crate::checkpoint::Checkpoint;
@@ -22,6 +23,8 @@ pub(super) struct Variables<'a, E: Engine> {
     /// The key of every object that is a variable.
     keys: HashMap<i64, Arc<str>>,
     objects: Option<&'a ObjectGraph<'a>>,
+    /// Who holds them, if that is written down.
+    owners: Option<Owners<'a>>,
     places: HashMap<String, usize>,
     /// How much may yet be compared to find keys like those that are missing.
     comparing: usize,
@@ -39,7 +42,8 @@ impl<'a, E: Engine> Variables<'a, E> {
             _ => HashMap::new(),
         };
         let (places, read) = Default::default();
-        Ok(Variables { engine, checkpoint, keys, objects, places, comparing: NEAR_KEYS, read })
+        let owners = objects.filter(|_| engine.records()).map(Owners::of);
+        Ok(Variables { engine, checkpoint, keys, objects, owners, places, comparing: NEAR_KEYS, read })
     }
 
     /// What an object is called that is a variable.
@@ -56,6 +60,14 @@ impl<'a, E: Engine> Variables<'a, E> {
         let Some(ObjectKind::Variable { name }) = object.map(|object| &object.kind) else {
             return Err(Error::Msg(format!("object {id} is no variable")));
         };
+        let place = self.of_object(id, name, port)?;
+        let owner = self.owners.as_ref().and_then(|owners| owners.path(id));
+        let known = &mut self.read[place].owner;
+        *known = known.take().or(owner);
+        Ok(place)
+    }
+
+    fn of_object(&mut self, id: i64, name: &str, port: Port) -> Result<usize> {
         if !E::WEIGHTS {
             return self.unread(format!("object {id}"), name, port);
         }
@@ -91,7 +103,7 @@ impl<'a, E: Engine> Variables<'a, E> {
         let (place, value) = (self.read.len(), self.engine.weight(None)?);
         self.places.insert(key, place);
         let shape = port.shape.known().unwrap_or_default();
-        self.read.push(Variable { name: name.to_owned(), ty: port.ty, shape, value });
+        self.read.push(Variable { name: name.to_owned(), ty: port.ty, shape, owner: None, value });
         Ok(place)
     }
 
@@ -108,7 +120,7 @@ impl<'a, E: Engine> Variables<'a, E> {
         let value = self.engine.part(checkpoint, key, part).map_err(wrong)?;
         let place = self.read.len();
         self.places.insert(own, place);
-        self.read.push(Variable { name: name.to_owned(), ty: Type::of(entry.dtype), shape, value });
+        self.read.push(Variable { name: name.to_owned(), ty: Type::of(entry.dtype), shape, owner: None, value });
         Ok(place)
     }
 
@@ -135,7 +147,7 @@ impl<'a, E: Engine> Variables<'a, E> {
         let value = self.engine.weight(Some((checkpoint, key)))?;
         let place = self.read.len();
         self.places.insert(key.to_owned(), place);
-        self.read.push(Variable { name: name.to_owned(), ty: Type::of(entry.dtype), shape, value });
+        self.read.push(Variable { name: name.to_owned(), ty: Type::of(entry.dtype), shape, owner: None, value });
         Ok(place)
     }
 }

@@ -17,7 +17,7 @@ pub use bundle::{BundleEntry, BundleHeader, checkpoint_objects};
 pub(crate) use function::Parameter;
 pub use function::{FunctionDef, OpDef};
 pub use graph::{GraphDef, NodeDef};
-pub use objects::{ObjectGraph, ObjectKind};
+pub use objects::{Object, ObjectGraph, ObjectKind};
 pub use saved_model::{Info, MetaGraph, SavedModel, Signature};
 pub use tensor::{Shape, TensorProto};
 pub(crate) use wire::varint;

@@ -3,3 +3,4 @@
 mod hygiene;
 mod models;
 mod runs;
+mod twice;

@@ -170,6 +170,8 @@ fn every_step_of_a_loop_has_the_fields_of_its_body() {
     let steps = model.capture(x, |t| t.net.lstm.while_body.each(|step| step.lstm_cell.mat_mul)).unwrap();
     assert_eq!((steps.len(), taps.net.lstm.while_body.len()), (expected.len(), expected.len()));
     assert!(expected.len() > 1);
+    // What a step is given, without the scopes that TensorFlow names it by.
+    assert_eq!(taps.net.lstm.while_body[0].placeholder_2.dims(), taps.net.lstm.while_body[1].placeholder_3.dims());
     for ((step, taps), expected) in steps.iter().zip(&taps.net.lstm.while_body).zip(&expected) {
         assert!(difference(step, expected) <= 1e-5);
         assert_eq!(difference(step, &taps.lstm_cell.mat_mul), 0.);

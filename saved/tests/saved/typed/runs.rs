@@ -118,10 +118,15 @@ fn taps_are_saved_under_the_names_of_the_file() {
 #[test]
 fn another_model_is_an_error_that_says_what_differs() {
     let error = Net::load_from(folder().join("mlp/export"), &Device::Cpu).unwrap_err().to_string();
-    assert!(error.contains("is not the model that `Net` was compiled from: it has `"), "{error}");
+    assert!(error.contains("does not have the structure that `Net` was compiled from: the signature gives `output_0`, and gave `output_0`, `output_1`"), "{error}");
     let error = Net::load_from(folder().join("custom"), &Device::Cpu).unwrap_err().to_string();
     assert!(error.contains("saved_model.pb"), "{error}");
     // The same layers, from another writer: the names of its tensors are others.
     let error = Net::load_from(folder().join("custom/tfsave"), &Device::Cpu).unwrap_err().to_string();
-    assert!(error.contains("compile `Net` from this one"), "{error}");
+    assert!(
+        error.contains(
+            "compile `Net` from this one: it is named in `saved_model!` at saved/tests/saved/typed/runs.rs:8, and was `"
+        ),
+        "{error}"
+    );
 }

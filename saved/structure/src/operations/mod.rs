@@ -1,4 +1,8 @@
-//! The operations that `taper-saved` computes, by TensorFlow's names.
+//! The operations that `taper-saved` computes, by TensorFlow's names, and what they may be told.
+
+mod attributes;
+
+pub use attributes::check;
 
 /// Their names, in order. A test of `taper-saved` compares them with its table.
 pub const OPERATIONS: &[&str] = &[
