@@ -14,9 +14,37 @@ use std::process::Command;
 
 use cap::Cap;
 use message::Directory;
-use taper_saved_structure::Outline;
+use taper_saved_structure::Result;
 use taper_saved_structure::checkpoint::Checkpoint;
+use taper_saved_structure::graph::Engine;
 use taper_saved_structure::open::open;
+use taper_saved_structure::proto::{Attrs, TensorProto};
+use taper_saved_structure::slices::Slice;
+
+/// Makes nothing, and writes nothing down to compare, which takes memory of its own.
+struct Nothing;
+
+impl Engine for Nothing {
+    type Tensor = ();
+    type Operation = ();
+    const WEIGHTS: bool = false;
+
+    fn weight(&self, _: Option<(&Checkpoint, &str)>) -> Result<()> {
+        Ok(())
+    }
+
+    fn part(&self, _: &Checkpoint, _: &str, _: &Slice) -> Result<()> {
+        Ok(())
+    }
+
+    fn constant(&self, proto: &TensorProto<'_>) -> Result<()> {
+        proto.shape.as_ref().map_or(Ok(()), |shape| shape.known().map(|_| ()))
+    }
+
+    fn operation(&self, _: &str, _: &Attrs<'_>) -> Result<()> {
+        Ok(())
+    }
+}
 
 #[global_allocator]
 static MEMORY: Cap<System> = Cap::new(System, usize::MAX);
@@ -70,7 +98,7 @@ fn opens_its_subject() {
     let Some(subject) = std::env::var_os(SUBJECT) else { return };
     let (subject, before) = (PathBuf::from(subject), MEMORY.allocated());
     assert_eq!(MEMORY.max_allocated(), MEMORY.max_allocated().max(before), "it counts");
-    let opened = open(&subject, None, &Outline).map(|structure| structure.tensors.all.len());
+    let opened = open(&subject, None, &Nothing).map(|structure| structure.tensors.all.len());
     let prefix = subject.join("variables/variables");
     let checkpoint = Checkpoint::open(&prefix).and_then(|checkpoint| checkpoint.objects());
     let outcome = opened.map_err(|error| error.to_string());
