@@ -20,7 +20,7 @@ pub use crate::load::private::*;
 pub use crate::model::Model;
 pub use crate::names::SiteTable;
 pub use crate::near::{did_you_mean, near};
-pub use crate::pass::{At, Frame, Pass, Reader};
+pub use crate::pass::{At, Frame, Pass, Reader, buffer};
 pub use crate::run::{Argument, LossSetup, Runnable, Runner, Seen, Setup, capture, forward_with_taps, run, site_table};
 pub use crate::run::{Capture, Differentiate, Forward, Job, Record, Running, WithTaps};
 pub use crate::select::Selection;

@@ -7,6 +7,7 @@ use taper::__private::Visited;
 use taper::EditedSite;
 
 use crate::inputs::Inputs;
+use crate::limits::Allowed;
 use crate::model::SavedModel;
 use crate::outputs::{Captured, Outputs};
 use crate::progress::Progress;
@@ -27,6 +28,7 @@ pub struct Run<'m, 'e> {
     model: &'m SavedModel,
     run: taper::Run<'m, 'e, SavedModel>,
     progress: Progress,
+    allowed: Allowed,
     /// Whether a capture may lack some of what is asked for.
     absent: bool,
 }
@@ -49,7 +51,8 @@ fn everywhere(places: &[Place], value: &Tensor) -> Vec<Vec<Visited<Tensor>>> {
 
 impl<'m> Run<'m, 'm> {
     pub(crate) fn of(model: &'m SavedModel) -> Self {
-        Run { model, run: taper::Model::run(model), progress: Progress::default(), absent: false }
+        let (progress, allowed, absent) = Default::default();
+        Run { model, run: taper::Model::run(model), progress, allowed, absent }
     }
 }
 
@@ -110,8 +113,43 @@ impl<'m, 'e> Run<'m, 'e> {
         Run { progress: Progress::of(report), ..self }
     }
 
+    /// Lets the values that a run holds at the same time take so many bytes: those that are still needed and those that are
+    /// captured, without the weights and the inputs. A run that comes to hold more is an error, that of the node at which it
+    /// does.
+    ///
+    /// Without this a run may hold what the machine has available when it has made 256 MiB of values (what Linux says of the
+    /// machine and of the control groups of the process; where nothing does, 8 GiB and 64 times the weights and inputs).
+    /// An operation needs memory of its own while it computes.
+    pub fn memory_limit(self, bytes: usize) -> Self {
+        let allowed = Allowed { memory: Some(bytes), ..self.allowed };
+        Run { allowed, ..self }
+    }
+
+    /// Lets the loops of a run make so many steps, all of them together: 2²⁴ without this. A loop that has not ended by then is
+    /// an error.
+    pub fn step_limit(self, steps: usize) -> Self {
+        let allowed = Allowed { steps, ..self.allowed };
+        Run { allowed, ..self }
+    }
+
+    /// Ends a run with an error as soon as `stop` says so. It is asked before every node, those in loops included; an operation
+    /// that has begun is not broken off.
+    ///
+    /// ```no_run
+    /// use std::time::{Duration, Instant};
+    ///
+    /// # let (model, x) = (taper_saved::open("model")?, candle_core::Tensor::new(&[[1f32]], &candle_core::Device::Cpu)?);
+    /// let end = Instant::now() + Duration::from_secs(5);
+    /// let outputs = model.run().stop_when(move || Instant::now() > end).forward([("x", &x)])?;
+    /// # Ok::<(), candle_core::Error>(())
+    /// ```
+    pub fn stop_when(self, stop: impl Fn() -> bool + Send + Sync + 'static) -> Self {
+        let allowed = self.allowed.until(stop);
+        Run { allowed, ..self }
+    }
+
     fn inputs<'a>(&self, given: impl IntoIterator<Item = Feed<'a>>) -> Result<Inputs> {
-        Ok(self.model.inputs(given)?.on_progress(self.progress.clone()))
+        Ok(self.model.inputs(given)?.on_progress(self.progress.clone()).allow(self.allowed.clone()))
     }
 
     /// What the model gives, with the changes.
@@ -197,7 +235,7 @@ impl<'m, 'e> Run<'m, 'e> {
             [visited] => f(&visited.value),
             _ => Err(Error::Msg(nothing.clone())),
         };
-        Ok(Loss { model, loss: self.run.loss(|sites| sites.at(&[place]).remove(0), f) })
+        Ok(Loss { model, allowed: self.allowed, loss: self.run.loss(|sites| sites.at(&[place]).remove(0), f) })
     }
 
     /// The run itself, whose functions take selections: `Run::on` gives it arguments, made by [`SavedModel::inputs`].
@@ -215,15 +253,14 @@ pub struct Recording<'m, 'e> {
 }
 
 impl<'m, 'e> Recording<'m, 'e> {
-    /// A run of the same inputs that computes only what a change can reach.
+    /// A run of the same inputs that computes only what a change can reach. It may take what the recorded run might.
     pub fn replay<'r, 'x>(&'r self) -> Replay<'r, 'x>
     where
         'e: 'x,
     {
-        Replay {
-            run: Run { model: self.model, run: self.recording.replay(), progress: Progress::default(), absent: false },
-            inputs: &self.inputs,
-        }
+        let (progress, allowed, absent) = Default::default();
+        let run = Run { model: self.model, run: self.recording.replay(), progress, allowed, absent };
+        Replay { run, inputs: &self.inputs }
     }
 
     /// The recorded tensors of some names.
@@ -306,6 +343,7 @@ impl<'r, 'x> Replay<'r, 'x> {
 #[must_use = "a loss does nothing until it is differentiated: `gradients`"]
 pub struct Loss<'m, 'e> {
     model: &'m SavedModel,
+    allowed: Allowed,
     loss: taper::Loss<'m, 'e, SavedModel>,
 }
 
@@ -319,7 +357,7 @@ impl Loss<'_, '_> {
         inputs: impl IntoIterator<Item = Feed<'a>>,
         names: &[&str],
     ) -> Result<taper::Gradients<Captured>> {
-        let inputs = self.model.inputs(inputs)?;
+        let inputs = self.model.inputs(inputs)?.allow(self.allowed.clone());
         let places = places(self.model, names)?;
         let found = self.loss.on((&inputs,)).gradients(|sites| sites.at(&places.concat()))?;
         Ok(taper::Gradients {

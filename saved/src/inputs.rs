@@ -6,6 +6,7 @@ use candle_core::{DType, Tensor};
 
 use crate::dtype::Type;
 use crate::graph::Input;
+use crate::limits::Allowed;
 use crate::model::SavedModel;
 use crate::progress::Progress;
 use crate::{Error, Result};
@@ -19,6 +20,7 @@ pub struct Inputs {
     pub(crate) last: BTreeMap<u32, u32>,
     identity: u64,
     progress: Progress,
+    allowed: Allowed,
 }
 
 impl Inputs {
@@ -29,6 +31,16 @@ impl Inputs {
 
     pub(crate) fn on_progress(self, progress: Progress) -> Self {
         Inputs { progress, ..self }
+    }
+
+    /// The same for a run that may take no more than this.
+    pub(crate) fn allow(self, allowed: Allowed) -> Self {
+        Inputs { allowed, ..self }
+    }
+
+    /// What a run of them may take.
+    pub(crate) fn allowed(&self) -> &Allowed {
+        &self.allowed
     }
 
     /// Tells that so many of so many nodes are done.
@@ -101,6 +113,7 @@ impl SavedModel {
             last: BTreeMap::new(),
             identity: self.identity,
             progress: Progress::default(),
+            allowed: Allowed::default(),
         }
     }
 

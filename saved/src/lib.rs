@@ -49,6 +49,27 @@
 //! # Ok::<(), candle_core::Error>(())
 //! ```
 //!
+//! # Files that one does not trust
+//! A file that is cut off, damaged or made to do harm is an error, when it is opened or when it is run. Opening takes memory in
+//! proportion to the files: at most 32 times the graph and 2 MiB, beside the weights. A run asks whether there is memory for
+//! what it makes, counts what it holds at a time ([`Run::memory_limit`]) and the steps of its loops ([`Run::step_limit`]), and
+//! can be stopped between any two nodes ([`Run::stop_when`]); how long one operation takes on values that are large is not
+//! limited.
+//!
+//! ```
+//! # use candle_core::{DType, Device, Tensor};
+//! # let model = taper_saved::open("../tests/data/saved/lstm/export")?;
+//! # let (name, input) = model.input_tensors().next().map(|(n, t)| (n, t.shape().unwrap())).unwrap();
+//! # let shape: Vec<usize> = input.into_iter().map(|size| size.unwrap_or(1)).collect();
+//! # let x = Tensor::zeros(shape, DType::F32, &Device::Cpu)?;
+//! let careful = model.run().memory_limit(1 << 30).step_limit(10_000);
+//! careful.forward([(name, &x)])?;
+//! let error = model.run().step_limit(1).forward([(name, &x)]).unwrap_err().to_string();
+//! assert!(error.contains("`step_limit` allows more"), "{error}");
+//! # Ok::<(), candle_core::Error>(())
+//! ```
+//!
+//! # Types and layouts
 //! Integers are 64 bits wide here, whatever they are in the file, and truth values are `u8`. Layouts are those of the file:
 //! pictures are `[batch, height, width, channel]`.
 
@@ -60,6 +81,8 @@ mod data;
 mod find;
 mod graph;
 mod inputs;
+mod limits;
+mod machine;
 mod model;
 mod ops;
 mod outputs;

@@ -4,6 +4,7 @@ use candle_core::{Device, Tensor};
 use half::{bf16, f16};
 
 use crate::dtype::Type;
+use crate::limits::REPEATED;
 use crate::proto::TensorProto;
 use crate::{Error, Result};
 
@@ -147,7 +148,7 @@ pub(crate) fn constant(proto: &TensorProto<'_>) -> Result<Tensor> {
         given if given > count => Err(Error::Msg(format!("a constant of {count} values has {given}"))),
         given => {
             // The last value is repeated. What is repeated that often would be written as one value.
-            if count / given > 64 {
+            if count / given > REPEATED {
                 return Err(Error::Msg(format!("a constant of {count} values gives only {given} of them")));
             }
             let flat = gather.tensor(&[given])?;

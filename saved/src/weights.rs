@@ -7,6 +7,7 @@ use taper_saved_structure::checkpoint::Checkpoint;
 use taper_saved_structure::slices::Slice;
 
 use crate::dtype::Type;
+use crate::limits::SLICES;
 use crate::proto::BundleEntry;
 use crate::values::Gather;
 
@@ -61,15 +62,12 @@ fn read(checkpoint: &Checkpoint, entry: &BundleEntry) -> Result<Tensor> {
     gather.tensor(&shape).map_err(Error::wrap)
 }
 
-/// More parts than any tensor is saved in.
-const MOST: usize = 1 << 12;
-
 /// Of every part, its range along every axis.
 type Ranges = Vec<Vec<Range<usize>>>;
 
 /// Where the parts lie. `None` unless they are beside each other and leave nothing out.
 fn ranges(slices: &[Slice], shape: &[usize]) -> Option<Ranges> {
-    if slices.len() > MOST {
+    if slices.len() > SLICES {
         return None;
     }
     let ranges = |slice: &Slice| -> Option<Vec<Range<usize>>> {

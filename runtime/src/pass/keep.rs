@@ -96,6 +96,17 @@ fn is_view(tensor: &Tensor) -> bool {
     }
 }
 
+/// Where the buffer of a tensor lies, which views of it share, and how many bytes it has. On devices other than the CPU
+/// it counts as having as many as the tensor.
+pub fn buffer(tensor: &Tensor) -> (usize, usize) {
+    let (storage, layout) = tensor.storage_and_layout();
+    let len = match &*storage {
+        Storage::Cpu(storage) => cpu_len(storage),
+        Storage::Cuda(_) | Storage::Metal(_) => layout.shape().elem_count(),
+    };
+    (std::ptr::from_ref(&*storage).addr(), len * tensor.dtype().size_in_bytes())
+}
+
 fn cpu_len(storage: &CpuStorage) -> usize {
     match storage {
         CpuStorage::U8(v) => v.len(),

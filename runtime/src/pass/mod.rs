@@ -20,6 +20,7 @@ use std::any::Any;
 
 pub(crate) use change::{Change, Changes, What};
 pub(crate) use gradient::{Read, read as read_planted};
+pub use keep::buffer;
 pub(crate) use keep::compacted;
 pub(crate) use keep::{Slot, detached};
 pub(crate) use produced::Produced;

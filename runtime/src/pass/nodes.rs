@@ -19,6 +19,11 @@ impl Pass<'_> {
         self.flags[site.index as usize] & reasons != 0
     }
 
+    /// Whether the value stays in memory until the run ends, because it was asked for.
+    pub fn keeps<T>(&self, site: &Site<T>) -> bool {
+        self.flags[site.index as usize] & (KEEP | PLANT) != 0
+    }
+
     /// Whether [`known`](Self::known) has a value there, so that what it is made of is not needed.
     pub fn is_known<T: Clone + Any>(&self, site: &Site<T>) -> bool {
         let path = self.path.as_deref().unwrap_or_default();

@@ -14,8 +14,8 @@ use taper_saved_structure::slices::Slice;
 use taper_saved_structure::{Error, Result};
 
 /// Bytes in memory for one of a file. Functions are put in place of their calls, so that a graph may be larger than its
-/// file; how much larger is the reader's own limit, 64 times.
-const FACTOR: usize = 256;
+/// file; how much larger is the reader's own limit, 32 times and a mebibyte.
+const FACTOR: usize = 64;
 
 /// Reads what there is to read, and makes nothing of it.
 struct Nothing;

@@ -9,7 +9,7 @@ use taper_saved_structure::proto::{
 };
 
 /// Bytes in memory for one of a file: an empty message takes two, and one of ours many.
-const FACTOR: usize = 128;
+const FACTOR: usize = 48;
 
 const ATTRIBUTES: &[&str] = &[
     "T",

@@ -1,4 +1,4 @@
-//! A whole directory that is opened by `taper_saved` and run: every tensor of it, on ones.
+//! A whole directory that is opened by `taper_saved` and run: on ones, plainly and with every tensor captured.
 
 #![no_main]
 
@@ -9,7 +9,14 @@ use taper_saved_fuzz::folder::Files;
 use taper_saved_fuzz::{memory, mutate};
 
 /// What reading may take, for one byte of the files.
-const FACTOR: usize = 256;
+const FACTOR: usize = 96;
+
+/// What the values of a run may take at a time, and what the process may use while it runs: operations need some of their own.
+const HELD: usize = 16 << 20;
+const USED: usize = 256 << 20;
+
+/// Steps of loops: more take long, and show nothing new.
+const STEPS: usize = 200;
 
 /// Larger inputs are not made.
 const MOST: usize = 1 << 12;
@@ -31,7 +38,12 @@ fuzz_target!(|bytes: &[u8]| -> Corpus {
     let Some(model) = memory::limited(files.size(), FACTOR, || open(&directory).ok()) else { return Corpus::Keep };
     let _ = model.summary().to_string();
     if let Some(inputs) = inputs(&model) {
-        let _ = model.forward_with_taps(inputs.iter().map(|(name, tensor)| (name.as_str(), tensor)));
+        let given = || inputs.iter().map(|(name, tensor)| (name.as_str(), tensor));
+        memory::within(USED, || {
+            let run = || model.run().memory_limit(HELD).step_limit(STEPS);
+            let _ = run().forward(given());
+            let _ = run().allow_absent().capture(given(), &["*"]);
+        });
     }
     Corpus::Keep
 });

@@ -7,7 +7,7 @@ use taper_saved_fuzz::{memory, table};
 use taper_saved_structure::checkpoint::Checkpoint;
 
 /// Bytes in memory for one of a file.
-const FACTOR: usize = 64;
+const FACTOR: usize = 32;
 
 /// What tensors are read from: more than any entry of a small index should ask for.
 const DATA: usize = 1 << 12;

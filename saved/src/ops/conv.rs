@@ -31,6 +31,8 @@ fn conv2d(attrs: &Attrs<'_>) -> Result<Compute> {
         if let Some(options) = windows.alike([x.dim(1)?, x.dim(2)?], [height, width])? {
             return channels_last::conv2d(x, weight, Conv2dOptions { groups, ..options });
         }
+        // All windows at once, one beside the other.
+        windows.room(x, [height, width], height.saturating_mul(width).saturating_mul(all))?;
         let mut places = Vec::new();
         windows.each(x, [height, width], None, |_, part| {
             places.push(part.contiguous()?);

@@ -38,6 +38,8 @@ fn transposed(attrs: &Attrs<'_>) -> Result<Compute> {
         let [down, across] = windows.stride();
         let [gap_down, gap_across] = windows.dilation();
         let (whole_rows, whole_columns) = (top + height + bottom, left + width + right);
+        super::room_for(kernel_rows.saturating_mul(kernel_columns))?;
+        room(&[batch, whole_rows, whole_columns, out])?;
         let flat = x.contiguous()?.reshape((batch * rows * columns, channels))?;
         // Where no gap is left between the elements.
         let spread = |x: &Tensor, axis: usize, stride: usize, first: usize, whole: usize| -> Result<Tensor> {

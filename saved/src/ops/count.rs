@@ -38,19 +38,20 @@ fn floats(x: &Tensor) -> Result<Vec<f64>> {
 /// The places of what is not zero, a row each.
 fn places(x: &Tensor) -> Result<Tensor> {
     let rank = x.rank();
-    let mut found = Vec::new();
-    for (at, value) in floats(x)?.into_iter().enumerate() {
-        if value != 0. {
-            let mut left = at;
-            let mut place = vec![0; rank];
-            for axis in (0..rank).rev() {
-                place[axis] = (left % x.dims()[axis]) as i64;
-                left /= x.dims()[axis];
-            }
-            found.push(place);
+    let values = floats(x)?;
+    let count = values.iter().filter(|value| **value != 0.).count();
+    // Of 64 bits each.
+    room(&[count, rank, 2])?;
+    let mut found = vec![0; count * rank];
+    let chosen = values.into_iter().enumerate().filter(|(_, value)| *value != 0.);
+    for (row, (at, _)) in chosen.enumerate() {
+        let mut left = at;
+        for axis in (0..rank).rev() {
+            found[row * rank + axis] = (left % x.dims()[axis]) as i64;
+            left /= x.dims()[axis];
         }
     }
-    Tensor::from_vec(found.concat(), (found.len(), rank), &Device::Cpu)
+    Tensor::from_vec(found, (count, rank), &Device::Cpu)
 }
 
 /// What tells whether two elements are the same.

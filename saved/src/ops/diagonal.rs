@@ -21,7 +21,7 @@ pub(super) const OPERATIONS: &[(&str, Build)] = &[
             let count = x.elem_count();
             room(&[count, count])?;
             let places = (0..count * count).map(|at| (at / count == at % count).then_some(at % count));
-            chosen(&x.flatten_all()?, 1, places.collect(), None)?.reshape([x.dims(), x.dims()].concat())
+            chosen(&x.flatten_all()?, 1, places, None)?.reshape([x.dims(), x.dims()].concat())
         })
     }),
     ("DiagPart", |_| {
@@ -32,7 +32,7 @@ pub(super) const OPERATIONS: &[(&str, Build)] = &[
             }
             let count: usize = sizes.iter().product();
             let places = (0..count).map(|at| Some(at * (count + 1)));
-            chosen(&x.flatten_all()?, 1, places.collect(), None)?.reshape(sizes)
+            chosen(&x.flatten_all()?, 1, places, None)?.reshape(sizes)
         })
     }),
 ];
@@ -106,7 +106,7 @@ impl Band {
 fn band(k: Option<&Tensor>) -> Result<(i64, i64)> {
     let Some(k) = k else { return Ok((0, 0)) };
     let k = ints(k)?;
-    let far = k.iter().find(|k| k.unsigned_abs() > super::MOST as u64);
+    let far = k.iter().find(|k| k.unsigned_abs() > crate::limits::ELEMENTS as u64);
     if let Some(far) = far {
         return Err(Error::Msg(format!("no matrix has a diagonal {far}")));
     }
@@ -118,17 +118,25 @@ fn band(k: Option<&Tensor>) -> Result<(i64, i64)> {
 }
 
 /// Elements of every one of `count` rows by their places; `None` for `around`, or zero.
-fn chosen(x: &Tensor, count: usize, places: Vec<Option<usize>>, around: Option<&Tensor>) -> Result<Tensor> {
-    room(&[count, places.len()])?;
+fn chosen(
+    x: &Tensor,
+    count: usize,
+    places: impl Iterator<Item = Option<usize>>,
+    around: Option<&Tensor>,
+) -> Result<Tensor> {
+    // Every place is a number of 64 bits beside the elements that are there.
+    let len = places.size_hint().0;
+    room(&[len, count.saturating_add(3)])?;
     let inner = x.elem_count() / count.max(1);
+    let mut numbers = Vec::with_capacity(len);
+    numbers.extend(places.map(|place| place.unwrap_or(inner) as i64));
     let x = x.contiguous()?.reshape((count, inner))?;
     let around = match around {
         Some(value) => value.reshape((1, 1))?.broadcast_as((count, 1))?.contiguous()?,
         None => Tensor::zeros((count, 1), x.dtype(), x.device())?,
     };
     let all = Tensor::cat(&[&x, &around], 1)?;
-    let places: Vec<i64> = places.into_iter().map(|place| place.unwrap_or(inner) as i64).collect();
-    all.index_select(&Tensor::new(places, x.device())?, 1)
+    all.index_select(&Tensor::from_vec(numbers, len, x.device())?, 1)
 }
 
 fn matrix(x: &Tensor) -> Result<(&[usize], i64, i64)> {
@@ -146,14 +154,13 @@ fn take(_: &Attrs<'_>, align: Align) -> Result<Compute> {
         let (low, high) = band(inputs.get(1))?;
         let band = Band { low, high, rows, columns, align }.check()?;
         let longest = band.longest();
-        let mut places = Vec::new();
-        for diagonal in (low..=high).rev() {
-            for at in 0..longest {
-                let at = at - band.offset(diagonal);
-                let inside = (0..band.len(diagonal)).contains(&at);
-                places.push(inside.then(|| ((at - diagonal.min(0)) * columns + at + diagonal.max(0)) as usize));
-            }
-        }
+        let whole = (high - low + 1) * longest;
+        let places = (0..size(whole)?).map(|place| {
+            let (diagonal, at) = (high - place as i64 / longest, place as i64 % longest);
+            let at = at - band.offset(diagonal);
+            let inside = (0..band.len(diagonal)).contains(&at);
+            inside.then(|| ((at - diagonal.min(0)) * columns + at + diagonal.max(0)) as usize)
+        });
         let count = outer.iter().product();
         let found = chosen(x, count, places, inputs.get(2))?;
         let mut sizes = outer.to_vec();
@@ -189,8 +196,7 @@ fn make(_: &Attrs<'_>, align: Align) -> Result<Compute> {
         if band.longest() != longest {
             return Err(Error::Msg(format!("diagonals of {longest} do not fit {rows} by {columns}")));
         }
-        let places = (0..rows).flat_map(|row| (0..columns).map(move |column| (row, column)));
-        let places = places.map(|(row, column)| band.of_element(row, column)).collect();
+        let places = (0..size(rows * columns)?).map(|at| band.of_element(at as i64 / columns, at as i64 % columns));
         let made = chosen(x, outer.iter().product(), places, inputs.get(4))?;
         made.reshape([outer, &[size(rows)?, size(columns)?]].concat())
     })
@@ -217,11 +223,12 @@ fn put(_: &Attrs<'_>, align: Align) -> Result<Compute> {
             &[x.contiguous()?.reshape((count, whole))?, diagonals.contiguous()?.reshape((count, of_one as usize))?],
             1,
         )?;
-        let places = (0..rows * columns).map(|at| {
+        let places = (0..whole).map(|at| {
+            let at = at as i64;
             let found = band.of_element(at / columns, at % columns);
             Some(found.map_or(at as usize, |found| whole + found))
         });
-        chosen(&all, count, places.collect(), None)?.reshape(x.shape())
+        chosen(&all, count, places, None)?.reshape(x.shape())
     })
 }
 

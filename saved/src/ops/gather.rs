@@ -18,7 +18,7 @@ pub(super) const OPERATIONS: &[(&str, Build)] = &[
 
 /// The elements at these places along an axis.
 fn gather(x: &Tensor, places: &Tensor, axis: usize) -> Result<Tensor> {
-    let len = x.dims()[axis];
+    let len = x.dim(axis)?;
     let flat = places.flatten_all()?;
     let wrong = flat.to_vec1::<i64>()?.into_iter().find(|place| !(0..len as i64).contains(place));
     if let Some(place) = wrong {
@@ -48,6 +48,7 @@ fn gather_v2(attrs: &Attrs<'_>) -> Result<Compute> {
         // Each of the batch by itself.
         let fold = |x: &Tensor| x.reshape([&[x.dims()[..batch].iter().product()], &x.dims()[batch..]].concat());
         let (folded, folded_places) = (fold(x)?, fold(places)?);
+        super::room_for(folded.dims()[0])?;
         let parts = (0..folded.dims()[0])
             .map(|at| gather(&folded.get(at)?, &folded_places.get(at)?, axis - batch))
             .collect::<Result<Vec<_>>>()?;

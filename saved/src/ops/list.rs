@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use candle_core::{DType, Device, Tensor};
 
-use super::{Build, Compute, int, ints, of_lists, room, size};
+use super::{Build, Compute, int, ints, of_lists, room, room_for, size};
 use crate::data::{Data, List};
 use crate::dtype::Type;
 use crate::proto::Attrs;
@@ -30,6 +30,7 @@ pub(super) const OPERATIONS: &[(&str, Build)] = &[
             let [x, shape] = super::take(inputs)?;
             let x = x.tensor()?;
             let len = *x.dims().first().ok_or_else(|| Error::Msg("a number is no list".to_owned()))?;
+            room_for(len)?;
             list((0..len).map(|at| x.get(at).map(Some)).collect::<Result<_>>()?, known(shape)?)
         })
     }),

@@ -26,6 +26,7 @@ mod quantize;
 mod rank;
 mod reduce;
 mod resize;
+mod room;
 mod scatter;
 mod segment;
 mod shape;
@@ -36,13 +37,18 @@ mod volume;
 mod window;
 
 #[cfg(test)]
+mod hostile;
+#[cfg(test)]
 mod testing;
 
 use std::borrow::Cow;
 
 use candle_core::Tensor;
 
+use room::{room, room_for};
+
 use crate::data::Data;
+use crate::limits::NUMBERS;
 use crate::proto::Attrs;
 use crate::{Error, Result};
 
@@ -58,16 +64,19 @@ pub(crate) enum Compute {
 }
 
 impl Compute {
-    pub(crate) fn call(&self, inputs: &[Data]) -> Result<Vec<Data>> {
-        room_for_as_many(inputs)?;
-        let inputs = &*in_one_place(inputs)?;
-        match self {
-            Compute::Data(f) => f(inputs),
-            Compute::Tensors(f) => {
-                let inputs = inputs.iter().map(|input| input.tensor().cloned()).collect::<Result<Vec<_>>>()?;
-                Ok(f(&inputs)?.into_iter().map(Data::Tensor).collect())
+    /// What it gives, of which no value may take more than `most` bytes; `fixed` says which of the inputs are weights and
+    /// constants.
+    pub(crate) fn call(&self, inputs: &[Data], most: usize, fixed: impl Fn(usize) -> bool) -> Result<Vec<Data>> {
+        room::within(inputs, most, fixed, || {
+            let inputs = &*in_one_place(inputs)?;
+            match self {
+                Compute::Data(f) => f(inputs),
+                Compute::Tensors(f) => {
+                    let inputs = inputs.iter().map(|input| input.tensor().cloned()).collect::<Result<Vec<_>>>()?;
+                    Ok(f(&inputs)?.into_iter().map(Data::Tensor).collect())
+                }
             }
-        }
+        })
     }
 }
 
@@ -200,14 +209,11 @@ fn take<T, const N: usize>(inputs: &[T]) -> Result<&[T; N]> {
 
 /// The numbers in a value of integers.
 fn ints(x: &Tensor) -> Result<Vec<i64>> {
-    if x.elem_count() > MOST_INTS {
+    if x.elem_count() > NUMBERS {
         return Err(Error::Msg(format!("{} numbers are no shape and no list of axes", x.elem_count())));
     }
     x.flatten_all()?.to_vec1::<i64>()
 }
-
-/// More numbers than any tensor has sizes.
-const MOST_INTS: usize = 1 << 16;
 
 /// The one number in a value.
 pub(crate) fn int(x: &Tensor) -> Result<i64> {
@@ -227,62 +233,6 @@ fn axis(axis: i64, rank: usize) -> Result<usize> {
 /// A size that a value is to have.
 fn size(size: i64) -> Result<usize> {
     usize::try_from(size).map_err(|_| Error::Msg(format!("{size} is no size")))
-}
-
-/// The most elements that one value may have.
-const MOST: usize = 1 << 31;
-
-/// Fewer elements are made without asking for room.
-const FEW: usize = 1 << 20;
-
-/// Of so many, whether there is as much memory.
-const GREAT: usize = 1 << 27;
-
-/// That there is room for as many elements as go in, which is what most operations give. A constant of one value is not in
-/// memory as large as it is, and neither is a value that is taken a hundred times.
-fn room_for_as_many(inputs: &[Data]) -> Result<()> {
-    let count = |x: &Tensor| room(x.dims()).map(|()| x.elem_count());
-    let mut all = 0usize;
-    for input in inputs {
-        match input {
-            Data::Tensor(x) => all = all.saturating_add(count(x)?),
-            Data::List(list) => {
-                for x in list.items.iter().flatten() {
-                    all = all.saturating_add(count(x)?);
-                }
-            }
-        }
-    }
-    room(&[all])
-}
-
-/// The sizes of a value that is to be made, if there is room for it.
-fn room(sizes: &[usize]) -> Result<()> {
-    // A value without elements has its other sizes all the same, and may be taken apart along them.
-    let count = sizes.iter().try_fold(1usize, |count, size| count.checked_mul(*size.max(&1)));
-    let Some(count) = count.filter(|count| *count <= MOST) else {
-        return Err(Error::Msg(format!("a value of {sizes:?} has more than {MOST} elements")));
-    };
-    match count <= FEW || is_room(count) {
-        true => Ok(()),
-        false => Err(Error::Msg(format!("there is no memory for a value of {sizes:?}"))),
-    }
-}
-
-/// Where tensors are made, memory that is not there ends the process, so that it is asked for before.
-fn is_room(count: usize) -> bool {
-    // All but bytes are made of numbers of up to this width.
-    const WIDTH: usize = size_of::<u64>();
-    if Vec::<u64>::new().try_reserve_exact(count).is_err() {
-        return false;
-    }
-    // Linux gives more than it has, and ends who uses it. It is asked where it may matter.
-    let available = || {
-        let told = std::fs::read_to_string("/proc/meminfo").ok()?;
-        let line = told.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
-        line.trim().strip_suffix("kB")?.trim().parse::<usize>().ok()
-    };
-    count < GREAT || available().is_none_or(|available| count.saturating_mul(WIDTH) / 1024 <= available)
 }
 
 /// The shape that two are broadcast to.

@@ -42,6 +42,7 @@ fn patches(attrs: &Attrs<'_>) -> Result<Compute> {
     let (windows, size) =
         super::layout::with(attrs, "NHWC", &lists, |attrs| Ok((Windows::read(attrs)?, Windows::size(attrs)?)))?;
     one(move |x| {
+        windows.room(x, size, size[0].saturating_mul(size[1]).saturating_mul(x.dim(D::Minus1)?))?;
         let mut parts = Vec::new();
         windows.each(x, size, None, |_, part| {
             parts.push(part.contiguous()?);
@@ -57,6 +58,7 @@ fn largest(attrs: &Attrs<'_>) -> Result<Compute> {
     let with_batch = attrs.bool("include_batch_in_index")?;
     several(move |inputs| {
         let [x] = super::take(inputs)?;
+        windows.room(x, size, size[0].saturating_mul(size[1]).saturating_mul(x.dim(D::Minus1)?))?;
         let count = i64::try_from(x.elem_count()).map_err(Error::wrap)?;
         let of_one = if with_batch { count } else { count / x.dim(0)?.max(1) as i64 };
         // Double precision has room for every place.

@@ -64,6 +64,8 @@ fn segment(attrs: &Attrs<'_>, fold: Fold, empty: f64) -> Result<Compute> {
             None => of_row.iter().max().map_or(Ok(0), |last| size(last.saturating_add(1)))?,
         };
         room(&[count, inner.iter().product::<usize>().max(1)])?;
+        // What is known of every segment, beside its sum.
+        room(&[count, 8])?;
         let x = x.contiguous()?.reshape([&[rows], inner].concat())?;
         let mut sums: Vec<Option<(Tensor, usize)>> = vec![None; count];
         for (row, number) in of_row.into_iter().enumerate() {
@@ -86,8 +88,9 @@ fn segment(attrs: &Attrs<'_>, fold: Fold, empty: f64) -> Result<Compute> {
             false => Tensor::full(empty.clamp(f64::from(f32::MIN), f64::from(f32::MAX)), inner, x.device())?
                 .to_dtype(x.dtype()),
         };
+        let least = least()?;
         let made = sums.into_iter().map(|sum| match (sum, fold) {
-            (None, _) => least(),
+            (None, _) => Ok(least.clone()),
             (Some((sum, count)), Fold::Mean) if ints.are(&sum) => ints.map(&sum, |sum| sum / count as i64),
             (Some((sum, count)), Fold::Mean) => sum / count as f64,
             (Some((sum, _)), _) => Ok(sum),

@@ -2,7 +2,7 @@
 
 use candle_core::{DType, Device, Tensor};
 
-use super::{Build, Compute, axis, int, ints, many, one, room, size, three, two};
+use super::{Build, Compute, axis, int, ints, many, one, room, room_for, size, three, two};
 use crate::proto::Attrs;
 use crate::{Error, Result};
 
@@ -111,6 +111,7 @@ fn unpack(attrs: &Attrs<'_>) -> Result<Compute> {
     super::several(move |inputs| {
         let [x] = super::take(inputs)?;
         let axis = axis(along, x.rank())?;
+        room_for(x.dims()[axis])?;
         (0..x.dims()[axis]).map(|at| x.get_on_dim(axis, at)).collect()
     })
 }
@@ -130,6 +131,7 @@ fn split(attrs: &Attrs<'_>) -> Result<Compute> {
         if parts == 0 || whole % parts != 0 {
             return Err(Error::Msg(format!("axis {axis} of {:?} can't be split into {parts} equal parts", x.dims())));
         }
+        room_for(parts)?;
         let len = whole / parts;
         (0..parts).map(|part| x.narrow(axis, part * len, len)).collect()
     })
@@ -252,7 +254,8 @@ fn range(start: &Tensor, end: &Tensor, step: &Tensor) -> Result<Tensor> {
     if !count.is_finite() {
         return Err(Error::Msg(format!("a range from {start} to {end} in steps of {step} has no end")));
     }
-    room(&[count as usize])?;
+    // In double precision first.
+    room(&[count as usize, 3])?;
     let values: Vec<f64> = (0..count as usize).map(|at| start + at as f64 * step).collect();
     Tensor::new(values, &Device::Cpu)?.to_dtype(dtype)
 }

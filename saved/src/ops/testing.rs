@@ -76,7 +76,11 @@ pub(crate) fn outputs(op: &str, attrs: &[(&str, A<'_>)], inputs: impl AsRef<[Ten
 pub(crate) fn data(op: &str, attrs: &[(&str, A<'_>)], inputs: &[Data]) -> crate::Result<Vec<Data>> {
     let bytes = node(attrs);
     let node = NodeDef::parse(&bytes)?;
-    super::make(op, &node.attrs).unwrap_or_else(|| panic!("`{op}` is not in the table"))?.call(inputs)
+    super::make(op, &node.attrs).unwrap_or_else(|| panic!("`{op}` is not in the table"))?.call(
+        inputs,
+        usize::MAX,
+        |_| false,
+    )
 }
 
 /// Whether there is a kernel for an operation that is told this, and whether one is said to be.

@@ -6,6 +6,7 @@ use candle_core::{DType, Tensor};
 use super::layout::with;
 use super::window::pad;
 use super::{Build, Compute, ints, one, room, size, three, two};
+use crate::limits::WINDOW;
 use crate::proto::Attrs;
 use crate::{Error, Result};
 
@@ -61,7 +62,7 @@ struct Depth {
 fn split(attrs: &Attrs<'_>, name: &str) -> Result<(usize, [i64; 4])> {
     match attrs.ints(name)?.as_deref() {
         None | Some([]) => Ok((1, [1; 4])),
-        Some(&[1, depth, height, width, 1]) if (1..1 << 20).contains(&depth) => {
+        Some(&[1, depth, height, width, 1]) if (1..WINDOW).contains(&depth) => {
             Ok((depth as usize, [1, height, width, 1]))
         }
         Some(list) => Err(Error::Msg(format!("`{name}` is {list:?}"))),
@@ -91,6 +92,7 @@ impl Depth {
     ) -> Result<usize> {
         let (batch, depth, height, width, channels) = x.dims5()?;
         let (windows, before, behind) = self.along(depth, size)?;
+        super::room_for(size)?;
         let padded = pad(x, 1, before, behind, around)?.contiguous()?;
         for at in 0..size {
             let places: Vec<i64> = (0..windows).map(|w| (w * self.stride + at * self.dilation) as i64).collect();
@@ -176,6 +178,8 @@ fn transposed(attrs: &Attrs<'_>) -> Result<Compute> {
         let of_slice = [batch * slices, height, width, channels].map(|size| size as i64);
         let of_slice = Tensor::from_slice(&of_slice, 4, x.device())?;
         let padded = before + whole + behind;
+        super::room_for(reach)?;
+        room(&[batch, padded, height, width, channels])?;
         let mut sum = None;
         for at in 0..reach {
             let part = volumes(&of_pictures(&picture, &[of_slice.clone(), weight.get(at)?, flat.clone()])?, batch)?;

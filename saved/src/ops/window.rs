@@ -4,6 +4,7 @@ use candle_core::Tensor;
 use taper::ops::{self, Conv2dOptions};
 
 use super::room;
+use crate::limits::WINDOW;
 use crate::proto::Attrs;
 use crate::{Error, Result};
 
@@ -30,7 +31,9 @@ fn middle(list: Option<Vec<i64>>, name: &str) -> Result<[usize; 2]> {
     match list.as_deref() {
         None => Ok([1, 1]),
         Some([1, height, width, 1]) => match (usize::try_from(*height), usize::try_from(*width)) {
-            (Ok(height), Ok(width)) if (1..1 << 20).contains(&height) && (1..1 << 20).contains(&width) => {
+            (Ok(height), Ok(width))
+                if (1..WINDOW as usize).contains(&height) && (1..WINDOW as usize).contains(&width) =>
+            {
                 Ok([height, width])
             }
             _ => Err(Error::Msg(format!("`{name}` is {height} and {width}"))),
@@ -134,6 +137,7 @@ impl Windows {
         let (rows, top, bottom) = self.along(0, height, size[0])?;
         let (columns, left, right) = self.along(1, width, size[1])?;
         let [down, across] = self.stride;
+        super::room_for(size[0].saturating_mul(size[1]))?;
         let x = pad(x, 1, top, bottom, around)?;
         let x = pad(&x, 2, left, right, around)?;
         // So that every `stride`-th element is an axis of its own, and every place of the windows a view.

@@ -1,17 +1,15 @@
 //! Runs branches and loops: every call of one of their functions is a frame of the pass.
 
+use std::cell::RefCell;
+use std::rc::Rc;
+
 use candle_core::Tensor;
 use taper::__private::Pass;
 
 use super::execute::{Execution, Given};
 use crate::graph::What;
+use crate::limits::KEPT;
 use crate::{Error, Result};
-
-/// More steps than any loop takes that ends.
-const STEPS: usize = 1 << 24;
-
-/// More values than anybody asks for of the loops of one run. They are all in memory until it ends.
-const KEPT: usize = 1 << 21;
 
 impl Execution<'_> {
     /// What a branch or a loop gives, of that which somebody takes. `None` if the run is over.
@@ -47,8 +45,9 @@ impl Execution<'_> {
         mut state: Given,
         pass: &mut Pass<'_>,
     ) -> Result<Option<Given>> {
-        for made in 0..STEPS {
-            if last.is_some_and(|last| made > last as usize) {
+        let mut own = 0usize;
+        loop {
+            if last.is_some_and(|last| own > last as usize) {
                 return Ok(Some(Vec::new()));
             }
             let Some(goes_on) = self.call(condition, state.clone(), pass)? else { return Ok(None) };
@@ -56,12 +55,19 @@ impl Execution<'_> {
             if !truth(goes_on.ok_or_else(|| Error::Msg("its condition gives nothing".to_owned()))?.tensor()?)? {
                 return Ok(Some(state));
             }
+            let (made, most) = (self.steps.get() + 1, self.inputs.allowed().steps);
+            self.steps.set(made);
+            own += 1;
+            if made > most {
+                return Err(Error::Msg(format!(
+                    "the loops of the run have made {most} steps, and have not ended; `step_limit` allows more"
+                )));
+            }
             match self.call(step, state, pass)? {
                 Some(next) => state = next,
                 None => return Ok(None),
             }
         }
-        Err(Error::Msg(format!("the loop has not ended after {STEPS} steps")))
     }
 
     /// One call of a function.
@@ -81,9 +87,13 @@ impl Execution<'_> {
                 ));
             }
         }
+        let given = Rc::new(RefCell::new(vec![given]));
+        let depth = self.memory.depth();
+        self.memory.called(&given);
         pass.enter(frame);
-        let outputs = self.body(body, &given, pass);
+        let outputs = self.body(body, &given.borrow()[0], pass);
         let goes_on = pass.leave();
+        self.memory.returned(depth);
         Ok(outputs?.filter(|_| goes_on))
     }
 

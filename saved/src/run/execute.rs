@@ -1,11 +1,13 @@
 //! One run: the nodes that are needed, one after the other, every tensor handed to the pass.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::ops::Range;
+use std::rc::Rc;
 
 use candle_core::Tensor;
 use taper::__private::{At, Pass};
 
+use super::memory::{Memory, Places};
 use super::plan::{Need, Plan};
 use super::sites::Sites;
 use crate::data::Data;
@@ -28,12 +30,15 @@ pub(super) struct Execution<'x> {
     pub(super) plan: &'x Plan,
     /// How many values of loops were handed over that somebody asked for.
     pub(super) kept: Cell<usize>,
+    /// How many steps the loops have made.
+    pub(super) steps: Cell<usize>,
+    pub(super) memory: Memory<'x>,
 }
 
 /// The values of the nodes of the graph, or of one call of a function.
 pub(super) struct Values {
     first: u32,
-    all: Vec<Given>,
+    all: Places,
     /// How often those of each node are yet to be used: nothing is held that nobody waits for.
     uses: Vec<u32>,
 }
@@ -41,23 +46,24 @@ pub(super) struct Values {
 impl Values {
     fn new(nodes: &Range<u32>, uses: &[u32]) -> Self {
         let uses = uses[nodes.start as usize..nodes.end as usize].to_vec();
-        Values { first: nodes.start, all: vec![Vec::new(); uses.len()], uses }
+        Values { first: nodes.start, all: Rc::new(RefCell::new(vec![Vec::new(); uses.len()])), uses }
     }
 
     fn put(&mut self, node: u32, values: Given) {
         let place = (node - self.first) as usize;
         if self.uses[place] > 0 {
-            self.all[place] = values;
+            self.all.borrow_mut()[place] = values;
         }
     }
 
     /// A value, which is used once more.
     pub(super) fn take(&mut self, value: Value) -> Result<Data> {
         let place = (value.node - self.first) as usize;
-        let found = self.all[place].get(value.output as usize).and_then(Clone::clone);
+        let mut all = self.all.borrow_mut();
+        let found = all[place].get(value.output as usize).and_then(Clone::clone);
         self.uses[place] = self.uses[place].saturating_sub(1);
         if self.uses[place] == 0 {
-            self.all[place] = Vec::new();
+            all[place] = Vec::new();
         }
         found.ok_or_else(|| Error::Msg("a value was not computed that another is made of".to_owned()))
     }
@@ -71,7 +77,9 @@ impl SavedModel {
         }
         inputs.check(self).map_err(|error| pass.unplaced(error))?;
         let plan = self.plan(sites, pass).map_err(|error| pass.unplaced(error))?;
-        let execution = Execution { model: self, inputs, sites, plan: &plan, kept: Cell::new(0) };
+        let (kept, steps) = Default::default();
+        let memory = Memory::new(self, inputs);
+        let execution = Execution { model: self, inputs, sites, plan: &plan, kept, steps, memory };
         let Some(mut values) = execution.region(None, &Vec::new(), pass)? else { return pass.halt() };
         if !plan.to_the_end {
             return Err(Error::Msg("the run has ended, and not all that was asked for was computed".to_owned()));
@@ -96,12 +104,17 @@ impl Execution<'_> {
             None => &self.plan.needs[range.start as usize..range.end as usize],
         };
         let mut values = Values::new(&range, &self.plan.uses);
+        self.memory.called(&values.all);
         let need = |index: u32| needs[(index - range.start) as usize];
         let needed = || nodes.iter().copied().filter(|index| need(*index) != Need::None);
         let all = if body.is_none() { needed().count() } else { 0 };
         for (done, index) in needed().enumerate() {
             if body.is_none() {
                 self.inputs.progress(done, all);
+            }
+            if self.inputs.allowed().is_stopped() {
+                let name = &model.graph.nodes[index as usize].name;
+                return Err(Error::Msg(format!("the run was stopped before `{name}`")));
             }
             let computed = match (need(index), &model.graph.nodes[index as usize].what) {
                 (Need::None | Need::Known, _) => self.known(index, pass)?,
@@ -143,7 +156,10 @@ impl Execution<'_> {
                 continue;
             };
             match pass.known(site).and_then(|value: Tensor| pass.tap(value, site)) {
-                Some(value) => given.push(Some(Data::Tensor(value))),
+                Some(value) => {
+                    self.memory.was_before(&value);
+                    given.push(Some(Data::Tensor(value)));
+                }
                 None => return Ok(None),
             }
         }
@@ -175,7 +191,9 @@ impl Execution<'_> {
             What::Input(place) => Ok(vec![Data::Tensor(self.inputs.values[*place].clone())]),
             What::Variable(place) => Ok(vec![Data::Tensor(model.graph.variables[*place].value.clone())]),
             What::Constant(tensor) => Ok(vec![Data::Tensor(tensor.clone())]),
-            What::Compute(compute) => compute.call(&taken),
+            What::Compute(compute) => compute.call(&taken, self.memory.most(), |at| {
+                node.inputs.get(at).is_some_and(|input| model.tensors.get(*input).is_some_and(|tensor| tensor.fixed))
+            }),
             What::Unsupported(why) | What::Unreadable(why) => Err(Error::Msg(why.clone())),
             What::Nothing | What::Branch { .. } | What::Loop { .. } => Ok(Vec::new()),
         };
@@ -185,8 +203,13 @@ impl Execution<'_> {
             }
             false => Ok(given),
         });
+        let computed = computed.and_then(|computed| {
+            let computed = computed.into_iter().take(node.outputs.len()).map(Some).collect();
+            self.memory.made(&computed)?;
+            Ok(computed)
+        });
         let computed = match computed {
-            Ok(computed) => computed.into_iter().take(node.outputs.len()).map(Some).collect(),
+            Ok(computed) => computed,
             Err(error) => {
                 let error = match self.model.places_of(index) {
                     Some(inputs) => Error::Msg(format!("{error}; {inputs}")),
@@ -215,6 +238,10 @@ impl Execution<'_> {
                         true => pass.tap_detached(value, site)?,
                         false => pass.tap(value, site)?,
                     };
+                    // What is on the autograd graph is held by what is made of it.
+                    if pass.keeps(site) || value.track_op() {
+                        self.memory.keep(&value);
+                    }
                     Some(Data::Tensor(value))
                 }
                 (value, _) => value,

@@ -2,6 +2,7 @@
 
 mod control;
 mod execute;
+mod memory;
 mod model;
 mod places;
 mod plan;

@@ -8,6 +8,7 @@ use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use crate::crc;
+use crate::limits::READ_TIMES;
 use crate::proto::{BundleEntry, BundleHeader, varint};
 use crate::slices::{self, Slice};
 use crate::table::Table;
@@ -29,10 +30,6 @@ pub struct Checkpoint {
     /// How many bytes of each file have been read.
     read: RefCell<HashMap<i64, u64>>,
 }
-
-/// How often a file is read at most, all its tensors taken together. They do not overlap; a small file whose tensors do
-/// could fill any memory.
-const TIMES: u64 = 4;
 
 /// The bytes of a file. What is no file, such as a device, may have no end.
 pub(crate) fn contents(path: &Path) -> Result<Vec<u8>> {
@@ -154,9 +151,9 @@ impl Checkpoint {
             let mut read = self.read.borrow_mut();
             let read = read.entry(entry.shard).or_default();
             *read = read.saturating_add(left);
-            if *read > len.saturating_mul(TIMES) {
+            if *read > len.saturating_mul(READ_TIMES) {
                 return Err(Error::Msg(format!(
-                    "its tensors lie over each other: they are {TIMES} times its {len} bytes"
+                    "its tensors lie over each other: they are {READ_TIMES} times its {len} bytes"
                 )));
             }
             file.seek(SeekFrom::Start(offset))?;

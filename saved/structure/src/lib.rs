@@ -10,6 +10,7 @@ pub mod dtype;
 mod error;
 pub mod graph;
 pub mod layers;
+pub mod limits;
 pub mod open;
 pub mod operations;
 mod outline;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::checkpoint::{Checkpoint, contents};
 use crate::graph::{self, Engine, Graph};
 use crate::layers::{self, Aliases, Layer};
+use crate::limits::Budget;
 use crate::proto;
 use crate::tensors::Tensors;
 use crate::{Error, Result};
@@ -104,10 +105,11 @@ impl<E: Engine> Structure<E> {
                 ),
             });
         };
-        let graph = graph::flatten(meta, signature, checkpoint, bytes.len(), engine)?;
-        let aliases = Aliases::of(&graph);
-        let tensors = Tensors::of(&graph, &aliases);
-        let layers = layers::layers(&graph, &aliases, &tensors)?;
+        let budget = Budget::of(bytes.len());
+        let graph = graph::flatten(meta, signature, checkpoint, &budget, engine)?;
+        let aliases = Aliases::of(&graph, &budget)?;
+        let tensors = Tensors::of(&graph, &aliases, &budget)?;
+        let layers = layers::layers(&graph, &aliases, &tensors, &budget)?;
         let mut hasher = DefaultHasher::new();
         let sited = tensors.all.iter().filter(|tensor| tensor.site.is_some());
         let sites: Vec<&str> = sited.map(|tensor| tensor.name.as_str()).collect();

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 
 use crate::crc;
+use crate::limits::KEY;
 use crate::proto::varint;
 use crate::{Error, Result};
 
@@ -15,8 +16,6 @@ const FOOTER: usize = 48;
 const MAGIC: u64 = 0xdb47_7524_8b80_fb57;
 /// Kind and checksum behind every block.
 const TRAILER: usize = 5;
-/// The longest key. Those of a great many may be one after the other's with a byte changed.
-const LONGEST: usize = 1 << 14;
 
 /// A whole table, its checksums compared.
 #[derive(Debug)]
@@ -147,8 +146,8 @@ impl<'a> Entries<'a> {
         let Some(shared) = shared else { return Err(wrong("a key shares more than the one before it has")) };
         let own = self.part(own)?;
         let value = self.part(value)?;
-        if shared + own.len() > LONGEST {
-            return Err(wrong(&format!("a key has more than {LONGEST} bytes")));
+        if shared + own.len() > KEY {
+            return Err(wrong(&format!("a key has more than {KEY} bytes")));
         }
         self.key.truncate(shared);
         self.key.extend_from_slice(own);
@@ -256,8 +255,8 @@ mod tests {
 
     #[test]
     fn a_key_that_is_too_long_is_an_error() {
-        assert!(Table::new(file_of(1, &"a".repeat(LONGEST))).is_ok());
-        let error = Table::new(file_of(1, &"a".repeat(LONGEST + 1))).unwrap_err().to_string();
+        assert!(Table::new(file_of(1, &"a".repeat(KEY))).is_ok());
+        let error = Table::new(file_of(1, &"a".repeat(KEY + 1))).unwrap_err().to_string();
         assert!(error.contains("more than 16384 bytes"), "{error}");
     }
 

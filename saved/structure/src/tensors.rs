@@ -3,9 +3,11 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::Result;
 use crate::dtype::Type;
 use crate::graph::{Engine, Graph, Value, What};
 use crate::layers::Aliases;
+use crate::limits::{Budget, TENSOR};
 use crate::proto::Shape;
 
 /// A tensor of a saved model: one output of one node.
@@ -153,7 +155,10 @@ pub struct Tensors {
 
 impl Tensors {
     /// Those of a graph.
-    pub fn of<E: Engine>(graph: &Graph<E>, aliases: &Aliases) -> Self {
+    ///
+    /// # Errors
+    /// Names and shapes that would take more memory than the file's budget has.
+    pub fn of<E: Engine>(graph: &Graph<E>, aliases: &Aliases, budget: &Budget) -> Result<Self> {
         let mut tensors = Tensors { all: Vec::new(), first: Vec::new(), sites: 0 };
         let mut reasons: HashMap<u32, Arc<str>> = HashMap::new();
         for (index, node) in (0..).zip(&graph.nodes) {
@@ -173,7 +178,10 @@ impl Tensors {
             });
             let mut within: Vec<_> = within.collect();
             within.reverse();
+            let text = node.name.len() + names.short.len() + names.owned.len() + node.op.len();
             for (output, port) in (0..).zip(&node.outputs) {
+                let sizes = port.shape.0.as_ref().map_or(0, Vec::len);
+                budget.spend(TENSOR + text + size_of::<Within>() * within.len() + 8 * sizes)?;
                 // A handle is no tensor. A variable of TensorFlow 1 is its own value.
                 let handle = &*node.op == "VarHandleOp";
                 // A file without descriptions of its operations does not tell types.
@@ -198,7 +206,7 @@ impl Tensors {
             }
         }
         tensors.first.push(tensors.all.len() as u32);
-        tensors
+        Ok(tensors)
     }
 
     /// The tensors of a node.

@@ -304,3 +304,119 @@ fn places_that_nothing_was_written_to_are_not_made() {
     let error = run(&model("list", &nodes, &[]).unwrap()).unwrap_err().to_string();
     assert!(error.contains("`end` (TensorListStack)") && error.contains("elements"), "{error}");
 }
+
+/// A mebibyte of ones each, all needed at the end.
+fn mebibytes(count: usize) -> Vec<Vec<u8>> {
+    let types = || vec![attr("T", number(6, 1))];
+    let mut nodes = vec![constant("one", 1, &[1 << 18], field(5, 1f32.to_le_bytes()))];
+    let names: Vec<String> = (0..count).map(|at| format!("n{at}")).collect();
+    nodes.extend(names.iter().map(|name| node(name, "Relu", &["one"], types())));
+    nodes.push(node("sum", "AddN", &names.iter().map(String::as_str).collect::<Vec<_>>(), types()));
+    let axis = constant("axis", 3, &[1], number(7, 0));
+    nodes.extend([axis, node("end", "Sum", &["sum", "axis"], types())]);
+    nodes
+}
+
+fn x() -> Tensor {
+    Tensor::new(&[-1f32, 2.], &candle_core::Device::Cpu).unwrap()
+}
+
+const MEBI: usize = 1 << 20;
+
+#[test]
+fn what_a_run_holds_at_a_time_is_limited_in_sum() {
+    let model = model("sum", &mebibytes(40), &[]).unwrap();
+    let x = x();
+    let error = model.run().memory_limit(20 * MEBI).forward([("x", &x)]).unwrap_err().to_string();
+    let known =
+        ["`n20` (Relu)", &format!("take {} bytes", 21 * MEBI), &format!("may hold {}", 20 * MEBI), "`memory_limit`"];
+    assert!(known.iter().all(|known| error.contains(known)), "{error}");
+    let out = model.run().memory_limit(42 * MEBI).forward([("x", &x)]).unwrap();
+    assert_eq!(out["y"].to_scalar::<f32>().unwrap(), 40. * (1 << 18) as f32);
+    assert!(model.forward([("x", &x)]).is_ok());
+    // One value that is larger than all may be is not made.
+    let error = model.run().memory_limit(MEBI / 2).forward([("x", &x)]).unwrap_err().to_string();
+    assert!(error.contains("`n0` (Relu)") && error.contains("may hold"), "{error}");
+}
+
+/// More than is made without anything being counted.
+#[test]
+fn a_run_may_make_and_hold_a_great_deal() {
+    let model = model("deal", &mebibytes(300), &[]).unwrap();
+    let out = model.forward([("x", &x())]).unwrap();
+    assert_eq!(out["y"].to_scalar::<f32>().unwrap(), 300. * (1 << 18) as f32);
+}
+
+#[test]
+fn what_is_used_up_and_what_is_a_view_does_not_count_and_what_is_captured_does() {
+    let types = || vec![attr("T", number(6, 1))];
+    let mut nodes = vec![constant("one", 1, &[1 << 18], field(5, 1f32.to_le_bytes()))];
+    nodes.push(node("n0", "Relu", &["one"], types()));
+    for at in 1..50 {
+        let op = if at % 2 == 0 { "Relu" } else { "Identity" };
+        nodes.push(node(&format!("n{at}"), op, &[&format!("n{}", at - 1)], types()));
+    }
+    nodes.extend([constant("axis", 3, &[1], number(7, 0)), node("end", "Sum", &["n49", "axis"], types())]);
+    let model = model("used", &nodes, &[]).unwrap();
+    let (run, x) = (|| model.run().memory_limit(3 * MEBI), x());
+    run().forward([("x", &x)]).unwrap();
+    assert_eq!(run().capture([("x", &x)], &["n0", "n1"]).unwrap().len(), 2);
+    let error = run().capture([("x", &x)], &["n*"]).unwrap_err().to_string();
+    assert!(error.contains("may hold"), "{error}");
+    assert_eq!(model.run().memory_limit(27 * MEBI).capture([("x", &x)], &["n*"]).unwrap().len(), 50);
+}
+
+/// A list that grows by a mebibyte in every step of a loop without end.
+#[test]
+fn a_loop_that_fills_a_list_without_end_is_an_error() {
+    let list = || vec![attr("element_dtype", number(6, 1))];
+    let one = constant("one", 1, &[1 << 18], field(5, 1f32.to_le_bytes()));
+    let relu = node("relu", "Relu", &["one:output:0"], vec![attr("T", number(6, 1))]);
+    let push = node("push", "TensorListPushBack", &["x", "relu:output:0"], list());
+    let more = function("more", &[one, relu, push], "push:output_handle:0");
+    let yes = function("yes", &[node("len", "TensorListLength", &["x"], vec![])], "len:length:0");
+    let nodes = [
+        constant("shape", 3, &[1], number(7, 1 << 18)),
+        constant("len", 3, &[], number(7, 1)),
+        node("list", "TensorListReserve", &["shape", "len"], list()),
+        repeat("loop", ["yes", "more"], "list"),
+        node("end", "TensorListLength", &["loop"], vec![]),
+    ];
+    let model = model("fill", &nodes, &[yes, more]).unwrap();
+    let error = model.run().memory_limit(50 * MEBI).forward([("x", &x())]).unwrap_err().to_string();
+    assert!(error.contains("`loop/body/") && error.contains("may hold"), "{error}");
+}
+
+#[test]
+fn loops_without_end_end_by_a_limit_or_by_being_stopped() {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    let same = function("same", &[node("r", "Identity", &["x"], vec![])], "r:output:0");
+    // A value of two numbers is taken for true.
+    let nodes = [repeat("loop", ["same", "same"], "x"), node("end", "Relu", &["loop"], vec![])];
+    let model = model("endless", &nodes, std::slice::from_ref(&same)).unwrap();
+    let x = x();
+    let error = model.run().step_limit(1000).forward([("x", &x)]).unwrap_err().to_string();
+    assert!(error.contains("`loop`") && error.contains("1000 steps") && error.contains("`step_limit`"), "{error}");
+    let asked = std::sync::Arc::new(AtomicUsize::new(0));
+    let counts = asked.clone();
+    let stop = move || counts.fetch_add(1, Ordering::Relaxed) > 5000;
+    let error = model.run().stop_when(stop).forward([("x", &x)]).unwrap_err().to_string();
+    assert!(error.contains("the run was stopped before `loop/"), "{error}");
+    assert_eq!(asked.load(Ordering::Relaxed), 5002);
+    // Those of a loop in a loop are counted together.
+    let outer = function("outer", &[repeat("again", ["same", "same"], "x")], "again:output:0");
+    let nodes = [repeat("loop", ["same", "outer"], "x"), node("end", "Relu", &["loop"], vec![])];
+    let model = self::model("nested", &nodes, &[same, outer]).unwrap();
+    let error = model.run().step_limit(100).forward([("x", &x)]).unwrap_err().to_string();
+    assert!(error.contains("100 steps"), "{error}");
+}
+
+/// candle has no cosine of integers, and breaks off.
+#[test]
+fn what_candle_has_no_code_for_is_an_error() {
+    let int = || vec![attr("T", number(6, 3))];
+    let nodes = [constant("n", 3, &[2], number(7, 1)), node("end", "Cos", &["n"], int())];
+    let error = run(&model("cosine", &nodes, &[]).unwrap()).unwrap_err().to_string();
+    assert!(error.contains("`end` (Cos)") && error.contains("can't be computed of these values"), "{error}");
+}

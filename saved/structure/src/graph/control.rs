@@ -9,11 +9,9 @@ use std::ops::Range;
 use super::inline::{Inliner, Place};
 use super::{Engine, Graph, Node, Port, Value, What};
 use crate::dtype::Type;
+use crate::limits::CALLS_OF_LOOP;
 use crate::proto::{Attrs, FunctionDef, NodeDef};
 use crate::{Error, Result};
-
-/// How many calls a branch or a loop counts as, of which there may not be more in each other than a thread has a stack for.
-const DEEP: usize = 4;
 
 /// A function that a branch or a loop calls. Its first nodes are its arguments.
 #[derive(Debug)]
@@ -207,7 +205,7 @@ impl<'a, E: Engine> Inliner<'a, E> {
         let place = Place {
             prefix: &prefix,
             without: if stays_apart(function, &inner) { &inner } else { "" },
-            depth: caller.place.depth + DEEP,
+            depth: caller.place.depth + CALLS_OF_LOOP,
             siblings: &[],
             before: caller.place.before,
         };

@@ -9,10 +9,11 @@ use super::{Engine, Graph, Input, Node, Output, Port, Value, What};
 use super::{lower, restore};
 use crate::checkpoint::Checkpoint;
 use crate::dtype::Type;
+use crate::limits::Budget;
 use crate::proto::{GraphDef, MetaGraph, NodeDef, ObjectKind, Signature};
 use crate::{Error, Result};
 
-/// The graph of a signature. `size` is that of the file.
+/// The graph of a signature, paid for of a budget.
 ///
 /// # Errors
 /// A graph that can't be read, an input or output of several parts, and an output that is not there.
@@ -20,11 +21,11 @@ pub fn flatten<E: Engine>(
     meta: &MetaGraph<'_>,
     signature: &Signature<'_>,
     checkpoint: Option<Checkpoint>,
-    size: usize,
+    budget: &Budget,
     engine: &E,
 ) -> Result<Graph<E>> {
     let mut nodes: HashMap<&str, &NodeDef<'_>> = meta.graph.nodes.iter().map(|node| (node.name, node)).collect();
-    let written = lower::lower(&nodes);
+    let written = lower::lower(&nodes, budget);
     let lowered = GraphDef::parse(&written)?;
     nodes.extend(lowered.nodes.iter().map(|node| (node.name, node)));
     for (name, info) in signature.inputs.iter().chain(&signature.outputs) {
@@ -35,7 +36,7 @@ pub fn flatten<E: Engine>(
     let ends: Vec<&str> = signature.outputs.values().map(|info| node_of(info.name)).collect();
     let needed = ancestors(&nodes, &ends);
     let variables = Variables::new(engine, checkpoint, meta.objects.as_ref())?;
-    let mut inliner = Inliner::new(meta, variables, size);
+    let mut inliner = Inliner::new(meta, variables, budget);
     inliner.extend(&lowered.functions);
 
     let root = root(&nodes, &ends, &inliner)?;

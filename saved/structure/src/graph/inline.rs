@@ -10,21 +10,10 @@ use super::lower;
 use super::variables::Variables;
 use super::{Engine, Node, Port, Value, What};
 use crate::dtype::Type;
+use crate::limits::{Budget, CALL_DEPTH, NODE, OUTPUTS, REASON};
 use crate::proto::{Attr, Attrs, FunctionDef, MetaGraph, NodeDef, OpDef, Shape, TensorProto};
 use crate::record::told;
 use crate::{Error, Result};
-
-/// How deep calls go: a function that calls itself never ends.
-const DEPTH: usize = 64;
-
-/// More outputs than any operation has, lists counted as one.
-const OUTPUTS: usize = 256;
-
-/// The longest reason, in bytes, why a node can't be computed.
-const LONGEST: usize = 1 << 10;
-
-/// What a node costs beside its name.
-const NODE: usize = 256;
 
 /// The nodes so far, and what new ones are made from.
 pub(super) struct Inliner<'a, E: Engine> {
@@ -47,10 +36,8 @@ pub(super) struct Inliner<'a, E: Engine> {
     pub(super) captured: HashMap<u32, Value>,
     /// The values of calls, by their names.
     pub(super) calls: HashMap<String, Vec<Option<Value>>>,
-    /// Bytes that may yet be used: functions that call others twice could make a great graph of a small file.
-    left: usize,
-    /// The size of the file, which nothing in it can have more parts than.
-    size: usize,
+    /// What may yet be taken of memory: functions that call others twice could make a great graph of a small file.
+    budget: &'a Budget,
 }
 
 /// What is inlined: where it stands, and what has happened before.
@@ -96,8 +83,8 @@ impl Place<'_> {
 
 /// Cuts off what nobody reads: names in a file may be of any length, and stand in the errors of many nodes.
 fn shorten(text: &mut String) {
-    if text.len() > LONGEST {
-        text.truncate(text.floor_char_boundary(LONGEST));
+    if text.len() > REASON {
+        text.truncate(text.floor_char_boundary(REASON));
         text.push('…');
     }
 }
@@ -108,7 +95,7 @@ fn has_effects(op: &str) -> bool {
 }
 
 impl<'a, E: Engine> Inliner<'a, E> {
-    pub(super) fn new(meta: &'a MetaGraph<'a>, variables: Variables<'a, E>, size: usize) -> Self {
+    pub(super) fn new(meta: &'a MetaGraph<'a>, variables: Variables<'a, E>, budget: &'a Budget) -> Self {
         Inliner {
             functions: meta.graph.functions.iter().map(|f| (f.signature.name, f)).collect(),
             // What the file says goes before what is known of it.
@@ -123,8 +110,7 @@ impl<'a, E: Engine> Inliner<'a, E> {
             behind: HashMap::new(),
             captured: HashMap::new(),
             calls: HashMap::new(),
-            left: size.saturating_mul(64).saturating_add(1 << 24),
-            size,
+            budget,
         }
     }
 
@@ -139,15 +125,6 @@ impl<'a, E: Engine> Inliner<'a, E> {
         found.ok_or_else(|| Error::Msg(format!("it calls the function `{name}`, which is not in the file")))
     }
 
-    fn spend(&mut self, bytes: usize) -> Result<()> {
-        let left = self.left.checked_sub(bytes);
-        // Whoever goes on all the same does not get far.
-        self.left = left.unwrap_or(0);
-        left.map(|_| ()).ok_or_else(|| {
-            Error::Msg("its functions call each other so often that the graph has no reasonable size".to_owned())
-        })
-    }
-
     /// The function that a node calls.
     pub(super) fn called(&self, node: &NodeDef<'a>) -> Result<Option<&'a FunctionDef<'a>>> {
         let name = match node.op {
@@ -159,7 +136,9 @@ impl<'a, E: Engine> Inliner<'a, E> {
 
     /// Adds a node; its name gets a number if there is one of that name.
     pub(super) fn push(&mut self, node: Node<E>) -> Result<u32> {
-        self.spend(2 * node.name.len() + NODE + 32 * (node.inputs.len() + node.outputs.len()))?;
+        let sizes: usize = node.outputs.iter().filter_map(|port| Some(port.shape.0.as_ref()?.len())).sum();
+        let values = node.inputs.len() + node.outputs.len();
+        self.budget.spend(NODE + 2 * node.name.len() + 32 * values + 8 * sizes)?;
         let mut node = node;
         if let Some(first) = self.taken.get(&node.name).copied() {
             let names = (first..).map(|number| (number + 1, format!("{}#{number}", node.name)));
@@ -244,14 +223,14 @@ impl<'a, E: Engine> Inliner<'a, E> {
         for input in &node.inputs {
             if let Some(control) = input.strip_prefix('^') {
                 let effects = names.get(control).map_or(&[][..], |named| &named.effects);
-                self.spend(4 * effects.len())?;
+                self.budget.spend(4 * effects.len())?;
                 before.extend(effects);
                 continue;
             }
             match names.value(input) {
                 Ok(value) => {
                     let effects = self.behind.get(&value.node).map_or(0, Vec::len);
-                    self.spend(4 * effects)?;
+                    self.budget.spend(4 * effects)?;
                     before.extend(self.behind.get(&value.node).into_iter().flatten());
                     inputs.push(value);
                 }
@@ -260,7 +239,7 @@ impl<'a, E: Engine> Inliner<'a, E> {
         }
         before.sort_unstable();
         before.dedup();
-        self.spend(4 * before.len())?;
+        self.budget.spend(4 * before.len())?;
         if let Some(why) = missing {
             let index = self.unsupported(node, place, inputs, why)?;
             return Ok(self.named(node, index, before));
@@ -383,8 +362,8 @@ impl<'a, E: Engine> Inliner<'a, E> {
             }
             Some(op) => {
                 for output in &op.outputs {
-                    let own = output.types(&attrs, self.size)?;
-                    self.spend(output.cost(&attrs) + 32 * own.len())?;
+                    let own = output.types(&attrs, self.budget.size())?;
+                    self.budget.spend(output.cost(&attrs) + 32 * own.len())?;
                     types.extend(own);
                 }
             }
@@ -419,7 +398,7 @@ impl<'a, E: Engine> Inliner<'a, E> {
         let known = self.ops.get(node.op).map_or(&[][..], |op| &op.outputs);
         // Of a node without values nothing has to be known.
         for output in known.iter().filter(|_| ports > 0) {
-            let len = output.types(&attrs, self.size).map_or(0, |types| types.len());
+            let len = output.types(&attrs, self.budget.size()).map_or(0, |types| types.len());
             outputs.push((output.name, first, len));
             first += len;
         }
@@ -440,7 +419,7 @@ impl<'a, E: Engine> Inliner<'a, E> {
         let inner = Place { prefix: &prefix, without: "", siblings: &[], before, depth: place.depth + 1 };
         let named =
             self.function(function, inputs, inner).map_err(|error| Error::Msg(format!("in `{name}`: {error}")))?;
-        self.spend(name.len() + NODE + 16 * named.values.len())?;
+        self.budget.spend(name.len() + NODE + 16 * named.values.len())?;
         self.calls.insert(name, named.values.clone());
         Ok(named)
     }
@@ -453,8 +432,10 @@ impl<'a, E: Engine> Inliner<'a, E> {
         place: Place<'_>,
     ) -> Result<Named<'a>> {
         let name = function.signature.name;
-        if place.depth > DEPTH {
-            return Err(Error::Msg(format!("calls are more than {DEPTH} deep at `{name}`: a function calls itself")));
+        if place.depth > CALL_DEPTH {
+            return Err(Error::Msg(format!(
+                "calls are more than {CALL_DEPTH} deep at `{name}`: a function calls itself"
+            )));
         }
         let parameters = &function.signature.inputs;
         if parameters.len() != inputs.len() {
@@ -465,7 +446,7 @@ impl<'a, E: Engine> Inliner<'a, E> {
             )));
         }
         // Every node of it is looked at again.
-        self.spend(function.size / 2)?;
+        self.budget.spend(function.size / 2)?;
         let mut names = Names::default();
         for (parameter, value) in parameters.iter().zip(inputs) {
             names.insert(parameter.name, Named { values: vec![Some(value)], ..Named::default() });
@@ -484,7 +465,7 @@ impl<'a, E: Engine> Inliner<'a, E> {
             .collect();
         effects.sort_unstable();
         effects.dedup();
-        self.spend(4 * effects.len())?;
+        self.budget.spend(4 * effects.len())?;
         // To its callers a call has one output, a list.
         Ok(Named { outputs: vec![("output", 0, values.len())], values, effects })
     }

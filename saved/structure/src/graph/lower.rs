@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::local::node_of;
+use crate::limits::{Budget, LOWERED_NODES, LOWERING, PASSED};
 use crate::proto::NodeDef;
 
 const RESOURCE: i64 = 20;
@@ -14,12 +15,6 @@ const INT32: i64 = 3;
 const BOOL: i64 = 10;
 /// Of lists, which TensorFlow 1 passes on as the flow between those that write to them.
 pub(super) const VARIANT: i64 = 21;
-
-/// More nodes than are looked at again and again.
-const MOST: usize = 1 << 14;
-
-/// How many nodes are looked at in all.
-const STEPS: usize = 1 << 22;
 
 fn put(out: &mut Vec<u8>, mut number: u64) {
     while number >= 0x80 {
@@ -59,6 +54,12 @@ impl Own {
         self.inputs.iter().map(String::as_str).filter(|input| !input.starts_with('^'))
     }
 
+    /// About as many bytes as it has.
+    fn len(&self) -> usize {
+        let attrs: usize = self.attrs.iter().map(|(name, value)| name.len() + value.len()).sum();
+        self.op.len() + self.inputs.iter().map(String::len).sum::<usize>() + attrs
+    }
+
     fn bytes(&self, name: &str) -> Vec<u8> {
         let mut out = [field(1, name), field(2, &self.op)].concat();
         self.inputs.iter().for_each(|input| out.extend(field(3, input)));
@@ -85,20 +86,22 @@ pub(super) fn flows(op: &str) -> bool {
 }
 
 /// The nodes as they are and become, and the functions made of them.
-struct Lowering {
+struct Lowering<'b> {
     nodes: BTreeMap<String, Own>,
     types: HashMap<String, i64>,
     changed: BTreeSet<String>,
     functions: Vec<u8>,
     /// How many nodes may yet be looked at: what is not lowered by then is not.
     left: std::cell::Cell<usize>,
+    /// Pays for the nodes in functions: one may stand in a great many.
+    budget: &'b Budget,
 }
 
 /// A graph of the nodes that take the place of others, and of the functions that they call, as a message; empty if there
 /// is no such control flow.
-pub(super) fn lower(nodes: &HashMap<&str, &NodeDef<'_>>) -> Vec<u8> {
+pub(super) fn lower(nodes: &HashMap<&str, &NodeDef<'_>>, budget: &Budget) -> Vec<u8> {
     let has = |op: &str| nodes.values().any(|node| node.op == op || node.op.strip_prefix("Ref") == Some(op));
-    if nodes.len() > MOST || !(has("Merge") || has("Exit")) {
+    if nodes.len() > LOWERED_NODES || !(has("Merge") || has("Exit")) {
         return Vec::new();
     }
     let own = |node: &&NodeDef<'_>| Own {
@@ -110,7 +113,8 @@ pub(super) fn lower(nodes: &HashMap<&str, &NodeDef<'_>>) -> Vec<u8> {
     let types = nodes.values().filter_map(|node| Some((node.name.to_owned(), node.attrs.ty("T").ok()??)));
     let types = types.map(|(name, ty)| (name, if (101..200).contains(&ty) { ty - 100 } else { ty })).collect();
     let nodes = nodes.iter().map(|(name, node)| ((*name).to_owned(), own(node))).collect();
-    let mut lowering = Lowering { nodes, types, changed: BTreeSet::new(), functions: Vec::new(), left: STEPS.into() };
+    let (changed, functions) = Default::default();
+    let mut lowering = Lowering { nodes, types, changed, functions, left: LOWERING.into(), budget };
     // What stands inside others comes first: it is what can be lowered first.
     while lowering.left.get() > 0 && (lowering.some_condition() || lowering.some_loop()) {}
     let mut graph = Vec::new();
@@ -130,7 +134,7 @@ struct Region {
     ends: BTreeSet<String>,
 }
 
-impl Lowering {
+impl Lowering<'_> {
     /// `None` if too much was looked at.
     fn spend(&self, nodes: usize) -> Option<()> {
         self.left.set(self.left.get().checked_sub(nodes)?);
@@ -163,8 +167,17 @@ impl Lowering {
         Some(region)
     }
 
-    /// Adds a function of `arguments` (a name for each reference, and its type).
-    fn function(&mut self, name: &str, region: &Region, arguments: &[(String, String, i64)], gives: &[(String, i64)]) {
+    /// Adds a function of `arguments` (a name for each reference, and its type). `None` if there is no room for its nodes.
+    fn function(
+        &mut self,
+        name: &str,
+        region: &Region,
+        arguments: &[(String, String, i64)],
+        gives: &[(String, i64)],
+    ) -> Option<()> {
+        let bytes: usize = region.nodes.iter().map(|name| name.len() + self.nodes[name].len()).sum();
+        // While the graph is written, they are in memory a few times.
+        self.budget.spend(6 * bytes).ok()?;
         let renamed = |reference: &str| {
             let plain = reference.strip_suffix(":0").unwrap_or(reference);
             let found = arguments.iter().find(|(outside, ..)| outside == plain);
@@ -189,6 +202,7 @@ impl Lowering {
             function.extend(field(4, [field(1, format!("out_{at}")), field(2, renamed(value))].concat()));
         }
         self.functions.extend(field(1, function));
+        Some(())
     }
 
     fn put(&mut self, name: &str, op: &str, inputs: Vec<String>, attrs: Vec<(&str, Vec<u8>)>) {
@@ -209,7 +223,7 @@ impl Lowering {
     /// Whether a value is what `TensorArray` or an operation that writes to it gives.
     fn is_list(&self, reference: &str) -> bool {
         let mut reference = reference;
-        for _ in 0..64 {
+        for _ in 0..PASSED {
             let (name, output) = split(reference);
             let Some(node) = self.nodes.get(name) else { return false };
             let passes = ["Identity", "Enter", "Switch", "Merge", "Exit", "NextIteration"];
@@ -299,8 +313,9 @@ impl Lowering {
                 index.clone(),
                 Own { op: "Const".into(), inputs: Vec::new(), attrs: constant.into(), frame: None },
             );
-            self.function(&function, &region, &own, &[(end.to_owned(), ty), (index.clone(), INT32)]);
+            let made = self.function(&function, &region, &own, &[(end.to_owned(), ty), (index.clone(), INT32)]);
             self.nodes.remove(&index);
+            made?;
             functions.push(field(10, field(1, function)));
         }
         let [on_false, on_true] = <[Vec<u8>; 2]>::try_from(functions).ok()?;
@@ -320,7 +335,7 @@ impl Lowering {
     /// What a value is that only passes through.
     fn origin(&self, reference: &str) -> String {
         let mut reference = reference;
-        for _ in 0..64 {
+        for _ in 0..PASSED {
             let Some(node) = self.nodes.get(node_of(reference)).filter(|node| node.op == "Identity") else { break };
             let Some(input) = node.data().next() else { break };
             reference = input;
@@ -415,8 +430,8 @@ impl Lowering {
             .collect();
         let parts = regions.iter().map(|region| region.nodes.len()).sum::<usize>();
         self.spend(parts.checked_mul(types.len())?)?;
-        self.function(&format!("{name}/cond"), &regions[0], &arguments[0], &[(goes_on, BOOL)]);
-        self.function(&format!("{name}/body"), &regions[1], &arguments[1], &gives);
+        self.function(&format!("{name}/cond"), &regions[0], &arguments[0], &[(goes_on, BOOL)])?;
+        self.function(&format!("{name}/body"), &regions[1], &arguments[1], &gives)?;
         let come_in = states.iter().map(|(enter, ..)| enter).chain(&fixed);
         let inputs =
             come_in.map(|enter| Some(self.nodes[enter].data().next()?.to_owned())).collect::<Option<Vec<_>>>()?;

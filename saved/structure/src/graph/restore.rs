@@ -6,6 +6,7 @@ use std::collections::HashMap;
 
 use super::flat::ancestors;
 use super::local::node_of;
+use crate::limits::PART;
 use crate::proto::{Attr, NodeDef, TensorProto};
 use crate::slices::Slice;
 
@@ -71,13 +72,10 @@ impl<'a> Strings<'_, 'a> {
     }
 }
 
-/// The longest text of a part: more than any number of axes takes.
-const LONGEST: usize = 1 << 10;
-
 /// A part as it is written: the sizes of the whole, and `first,len` for every axis, or `-` for all of it; nothing for the
 /// whole. `None` for what is no part.
 fn part(text: &str) -> Option<Option<Slice>> {
-    if text.len() > LONGEST {
+    if text.len() > PART {
         return None;
     }
     let Some((_, part)) = text.rsplit_once(' ') else { return text.is_empty().then_some(None) };

@@ -11,12 +11,10 @@ use super::restore::Source;
 use super::{Engine, Port, Variable};
 use crate::checkpoint::Checkpoint;
 use crate::dtype::Type;
+use crate::limits::NEAR_KEYS;
 use crate::proto::{ObjectGraph, ObjectKind, checkpoint_objects};
 use crate::slices::Slice;
 use crate::{Error, Result};
-
-/// Characters by characters that are compared for the sake of all errors about missing keys.
-const COMPARING: usize = 1 << 26;
 
 /// Reads weights, each once.
 pub(super) struct Variables<'a, E: Engine> {
@@ -45,7 +43,7 @@ impl<'a, E: Engine> Variables<'a, E> {
         };
         let (places, read) = Default::default();
         let owners = objects.filter(|_| engine.records()).map(Owners::of);
-        Ok(Variables { engine, checkpoint, keys, objects, owners, places, comparing: COMPARING, read })
+        Ok(Variables { engine, checkpoint, keys, objects, owners, places, comparing: NEAR_KEYS, read })
     }
 
     /// What an object is called that is a variable.

@@ -2,16 +2,9 @@
 
 use std::collections::{HashMap, HashSet};
 
+use crate::Result;
 use crate::graph::{Engine, Graph, What};
-
-/// How deep scopes are looked into. A name of a great many parts is nobody's.
-pub(super) const DEPTH: usize = 64;
-
-/// The most that the names of all scopes have together, in bytes.
-pub(super) const NAMES: usize = 1 << 25;
-
-/// How many parts of names are compared to find the owners of scopes; no graph that a layer library writes comes near it.
-const COMPARED: usize = 1 << 26;
+use crate::limits::{Budget, NAME, OWNERS, SCOPE_DEPTH};
 
 /// The name of every scope's owner, by the scope.
 #[derive(Debug, Default)]
@@ -134,9 +127,12 @@ fn all_numbered<E: Engine>(graph: &Graph<E>) -> HashMap<String, bool> {
 
 impl Aliases {
     /// Those of a graph.
-    pub fn of<E: Engine>(graph: &Graph<E>) -> Self {
+    ///
+    /// # Errors
+    /// Names of so many parts that they would take more memory than the file's budget has.
+    pub fn of<E: Engine>(graph: &Graph<E>, budget: &Budget) -> Result<Self> {
         let mut votes: HashMap<String, HashMap<&str, usize>> = HashMap::new();
-        let mut left = COMPARED;
+        let mut left = OWNERS;
         for (index, node) in (0..).zip(&graph.nodes) {
             let variables =
                 node.inputs.iter().filter_map(|input| match graph.nodes[graph.source(*input).node as usize].what {
@@ -146,7 +142,7 @@ impl Aliases {
             for variable in variables {
                 let path = path(graph, index);
                 let owner: Vec<&str> = variable.split('/').collect();
-                if path.len().max(owner.len()) > DEPTH {
+                if path.len().max(owner.len()) > SCOPE_DEPTH {
                     continue;
                 }
                 let places: Vec<usize> = (0..path.len()).filter(|at| !path[*at].is_control).collect();
@@ -177,18 +173,17 @@ impl Aliases {
         }
         aliases.numbered = all_numbered(graph);
         aliases.numbered.extend(numbers.into_iter().map(|(root, more)| (root, more > 0)));
-        aliases.operations = aliases.operations(graph);
-        aliases
+        aliases.operations = aliases.operations(graph, budget)?;
+        Ok(aliases)
     }
 
     /// The scopes that are numbered as operations are: from the second of a name on. Layers have a number from the first on.
-    fn operations<E: Engine>(&self, graph: &Graph<E>) -> HashSet<String> {
+    fn operations<E: Engine>(&self, graph: &Graph<E>, budget: &Budget) -> Result<HashSet<String>> {
         let mut nodes = HashSet::new();
         let mut scopes = HashSet::new();
-        let mut left = NAMES;
         for node in 0..graph.nodes.len() as u32 {
             let path = path(graph, node);
-            if path.len() > DEPTH || !self.is_numbered(&path) {
+            if path.len() > SCOPE_DEPTH || !self.is_numbered(&path) {
                 continue;
             }
             let name = joined(&path);
@@ -200,12 +195,10 @@ impl Aliases {
                 if scopes.contains(scope) {
                     continue;
                 }
-                match left.checked_sub(scope.len()) {
-                    Some(rest) => left = rest,
-                    None => return HashSet::new(),
-                }
+                budget.spend(NAME + scope.len())?;
                 scopes.insert(scope.to_owned());
             }
+            budget.spend(NAME + name.len())?;
             nodes.insert(name);
         }
         let is_operation = |scope: &&String| {
@@ -217,7 +210,7 @@ impl Aliases {
             is_numbered && (nodes.contains(*scope) || without_number(plain) == plain && first())
         };
         let operations = scopes.iter().filter(|scope| !self.is_known(scope)).filter(is_operation);
-        operations.cloned().collect()
+        Ok(operations.cloned().collect())
     }
 
     /// Whether the scopes of a model have numbers that their owners have not.
@@ -254,7 +247,7 @@ impl Aliases {
     /// The name of a node with the names of owners in place of those of scopes.
     pub fn of_node<E: Engine>(&self, graph: &Graph<E>, node: u32) -> Names {
         let path = path(graph, node);
-        let Some((own, scopes)) = path.split_last().filter(|(_, scopes)| scopes.len() <= DEPTH) else {
+        let Some((own, scopes)) = path.split_last().filter(|(_, scopes)| scopes.len() <= SCOPE_DEPTH) else {
             let name = graph.nodes[node as usize].name.clone();
             return Names { short: name.clone(), owned: name, bodies: Vec::new() };
         };

@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use super::aliases::{Aliases, DEPTH, NAMES, Scope, joined, path};
+use super::aliases::{Aliases, Scope, joined, path};
 use crate::graph::{Engine, Graph, Value, What};
+use crate::limits::{Budget, READER, SCOPE, SCOPE_DEPTH};
 use crate::tensors::{Tensors, Within};
 use crate::{Error, Result};
 
@@ -79,25 +80,28 @@ fn parent(path: &[Scope<'_>]) -> Option<String> {
 /// The layers of a graph, outer ones first, otherwise in the order in which they are computed.
 ///
 /// # Errors
-/// Names of so many parts that their scopes would take more memory than any graph's.
-pub fn layers<E: Engine>(graph: &Graph<E>, aliases: &Aliases, tensors: &Tensors) -> Result<Vec<Layer>> {
+/// Names of so many parts that their scopes would take more memory than the file's budget has.
+pub fn layers<E: Engine>(
+    graph: &Graph<E>,
+    aliases: &Aliases,
+    tensors: &Tensors,
+    budget: &Budget,
+) -> Result<Vec<Layer>> {
     let mut scopes: HashMap<String, Gathered<'_>> = HashMap::new();
     let mut order: Vec<String> = Vec::new();
     let mut is_node = HashSet::new();
-    let mut left = NAMES;
     for (index, node) in (0..).zip(&graph.nodes) {
         if matches!(node.what, What::Variable(_) | What::Input(_)) {
             continue;
         }
         let path = path(graph, index);
         is_node.insert(joined(&path));
-        for end in (1..path.len().min(DEPTH)).filter(|end| !path[end - 1].is_control) {
+        for end in (1..path.len().min(SCOPE_DEPTH)).filter(|end| !path[end - 1].is_control) {
             let scope = joined(&path[..end]);
             if !scopes.contains_key(&scope) {
-                let rest = left.checked_sub(scope.len());
-                left = rest.ok_or_else(|| {
-                    Error::Msg(format!("the names of its scopes are longer than {NAMES} bytes together"))
-                })?;
+                // Its name is in three maps, and every part of it in a list.
+                let paid = budget.spend(SCOPE + 5 * scope.len() + 40 * end);
+                paid.map_err(|error| Error::Msg(format!("the names of its scopes: {error}")))?;
             }
             let entry = scopes.entry(scope).or_insert_with_key(|scope| {
                 order.push(scope.clone());
@@ -177,7 +181,7 @@ fn readers<E: Engine>(graph: &Graph<E>, aliases: &Aliases) -> HashSet<String> {
             .max()
     };
     // One name is looked at for every input: a long one would take long, and is nobody's.
-    let is_short = |node: u32| graph.nodes[node as usize].name.len() < 1 << 12;
+    let is_short = |node: u32| graph.nodes[node as usize].name.len() < READER;
     let mut readers = HashSet::new();
     for (index, node) in (0..).zip(&graph.nodes) {
         for input in &node.inputs {
@@ -187,7 +191,7 @@ fn readers<E: Engine>(graph: &Graph<E>, aliases: &Aliases) -> HashSet<String> {
             }
             let Some(alike) = read(reads) else { continue };
             let (from, to) = (path(graph, reads), path(graph, index));
-            let scopes = from.len().min(to.len()).min(DEPTH).saturating_sub(1);
+            let scopes = from.len().min(to.len()).min(SCOPE_DEPTH).saturating_sub(1);
             let same = (0..scopes).take_while(|at| from[*at].part == to[*at].part).count();
             if !aliases.is_numbered(&from) && alike < 2 {
                 continue;

@@ -95,8 +95,11 @@ fn function(message: &[u8]) -> Result<&str> {
 #[derive(Clone, Debug, Default)]
 pub struct Attrs<'a> {
     /// In the order in which they are asked. Nodes share the defaults of their operation: there may be many of either.
-    asked: Vec<Arc<BTreeMap<&'a str, &'a [u8]>>>,
+    asked: Vec<Arc<[Entry<'a>]>>,
 }
+
+/// The name of an attribute, and the message that it is.
+type Entry<'a> = (&'a str, &'a [u8]);
 
 fn other(name: &str, kind: &str) -> Error {
     Error::Msg(format!("the attribute `{name}` is not {kind}"))
@@ -108,15 +111,20 @@ impl<'a> Attrs<'a> {
         Attrs { asked: self.asked.iter().chain(&others.asked).cloned().collect() }
     }
 
-    pub(super) fn insert(&mut self, name: &'a str, value: &'a [u8]) {
-        if self.asked.is_empty() {
-            self.asked.push(Arc::default());
-        }
-        Arc::make_mut(&mut self.asked[0]).insert(name, value);
+    /// Those that stand in a message, the last of a name being the one that counts.
+    pub(super) fn of(mut entries: Vec<Entry<'a>>) -> Self {
+        // A list and no map: most nodes have two or three, and a map has a place for eleven.
+        entries.reverse();
+        entries.sort_by_key(|(name, _)| *name);
+        entries.dedup_by_key(|(name, _)| *name);
+        Attrs { asked: if entries.is_empty() { Vec::new() } else { vec![entries.into()] } }
     }
 
     fn message(&self, name: &str) -> Option<&'a [u8]> {
-        self.asked.iter().find_map(|attrs| attrs.get(name)).copied()
+        self.asked.iter().find_map(|attrs| {
+            let place = attrs.binary_search_by_key(&name, |(own, _)| own).ok()?;
+            Some(attrs[place].1)
+        })
     }
 
     /// The bytes that an attribute has in the file.
@@ -127,7 +135,7 @@ impl<'a> Attrs<'a> {
     /// The names and what stands in the file.
     pub fn raw(&self) -> impl Iterator<Item = (&'a str, &'a [u8])> + use<'a> {
         let mut all = BTreeMap::new();
-        self.asked.iter().rev().for_each(|attrs| all.extend(attrs.iter().map(|(name, value)| (*name, *value))));
+        self.asked.iter().rev().for_each(|attrs| all.extend(attrs.iter().copied()));
         all.into_iter()
     }
 

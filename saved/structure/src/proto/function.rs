@@ -24,7 +24,7 @@ impl<'a> FunctionDef<'a> {
         for field in fields(message) {
             match field? {
                 (1, v) => function.signature = OpDef::parse(v.bytes()?)?,
-                (3, v) => function.nodes.push(NodeDef::parse(v.bytes()?)?),
+                (3, v) => function.nodes.push(NodeDef::of_graph(v.bytes()?)?),
                 (4, v) => {
                     let (name, value) = entry(v.bytes()?)?;
                     let value = std::str::from_utf8(value).map_err(crate::Error::wrap)?;
@@ -33,6 +33,10 @@ impl<'a> FunctionDef<'a> {
                 _ => {}
             }
         }
+        if function.signature.name.is_empty() {
+            return Err(crate::Error::Msg("it has a function without a name".to_owned()));
+        }
+        function.nodes.shrink_to_fit();
         Ok(function)
     }
 }
@@ -60,32 +64,34 @@ pub struct Parameter<'a> {
 impl<'a> OpDef<'a> {
     pub fn parse(message: &'a [u8]) -> Result<Self> {
         let mut op = OpDef::default();
+        let mut defaults = Vec::new();
         for field in fields(message) {
             match field? {
                 (1, v) => op.name = v.text()?,
                 (2, v) => op.inputs.push(Parameter::parse(v.bytes()?)?),
                 (3, v) => op.outputs.push(Parameter::parse(v.bytes()?)?),
-                (4, v) => op.attribute(v.bytes()?)?,
+                (4, v) => defaults.extend(default(v.bytes()?)?),
                 _ => {}
             }
         }
+        op.inputs.shrink_to_fit();
+        op.outputs.shrink_to_fit();
+        op.defaults = Attrs::of(defaults);
         Ok(op)
     }
+}
 
-    fn attribute(&mut self, message: &'a [u8]) -> Result<()> {
-        let (mut name, mut default) = ("", None);
-        for field in fields(message) {
-            match field? {
-                (1, v) => name = v.text()?,
-                (3, v) => default = Some(v.bytes()?),
-                _ => {}
-            }
+/// The name of an attribute and what it is by default, if it is anything.
+fn default(message: &[u8]) -> Result<Option<(&str, &[u8])>> {
+    let (mut name, mut default) = ("", None);
+    for field in fields(message) {
+        match field? {
+            (1, v) => name = v.text()?,
+            (3, v) => default = Some(v.bytes()?),
+            _ => {}
         }
-        if let Some(default) = default {
-            self.defaults.insert(name, default);
-        }
-        Ok(())
     }
+    Ok(default.map(|default| (name, default)))
 }
 
 impl<'a> Parameter<'a> {

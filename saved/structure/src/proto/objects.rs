@@ -91,6 +91,7 @@ impl<'a> Object<'a> {
                 _ => {}
             }
         }
+        object.children.shrink_to_fit();
         Ok(object)
     }
 }

@@ -86,7 +86,11 @@ impl<'a> MetaGraph<'a> {
                 (2, v) => {
                     for field in fields(v.bytes()?) {
                         if let (1, v) = field? {
-                            self.ops.push(OpDef::parse(v.bytes()?)?);
+                            let op = OpDef::parse(v.bytes()?)?;
+                            if op.name.is_empty() {
+                                return Err(Error::Msg("it describes an operation without a name".to_owned()));
+                            }
+                            self.ops.push(op);
                         }
                     }
                 }
