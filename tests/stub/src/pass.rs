@@ -5,6 +5,10 @@ use std::marker::PhantomData;
 use crate::site::{Maybe, Site, Visits};
 use crate::{Error, Result};
 
+pub fn buffer(_: &crate::candle_core::Tensor) -> (usize, usize) {
+    (0, 0)
+}
+
 pub struct Pass<'r>(PhantomData<&'r ()>);
 pub struct Reader<'a>(PhantomData<&'a ()>);
 

@@ -3,7 +3,7 @@
 //! Words that are equal are of nodes that compute the same of the same values. What only says where a node came from, or how
 //! it is to be run, is left out.
 
-use std::fmt::Write;
+use std::fmt::{self, Write};
 
 use super::hash::Hash;
 use crate::Result;
@@ -36,8 +36,9 @@ pub(crate) fn operation(op: &str, attrs: &Attrs<'_>, known: Option<&OpDef<'_>>) 
         match own {
             Ok(Some(own)) if default.as_ref() == Some(&own) => {}
             Ok(Some(own)) => {
-                if let Some(value) = value(&own) {
-                    let _ = write!(text, "; {name}={}", shortened(value));
+                let mut value = Shortened::default();
+                if write_value(&own, &mut value) {
+                    let _ = write!(text, "; {name}={}", value.done());
                 }
             }
             Ok(None) => {}
@@ -73,52 +74,72 @@ pub(crate) fn constant(message: &[u8]) -> Result<Option<String>> {
     Ok(Some(text))
 }
 
-fn shortened(value: String) -> String {
-    if value.len() <= LONGEST {
-        return value;
-    }
-    let mut hash = Hash::default();
-    hash.bytes(value.as_bytes());
-    format!("{}… (#{hash})", &value[..value.floor_char_boundary(LONGEST / 2)])
+/// Text of which no more is kept than is shown, however long it is.
+#[derive(Default)]
+struct Shortened {
+    beginning: String,
+    len: usize,
+    hash: Hash,
 }
 
-/// `None` for a function: it is not the name that tells what it does.
-fn value(attr: &Attr<'_>) -> Option<String> {
-    fn list<T>(values: &[T], show: impl Fn(&T) -> String) -> String {
-        format!("[{}]", values.iter().map(show).collect::<Vec<_>>().join(", "))
+impl Write for Shortened {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.hash.bytes(text.as_bytes());
+        self.len += text.len();
+        let room = LONGEST - self.beginning.len().min(LONGEST);
+        self.beginning.push_str(&text[..text.floor_char_boundary(room)]);
+        Ok(())
     }
-    let text = |bytes: &&[u8]| format!("{:?}", String::from_utf8_lossy(bytes));
-    Some(match attr {
+}
+
+impl Shortened {
+    fn done(self) -> String {
+        if self.len == self.beginning.len() {
+            return self.beginning;
+        }
+        format!("{}… (#{})", &self.beginning[..self.beginning.floor_char_boundary(LONGEST / 2)], self.hash)
+    }
+}
+
+/// Writes the value. Says no for a function: it is not the name that tells what it does.
+fn write_value(attr: &Attr<'_>, to: &mut Shortened) -> bool {
+    fn list<T: fmt::Display>(values: impl Iterator<Item = T>, to: &mut Shortened) -> fmt::Result {
+        to.write_str("[")?;
+        for (at, value) in values.enumerate() {
+            write!(to, "{}{value}", if at == 0 { "" } else { ", " })?;
+        }
+        to.write_str("]")
+    }
+    let written = match attr {
         Attr::Str(bytes) => match std::str::from_utf8(bytes) {
-            Ok(text) => format!("{text:?}"),
-            Err(_) => format!("{bytes:?}"),
+            Ok(text) => write!(to, "{text:?}"),
+            Err(_) => write!(to, "{bytes:?}"),
         },
-        Attr::Int(value) => value.to_string(),
-        Attr::Float(value) => format!("{value:?}"),
-        Attr::Bool(value) => value.to_string(),
-        Attr::Type(ty) => Type(*ty).to_string(),
-        Attr::Shape(shape) => shape.to_string(),
+        Attr::Int(value) => write!(to, "{value}"),
+        Attr::Float(value) => write!(to, "{value:?}"),
+        Attr::Bool(value) => write!(to, "{value}"),
+        Attr::Type(ty) => write!(to, "{}", Type(*ty)),
+        Attr::Shape(shape) => write!(to, "{shape}"),
         Attr::Tensor(message) => {
             let mut hash = Hash::default();
             hash.bytes(message);
-            format!("#{hash}")
+            write!(to, "#{hash}")
         }
-        Attr::Placeholder => "an attribute of its function".to_owned(),
-        Attr::Function(_) => return None,
-        Attr::List(all) if !all.functions.is_empty() => return None,
-        Attr::List(all) => {
-            let kinds = [
-                list(&all.strings, text),
-                list(&all.ints, i64::to_string),
-                list(&all.floats, |value| format!("{value:?}")),
-                list(&all.bools, i64::to_string),
-                list(&all.types, |ty| Type(*ty).to_string()),
-                list(&all.shapes, Shape::to_string),
-            ];
-            // A list is of one of them.
-            kinds.into_iter().find(|kind| kind != "[]").unwrap_or_else(|| "[]".to_owned())
+        Attr::Placeholder => to.write_str("an attribute of its function"),
+        Attr::Function(_) => return false,
+        // A list is of one of these.
+        Attr::List(all) if !all.functions.is_empty() => return false,
+        Attr::List(all) if !all.strings.is_empty() => {
+            list(all.strings.iter().map(|bytes| format!("{:?}", String::from_utf8_lossy(bytes))), to)
         }
-    })
+        Attr::List(all) if !all.ints.is_empty() => list(all.ints.iter(), to),
+        Attr::List(all) if !all.floats.is_empty() => list(all.floats.iter().map(|value| format!("{value:?}")), to),
+        Attr::List(all) if !all.bools.is_empty() => list(all.bools.iter(), to),
+        Attr::List(all) if !all.types.is_empty() => list(all.types.iter().map(|ty| Type(*ty)), to),
+        Attr::List(all) => list(all.shapes.iter(), to),
+    };
+    debug_assert!(written.is_ok(), "text always has room");
+    true
 }
 
 /// The values of a constant, one by one.

@@ -21,13 +21,20 @@ use taper_saved_structure::open::open;
 use taper_saved_structure::proto::{Attrs, TensorProto};
 use taper_saved_structure::slices::Slice;
 
-/// Makes nothing, and writes nothing down to compare, which takes memory of its own.
-struct Nothing;
+/// Makes nothing.
+struct Nothing {
+    /// Whether what nodes do is written down, as for a model with types.
+    records: bool,
+}
 
 impl Engine for Nothing {
     type Tensor = ();
     type Operation = ();
     const WEIGHTS: bool = false;
+
+    fn records(&self) -> bool {
+        self.records
+    }
 
     fn weight(&self, _: Option<(&Checkpoint, &str)>) -> Result<()> {
         Ok(())
@@ -98,11 +105,17 @@ fn opens_its_subject() {
     let Some(subject) = std::env::var_os(SUBJECT) else { return };
     let (subject, before) = (PathBuf::from(subject), MEMORY.allocated());
     assert_eq!(MEMORY.max_allocated(), MEMORY.max_allocated().max(before), "it counts");
-    let opened = open(&subject, None, &Nothing).map(|structure| structure.tensors.all.len());
+    let opened = [false, true].map(|records| {
+        let structure = open(&subject, None, &Nothing { records })?;
+        if records {
+            structure.record().with(|record| println!("{} nodes", record.nodes.len()));
+        }
+        Ok(structure.tensors.all.len())
+    });
     let prefix = subject.join("variables/variables");
     let checkpoint = Checkpoint::open(&prefix).and_then(|checkpoint| checkpoint.objects());
-    let outcome = opened.map_err(|error| error.to_string());
-    println!("{outcome:.80?} {:?}", checkpoint.is_ok());
+    let outcome = opened.map(|opened: Result<usize>| opened.map_err(|error| error.to_string()));
+    println!("{:.80?} {:?}", outcome[0], checkpoint.is_ok());
     println!("\npeak: {}", MEMORY.max_allocated() - before);
 }
 
