@@ -2,8 +2,8 @@
 //! for before.
 //!
 //! What an operation makes of its own accord is about as much as goes in, and that is asked for in one place, before every
-//! operation. One that makes more asks itself, by [`room`] with the shape; if it forgets, that is an error wherever
-//! assertions are on: in its own test, that is.
+//! operation. One that makes more asks itself, by [`room`] with the shape; if it forgets, that is an error in tests, its own and
+//! `hostile.rs`, and while fuzzing.
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -46,7 +46,7 @@ pub(super) fn within(
     });
     room_for_as_many(inputs, fixed)?;
     let given = unbroken(f)?;
-    if cfg!(debug_assertions) {
+    if cfg!(any(test, fuzzing)) {
         let granted = ASKED.with(|asked| asked.granted.get()).saturating_add(FEW);
         let mut unasked = None;
         each(&given, |y| {
