@@ -32,7 +32,7 @@ use crate::past::Past;
 use crate::pretrained::Pretrained;
 use crate::shared::attention::{Attention, CausalAttention, CrossAttention};
 use crate::shared::blocks;
-use crate::shared::{Activation, batch_and_len, causal_mask, padding_mask, unembedding};
+use crate::shared::{Activation, batch_and_len, causal_mask, padding_mask, same, unembedding};
 use crate::source::Source;
 
 pub use config::{Config, FeedForward, ModelType};
@@ -322,13 +322,25 @@ impl Pretrained for T5 {
     /// Beside what [`load`](Self::load) asks for there may be copies of the token embedding, and a bias of the first
     /// cross-attention, which the first files have and nobody reads.
     fn from_weights(weights: Weights, config: &Config) -> Result<Self> {
-        const COPIES: &[&str] = &["encoder.embed_tokens.weight", "decoder.embed_tokens.weight"];
+        const COPIES: [&str; 2] = ["encoder.embed_tokens.weight", "decoder.embed_tokens.weight"];
         const UNREAD: &str = "decoder.block.0.layer.1.EncDecAttention.relative_attention_bias.weight";
         let tied = config.tie_word_embeddings;
+        // Where the first is not there, the others are it.
+        let all = ["shared.weight", COPIES[0], COPIES[1]].map(|name| weights.contains(name).then_some(name));
+        let copies: Vec<_> = all.into_iter().flatten().skip(1).collect();
         weights
             .or_named(|name| (name == "shared.weight").then(|| COPIES[0].to_owned()))
-            .allow_unused(move |name| COPIES.contains(&name) || name == UNREAD || (tied && name == "lm_head.weight"))
-            .load(|vb| Self::load(vb, config))
+            .allow_unused(move |name| name == UNREAD || (tied && name == "lm_head.weight"))
+            .load(|vb| {
+                let model = Self::load(vb.clone(), config)?;
+                let embeddings = model.encoder.embed.embeddings();
+                for copy in &copies {
+                    if !same(&vb.get(embeddings.shape(), copy)?, embeddings)? {
+                        bail!("`{copy}` and the shared embedding differ: one for each stack is not supported");
+                    }
+                }
+                Ok(model)
+            })
     }
 }
 

@@ -175,6 +175,10 @@ fn copies_may_be_there_or_not() -> Result<()> {
     assert_eq!(model.decoder.lm_head.weight().id(), model.encoder.embed.embeddings().id());
     assert_eq!(model.decoder.embed.embeddings().id(), model.encoder.embed.embeddings().id());
 
+    let mut other = all.clone();
+    other.insert("decoder.embed_tokens.weight".to_owned(), (&all["shared.weight"] + 1e-3)?);
+    assert_error(load(other, &config), &["`decoder.embed_tokens.weight` and the shared embedding differ"]);
+
     let mut least = all.clone();
     least.retain(|name, _| !name.contains("embed_tokens") && name != "lm_head.weight" && name != unread);
     load(least.clone(), &config)?;

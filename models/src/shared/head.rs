@@ -1,4 +1,4 @@
-use candle_core::Result;
+use candle_core::{Result, Tensor};
 use candle_nn::{Embedding, VarBuilder};
 use taper::layers::{Linear, linear_no_bias};
 
@@ -11,8 +11,13 @@ pub(crate) fn unembedding(wte: &Embedding, tied: bool, vb: VarBuilder) -> Result
     }
     let (tokens, width) = embeddings.dims2()?;
     let own = linear_no_bias(width, tokens, vb)?;
-    if tied && own.weight().ne(embeddings)?.max_all()?.to_scalar::<u8>()? == 0 {
+    if tied && same(own.weight(), embeddings)? {
         return Ok(Linear::new(embeddings.clone(), None));
     }
     Ok(own)
+}
+
+/// Whether all numbers are the same.
+pub(crate) fn same(a: &Tensor, b: &Tensor) -> Result<bool> {
+    Ok(a.ne(b)?.max_all()?.to_scalar::<u8>()? == 0)
 }

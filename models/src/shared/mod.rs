@@ -19,7 +19,7 @@ pub mod vision;
 pub use activation::Activation;
 pub use rotary::{Rotary, RotaryScaling};
 
-pub(crate) use head::unembedding;
+pub(crate) use head::{same, unembedding};
 pub(crate) use heads::{head_width, merge_heads, split_heads};
 pub(crate) use labels::two_labels;
 pub(crate) use mask::{causal_mask, causal_padding_mask, is_padding, padding_mask};
