@@ -89,7 +89,7 @@ impl Strict {
         Some(entry)
     }
 
-    fn read(&self, entry: &Entry, read: impl FnOnce(&Tensors) -> Result<Tensor>) -> Result<Tensor> {
+    fn read<T>(&self, entry: &Entry, read: impl FnOnce(&Tensors) -> Result<T>) -> Result<T> {
         let tensor = read(&self.tensors)?;
         if let Some((report, all)) = &self.progress {
             let mut log = locked(&self.log);
@@ -102,12 +102,12 @@ impl Strict {
         Ok(tensor)
     }
 
-    /// The bytes of a quantized tensor; none where it is not of the shape `asked`.
-    fn blocks(&self, name: &str, asked: &Shape) -> Result<Tensor> {
-        match self.ask(name) {
-            Some(entry) if entry.shape == *asked => self.read(entry, |tensors| tensors.blocks(entry)),
-            _ => Tensor::zeros(0, DType::U8, &Device::Cpu),
+    /// Hands a quantized tensor over, where it is of the shape `asked`.
+    fn hand_over(&self, name: &str, asked: &Shape, device: &Device) -> Result<Tensor> {
+        if let Some(entry) = self.ask(name).filter(|entry| entry.shape == *asked) {
+            quantized::hand_over(self.read(entry, |tensors| tensors.quantized(entry, device))?);
         }
+        Tensor::zeros(0, DType::U8, &Device::Cpu)
     }
 
     /// Zeros in place of what the source does not have, if somebody is going to look at the fault.
@@ -135,7 +135,7 @@ fn other_dtype(name: &str, entry: &Entry, asked: DType) -> Option<(Fault, Error)
 impl SimpleBackend for Strict {
     fn get(&self, asked: Shape, name: &str, _: Init, dtype: DType, device: &Device) -> Result<Tensor> {
         if let Some((name, _)) = quantized::marked(name) {
-            return self.blocks(name, &asked);
+            return self.hand_over(name, &asked, device);
         }
         let (fault, error) = match self.ask(name) {
             Some(entry) if entry.shape == asked => match other_dtype(name, entry, dtype) {

@@ -20,14 +20,26 @@ pub(super) fn tensor(
     let (data, shape) = (data(bytes, at, rows), shape(at, rows));
     match at.holds {
         Holds::Known(stored) => contiguous(&data, shape, stored, dtype, device),
-        Holds::Blocks(blocks) => {
-            // Of memory of its own, since candle asserts how blocks are aligned.
-            let storage = QStorage::from_data(Cow::Owned(data.into_owned()), device, blocks)?;
-            QTensor::new(storage, shape)?.dequantize(device)?.to_dtype(dtype)
-        }
+        Holds::Blocks(_) => quantized(bytes, at, rows, device)?.dequantize(device)?.to_dtype(dtype),
         Holds::Unknown(_) => Err(Error::Msg(format!("it holds {}, which candle has no type for", at.holds))),
     }
 }
+
+/// A tensor of blocks as it is stored.
+pub(super) fn quantized(bytes: &[u8], at: &Located, rows: Option<&[usize]>, device: &Device) -> Result<QTensor> {
+    let Holds::Blocks(blocks) = at.holds else {
+        return Err(Error::Msg(format!("it holds {}, which is not quantized", at.holds)));
+    };
+    // candle copies the blocks to memory of its own, and asserts that they are aligned as the type of a block is.
+    let data = match data(bytes, at, rows) {
+        Cow::Borrowed(data) if !data.as_ptr().addr().is_multiple_of(ALIGNMENT) => Cow::Owned(data.to_vec()),
+        data => data,
+    };
+    QTensor::new(QStorage::from_data(data, device, blocks)?, shape(at, rows))
+}
+
+/// More than blocks of any type need.
+const ALIGNMENT: usize = 8;
 
 /// That of all rows, or of so many of them.
 fn shape(at: &Located, rows: Option<&[usize]>) -> Shape {

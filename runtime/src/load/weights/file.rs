@@ -1,12 +1,11 @@
 //! A mapped file, and where in it each tensor lies.
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use candle_core::quantized::GgmlDType;
 use candle_core::quantized::gguf_file::Value;
+use candle_core::quantized::{GgmlDType, QTensor};
 use candle_core::{DType, Device, Shape, Tensor};
 use memmap2::Mmap;
 
@@ -111,15 +110,10 @@ impl File {
         safetensors::metadata(&self.bytes)
     }
 
-    /// The bytes of the quantized tensor called `name`.
-    pub(super) fn blocks(&self, name: &str, rows: Option<&[usize]>) -> Result<Tensor> {
-        let data = decode::data(&self.bytes, &self.tensors[name], rows);
-        let size = data.len();
-        let read = match data {
-            Cow::Borrowed(data) => Tensor::from_slice(data, size, &Device::Cpu),
-            Cow::Owned(data) => Tensor::from_vec(data, size, &Device::Cpu),
-        };
-        read.map_err(|error| self.named(name, error))
+    /// The quantized tensor called `name`, as it is stored.
+    pub(super) fn quantized(&self, name: &str, rows: Option<&[usize]>, device: &Device) -> Result<QTensor> {
+        let read = || decode::quantized(&self.bytes, &self.tensors[name], rows, device);
+        read().map_err(|error| self.named(name, error))
     }
 
     fn named(&self, name: &str, error: Error) -> Error {

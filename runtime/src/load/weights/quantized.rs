@@ -1,12 +1,13 @@
 //! Quantized tensors through a `VarBuilder`, which knows floats and integers only.
 //!
-//! A loader asks for the bytes of the blocks, under the tensor's name with the type of the blocks after a mark that no
-//! name has. A builder of candle's has nothing by that name, and the loader goes on with floats.
+//! A loader asks for the tensor's name with the type of the blocks after a mark that no name has, and gets a tensor of
+//! nothing; the blocks are handed over beside the builder, in the thread that asks, so that they are copied once. A builder
+//! of candle's has nothing by that name, and the loader goes on with floats.
 
-use std::borrow::Cow;
+use std::cell::RefCell;
 
-use candle_core::quantized::{GgmlDType, QStorage, QTensor};
-use candle_core::{CpuStorage, DType, Shape, Storage};
+use candle_core::quantized::{GgmlDType, QTensor};
+use candle_core::{DType, Shape};
 use candle_nn::{Init, VarBuilder};
 
 use crate::Result;
@@ -42,16 +43,18 @@ pub(crate) fn quantized_tensor(vb: &VarBuilder, shape: impl Into<Shape>, name: &
         if !vb.contains_tensor(&marked) {
             continue;
         }
-        let bytes = vb.get_with_hints_dtype(shape.clone(), &marked, Init::default(), DType::U8)?;
-        if bytes.elem_count() == 0 {
-            return Ok(None);
-        }
-        // Of the tensor's own memory: candle copies it once more.
-        let storage = match &*bytes.storage_and_layout().0 {
-            Storage::Cpu(CpuStorage::U8(data)) => QStorage::from_data(Cow::Borrowed(data), vb.device(), blocks)?,
-            _ => QStorage::from_data(Cow::Owned(bytes.to_vec1()?), vb.device(), blocks)?,
-        };
-        return QTensor::new(storage, shape).map(Some);
+        HANDED_OVER.take();
+        vb.get_with_hints_dtype(shape, &marked, Init::default(), DType::U8)?;
+        return Ok(HANDED_OVER.take());
     }
     Ok(None)
+}
+
+thread_local! {
+    static HANDED_OVER: RefCell<Option<QTensor>> = const { RefCell::new(None) };
+}
+
+/// For the loader that has asked the builder for it.
+pub(super) fn hand_over(tensor: QTensor) {
+    HANDED_OVER.set(Some(tensor));
 }

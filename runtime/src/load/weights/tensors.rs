@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::Arc;
 
+use candle_core::quantized::QTensor;
 use candle_core::{DType, Device, Shape, Tensor, bail};
 
 use super::file::{File, Holds};
@@ -129,10 +130,10 @@ impl Tensors {
         }
     }
 
-    /// The bytes of a quantized tensor.
-    pub(super) fn blocks(&self, entry: &Entry) -> Result<Tensor> {
+    /// A quantized tensor, as it is stored.
+    pub(super) fn quantized(&self, entry: &Entry, device: &Device) -> Result<QTensor> {
         match &*self.source {
-            Source::Files(files) => files[entry.file].blocks(&entry.stored, entry.rows.as_deref()),
+            Source::Files(files) => files[entry.file].quantized(&entry.stored, entry.rows.as_deref(), device),
             Source::Memory(_) => bail!("`{}` is not quantized", entry.stored),
         }
     }
