@@ -116,7 +116,7 @@ impl RelativeBias {
 #[model(config = Config)]
 pub struct Mlp {
     /// In a gated MLP, before the activation: [batch, token, inner].
-    #[load(maybe(cfg.feed_forward_proj.gated, linear_no_bias(cfg.d_model, cfg.d_ff)))]
+    #[load(maybe(cfg.mlp().gated, linear_no_bias(cfg.d_model, cfg.d_ff)))]
     #[prefix("wi_0")]
     pub gate: Option<Linear>,
     /// Before the activation; in a gated MLP, what the gate is multiplied by: [batch, token, inner].
@@ -127,7 +127,7 @@ pub struct Mlp {
     #[prefix("wo")]
     pub down: Linear,
     /// What `act` is by.
-    #[load(value = cfg.feed_forward_proj.activation)]
+    #[load(value = cfg.mlp().activation)]
     pub activation: Activation,
 }
 

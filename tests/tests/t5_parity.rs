@@ -104,8 +104,16 @@ fn every_tap_is_that_of_the_original() -> Result<()> {
 fn mistakes_diverge_where_they_are() -> Result<()> {
     type Mistake = (&'static str, fn(&mut Config), &'static str);
     let mistakes: [Mistake; 7] = [
-        ("t5", |config| config.feed_forward_proj.activation = Activation::GeluTanh, "encoder.blocks.0.mlp.act"),
-        ("t5_gated", |config| config.feed_forward_proj.activation = Activation::Gelu, "encoder.blocks.0.mlp.gate_act"),
+        (
+            "t5",
+            |config| config.feed_forward_proj.as_mut().unwrap().activation = Activation::GeluTanh,
+            "encoder.blocks.0.mlp.act",
+        ),
+        (
+            "t5_gated",
+            |config| config.feed_forward_proj.as_mut().unwrap().activation = Activation::Gelu,
+            "encoder.blocks.0.mlp.gate_act",
+        ),
         ("t5", |config| config.relative_attention_max_distance = 9, "encoder.relative_bias.table"),
         ("t5_gated", |config| config.layer_norm_epsilon = 1e-6, "encoder.blocks.0.ln_1"),
         ("t5", |config| config.scale_decoder_outputs = Some(false), "decoder.lm_head"),

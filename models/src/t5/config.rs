@@ -34,9 +34,8 @@ pub struct Config {
     /// Added to the mean of the squares in every norm.
     #[serde(default = "epsilon")]
     pub layer_norm_epsilon: f64,
-    /// What the MLPs are.
-    #[serde(default)]
-    pub feed_forward_proj: FeedForward,
+    /// What the MLPs are; `relu` in T5 and `gated-gelu` in mT5 if absent.
+    pub feed_forward_proj: Option<FeedForward>,
     /// Whether the head's weight is that of the token embedding.
     #[serde(default = "yes")]
     pub tie_word_embeddings: bool,
@@ -65,12 +64,6 @@ pub struct FeedForward {
     pub gated: bool,
     /// The function.
     pub activation: Activation,
-}
-
-impl Default for FeedForward {
-    fn default() -> Self {
-        Self { gated: false, activation: Activation::Relu }
-    }
 }
 
 impl TryFrom<String> for FeedForward {
@@ -110,6 +103,15 @@ impl Config {
         AttentionConfig { width, inner, heads, scale: 1.0, biases: [false; 4], names: ["q", "k", "v", "o"] }
     }
 
+    /// What the MLPs are.
+    pub(super) fn mlp(&self) -> FeedForward {
+        let default = match self.model_type {
+            ModelType::T5 => FeedForward { gated: false, activation: Activation::Relu },
+            ModelType::Mt5 => FeedForward { gated: true, activation: Activation::GeluTanh },
+        };
+        self.feed_forward_proj.unwrap_or(default)
+    }
+
     /// What the head reads is the stream times this.
     pub(super) fn head_scale(&self) -> Option<f64> {
         let scaled = self.scale_decoder_outputs.unwrap_or(self.tie_word_embeddings);
@@ -120,6 +122,18 @@ impl Config {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_absent_mlp_is_that_of_the_kind_of_model() {
+        let mlp = |model_type| {
+            let sizes = r#""vocab_size": 9, "d_model": 4, "d_kv": 2, "d_ff": 8, "num_layers": 1, "num_heads": 2"#;
+            let config: Config =
+                serde_json::from_str(&format!(r#"{{{sizes}, "model_type": "{model_type}"}}"#)).unwrap();
+            (config.mlp().gated, config.mlp().activation)
+        };
+        assert_eq!(mlp("t5"), (false, Activation::Relu));
+        assert_eq!(mlp("mt5"), (true, Activation::GeluTanh));
+    }
 
     #[test]
     fn a_scale_that_is_null_is_none_and_an_absent_one_is_the_tied_heads() {
