@@ -160,15 +160,26 @@ impl TextConfig {
     }
 
     /// Which token of each text ends it.
-    fn ends(&self, ids: &Tensor) -> Result<Vec<usize>> {
+    ///
+    /// # Errors
+    /// A text without one, and one of which `mask` lets the token read nothing: where texts are padded by the token that ends
+    /// them, padding before a text ends it before it begins. A text of nothing but padding is left alone.
+    fn ends(&self, ids: &Tensor, mask: Option<&Tensor>) -> Result<Vec<usize>> {
         let end = |text: &Vec<u32>| {
             let end = if self.eos_token_id == 2 { text.iter().copied().max() } else { Some(self.eos_token_id) };
             text.iter().position(|&id| Some(id) == end)
         };
-        let ends: Option<_> = ids.to_dtype(DType::U32)?.to_vec2()?.iter().map(end).collect();
-        match ends {
-            Some(ends) => Ok(ends),
-            None => bail!("a text has no token {}, which ends a text; append it to each", self.eos_token_id),
+        let ends: Option<Vec<_>> = ids.to_dtype(DType::U32)?.to_vec2()?.iter().map(end).collect();
+        let Some(ends) = ends else {
+            bail!("a text has no token {}, which ends a text; append it to each", self.eos_token_id)
+        };
+        let masks = mask.map(|mask| mask.ne(0u32)?.to_vec2::<u8>()).transpose()?.unwrap_or_default();
+        let before = |(mask, &end): (&Vec<u8>, &usize)| mask.contains(&1) && !mask[..=end].contains(&1);
+        match masks.iter().zip(&ends).position(before) {
+            Some(text) => bail!(
+                "the first token that ends text {text} is padding before it: pad behind the texts, or by another token"
+            ),
+            None => Ok(ends),
         }
     }
 }
@@ -295,15 +306,15 @@ impl TextTower {
         /// The stream before the first block: [batch, token, channel].
         #[tap]
         let embed = self.token_embedding.forward(ids)?.broadcast_add(&self.position_embedding.forward(&positions)?)?;
-        let mask = match mask {
+        let readable = match mask {
             None => causal_mask(len, 0, None, embed.dtype(), embed.device())?,
             Some(mask) => causal_padding_mask(mask, (batch, len), embed.dtype())?,
         };
         let mut x = embed;
         for block in &self.blocks {
-            x = block.forward(&x, Some(&mask))?;
+            x = block.forward(&x, Some(&readable))?;
         }
-        let ends = self.config.ends(ids)?.into_iter().enumerate().map(|(text, end)| (text * len + end) as u32);
+        let ends = self.config.ends(ids, mask)?.into_iter().enumerate().map(|(text, end)| (text * len + end) as u32);
         let ends = Tensor::from_vec(ends.collect(), batch, ids.device())?;
         self.ln_f.forward(&x)?.flatten_to(1)?.index_select(&ends, 0)
     }

@@ -1,6 +1,7 @@
 //! Tensors by what people call them.
 
 use std::collections::BTreeSet;
+use std::fmt::Display;
 
 use taper::__private::{matches_parts, near};
 use taper_saved_structure::layers::{Call, parts};
@@ -129,7 +130,7 @@ impl SavedModel {
             (0, 0) => self.called_at(name, &steps),
             _ => {
                 whole.extend(found);
-                Err(several(name, &whole.iter().map(|found| found.tensor).collect::<Vec<_>>()))
+                Err(several_named(name, whole.iter().map(Found::name)))
             }
         }
     }
@@ -273,7 +274,11 @@ impl SavedModel {
             }
         }
         let found = if whole.is_empty() { found } else { whole };
-        let names: BTreeSet<&str> = found.iter().map(|(call, _)| call.name.as_str()).collect();
+        let in_steps = |(call, visits): &(&Call, Steps)| {
+            let loops = call.within.iter().filter(|within| within.is_repeated);
+            numbered(&call.name, &loops.map(|within| within.short_end).collect::<Vec<_>>(), visits.iter().copied())
+        };
+        let names: BTreeSet<String> = found.iter().map(in_steps).collect();
         match names.len() {
             0 | 1 => Ok(found),
             count => Err(Error::Msg(format!(
@@ -307,11 +312,17 @@ impl SavedModel {
         let shown: Vec<_> = found.iter().copied().filter(|layer| layer.shown).collect();
         match (&shown[..], &found[..]) {
             ([layer], _) | ([], [layer]) => Ok(layer),
-            ([], []) => Err(Error::Msg(format!(
-                "there is no tensor and no layer `{name}`{} (A layer that does nothing when a model is used, \
-                 such as Dropout, leaves nothing in the file.)",
-                self.near(name)
-            ))),
+            ([], []) => Err(Error::Msg(match self.output_tensors().find(|(output, _)| *output == name) {
+                Some((_, Some(tensor))) => format!(
+                    "there is no tensor and no layer `{name}`; the output that is called so is the tensor `{}`",
+                    tensor.name
+                ),
+                _ => format!(
+                    "there is no tensor and no layer `{name}`{} (A layer that does nothing when a model is used, \
+                     such as Dropout, leaves nothing in the file.)",
+                    self.near(name)
+                ),
+            })),
             _ => Err(Error::Msg(format!(
                 "`{name}` is the name of {} layers: {}; give the whole name of one",
                 found.len(),
@@ -447,6 +458,15 @@ struct Found<'m> {
     visits: Steps,
 }
 
+impl Found<'_> {
+    /// The whole name in these steps.
+    fn name(&self) -> String {
+        let loops = self.tensor.within.iter().filter(|within| within.is_repeated);
+        let ends: Vec<_> = loops.map(|within| within.name_end).collect();
+        numbered(&self.tensor.name, &ends, self.visits.iter().copied())
+    }
+}
+
 /// The numbers of steps in a name, `2` of `while/body.2/mul`.
 fn steps(name: &str) -> Vec<isize> {
     let step = |part: &str| {
@@ -476,10 +496,14 @@ fn nothing_taken(name: &str) -> Error {
 }
 
 fn several(name: &str, tensors: &[&TensorInfo]) -> Error {
+    several_named(name, tensors.iter().map(|tensor| tensor.name.clone()))
+}
+
+fn several_named(name: &str, tensors: impl ExactSizeIterator<Item = String>) -> Error {
     Error::Msg(format!(
         "`{name}` is the name of {} tensors: {}; give the whole name of one, or a pattern for all",
         tensors.len(),
-        listed(tensors.iter().map(|tensor| tensor.name.as_str()))
+        listed(tensors)
     ))
 }
 
@@ -493,7 +517,7 @@ fn in_model(name: &str, own: &str) -> bool {
     name.split_once('/').is_some_and(|(_, rest)| rest == own)
 }
 
-fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
+fn listed(names: impl Iterator<Item: Display>) -> String {
     let names: Vec<_> = names.collect();
     let shown: Vec<_> = names.iter().take(LISTED).map(|name| format!("`{name}`")).collect();
     match names.len().saturating_sub(LISTED) {

@@ -158,6 +158,21 @@ fn a_text_without_an_end_is_refused() -> Result<()> {
     Ok(())
 }
 
+/// Where texts are padded by the token that ends them, the first of these is none of a text that has padding before it.
+#[test]
+fn an_end_in_the_padding_before_a_text_is_refused() -> Result<()> {
+    let model = pretrained::<Clip>(&Golden::open("clip_padded")?, |_| ())?;
+    let read = |ids: [u32; 3], mask: [u32; 3]| {
+        let texts = Tensor::new(&[[7, 60, 60], ids], &Device::Cpu)?;
+        model.text.forward(&texts, Some(&Tensor::new(&[[1, 1, 0], mask], &Device::Cpu)?))
+    };
+    assert_error(read([60, 7, 60], [0, 1, 1]), &["text 1", "padding before it"]);
+    for (ids, mask) in [([5, 7, 60], [0, 1, 1]), ([7, 60, 60], [1, 0, 0]), ([60, 60, 60], [0, 0, 0])] {
+        assert_eq!(read(ids, mask)?.dims()[0], 2);
+    }
+    Ok(())
+}
+
 #[test]
 fn a_text_that_is_too_long_is_refused() -> Result<()> {
     let model = pretrained::<Clip>(&Golden::open("clip_gelu")?, |_| ())?;

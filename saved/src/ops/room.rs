@@ -84,6 +84,8 @@ fn each(all: &[Data], mut f: impl FnMut(&Tensor)) {
 /// there is no room for twice can be used all the same.
 fn room_for_as_many(inputs: &[Data], fixed: impl Fn(usize) -> bool) -> Result<()> {
     let (mut all, mut made, mut whole) = (0usize, 0usize, Ok(0));
+    // To look at a small value takes longer than to ask for it once more, and only a limit may have no room for that.
+    let limited = ASKED.with(|asked| asked.most.get()) != usize::MAX;
     for (at, input) in inputs.iter().enumerate() {
         each(std::slice::from_ref(input), |x| {
             let elements = x.elem_count();
@@ -92,7 +94,7 @@ fn room_for_as_many(inputs: &[Data], fixed: impl Fn(usize) -> bool) -> Result<()
             }
             all = all.saturating_add(elements);
             let is_there = || buffer(x).1 >= elements.saturating_mul(x.dtype().size_in_bytes());
-            if elements <= UNASKED || !fixed(at) || !is_there() {
+            if (elements <= UNASKED && !limited) || !fixed(at) || !is_there() {
                 made = made.saturating_add(elements);
             }
         });

@@ -339,6 +339,17 @@ fn what_a_run_holds_at_a_time_is_limited_in_sum() {
     assert!(error.contains("`n0` (Relu)") && error.contains("may hold"), "{error}");
 }
 
+#[test]
+fn a_weight_that_is_larger_than_the_limit_is_only_read() {
+    let model = open(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/data/saved/mlp/export")).unwrap();
+    assert!(model.variables().any(|(_, weight)| weight.dims() == [32, 64]));
+    let x = Tensor::ones((1, 32), candle_core::DType::F32, &candle_core::Device::Cpu).unwrap();
+    assert!(model.run().memory_limit(4096).forward([("x", &x)]).is_ok());
+    // What is made of it counts: 256 bytes in the first layer.
+    let error = model.run().memory_limit(200).forward([("x", &x)]).unwrap_err().to_string();
+    assert!(error.contains("`memory_limit` allows more"), "{error}");
+}
+
 /// More than is made without anything being counted.
 #[test]
 fn a_run_may_make_and_hold_a_great_deal() {
