@@ -63,8 +63,15 @@ impl Index<&str> for Outputs {
 #[derive(Clone, Debug)]
 pub struct Captured {
     all: Vec<Value>,
-    /// Why there is nothing for some of the names.
-    absent: Vec<String>,
+    absent: Vec<Absent>,
+}
+
+/// Why there is nothing for a name.
+#[derive(Clone, Debug)]
+struct Absent {
+    why: String,
+    /// Whether the name has the number of a step.
+    of_a_step: bool,
 }
 
 /// A value that was asked for.
@@ -100,7 +107,8 @@ impl Captured {
                 }));
             }
             if let Some(place) = group.first().filter(|_| all.len() == before) {
-                absent.push(model.nothing(place).to_string());
+                let of_a_step = place.visits.iter().any(Option::is_some);
+                absent.push(Absent { why: model.nothing(place).to_string(), of_a_step });
             }
         }
         Captured { all, absent }
@@ -109,7 +117,7 @@ impl Captured {
     /// The same, something for every name.
     pub(crate) fn whole(self) -> Result<Self> {
         match self.absent.first() {
-            Some(why) => Err(Error::Msg(why.clone())),
+            Some(absent) => Err(Error::Msg(absent.why.clone())),
             None => Ok(self),
         }
     }
@@ -117,7 +125,12 @@ impl Captured {
     /// Why there is nothing for some of the names, in a run that [may](crate::Run::allow_absent) leave them out: a branch that
     /// was not taken, a step that was not made.
     pub fn absent(&self) -> impl ExactSizeIterator<Item = &str> {
-        self.absent.iter().map(String::as_str)
+        self.absent.iter().map(|absent| absent.why.as_str())
+    }
+
+    /// Those of [`absent`](Self::absent) that are about a name with the number of a step, which no loop made.
+    pub fn absent_steps(&self) -> impl Iterator<Item = &str> {
+        self.absent.iter().filter(|absent| absent.of_a_step).map(|absent| absent.why.as_str())
     }
 
     /// The tensors with their whole names without numbers, and the steps of the loops around them, outermost first.

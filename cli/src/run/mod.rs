@@ -170,14 +170,17 @@ fn compute(
     let bar = Bar::new();
     let run = changes.iter().try_fold(model.run(), |run, change| change.made(run))?.on_progress(bar.report());
     let wanted: Vec<&str> = arguments.taps.iter().map(String::as_str).collect();
-    // A branch that was not taken is worth a note; a step that was asked for by its number, and that no loop made, an error.
-    let run = if wanted.iter().any(|name| is_of_a_step(name)) { run } else { run.allow_absent() };
+    let run = run.allow_absent();
     let ran = match arguments.only_taps {
         true => run.capture(fed(), &wanted).map(|captured| (None, captured)),
         false => run.forward_and_capture(fed(), &wanted).map(|(outputs, captured)| (Some(outputs), captured)),
     };
     bar.clear();
     let (outputs, captured) = ran.map_err(|error| failed(&error, changes, model, &arguments.inputs))?;
+    // A branch that was not taken is worth a note; a step that was asked for by its number, and that no loop made, an error.
+    if let Some(why) = captured.absent_steps().next() {
+        return Err(Failure::run(why));
+    }
     for why in captured.absent() {
         // The run has the others.
         let _ = writeln!(std::io::stderr(), "note: {why}");
@@ -216,9 +219,4 @@ fn failed(error: &candle_core::Error, changes: &[Change<'_>], model: &SavedModel
         (None, Some((what, _))) => Failure::run(format!("{what}: {}", changes::NOT_REACHED)),
         (None, None) => Failure::run(why),
     }
-}
-
-/// Whether a name says which step of a loop is meant: `while/body.2/mul`.
-fn is_of_a_step(name: &str) -> bool {
-    name.split('/').any(|part| part.rsplit_once('.').is_some_and(|(_, number)| number.parse::<i64>().is_ok()))
 }

@@ -113,6 +113,9 @@ fn names_of_steps_that_there_are_not_are_errors() {
     for name in [step(TANH, 3), step(TANH, -4)] {
         let error = error(&name);
         assert!(error.contains("has no value in this run") && error.contains("made no step"), "{error}");
+        // Told apart from branches that were not taken, where a run may do without.
+        let some = lstm.run().allow_absent().capture(fed(&inputs), &[&name, TANH]).unwrap();
+        assert_eq!((some.len(), some.absent().len(), some.absent_steps().count()), (3, 1, 1));
     }
     // The cell is called before the loop, too: which is meant must be said.
     let several = error("lstm_cell/Tanh");
@@ -202,7 +205,7 @@ fn a_branch_that_is_not_taken_has_no_values_and_says_so() {
     // Unless it may do without.
     let names = ["cond/then_branch/Tanh", "cond/else_branch/Relu"];
     let some = model.run().allow_absent().capture(fed(&inputs), &names).unwrap();
-    assert_eq!((some.len(), some.absent().len()), (1, 1));
+    assert_eq!((some.len(), some.absent().len(), some.absent_steps().count()), (1, 1, 0));
     assert!(some.absent().all(|reason| reason.contains(why)), "{:?}", some.absent().next());
     let (name, visits, value) = some.iter_visits().next().unwrap();
     assert_eq!((name, visits), ("StatefulPartitionedCall/cond/else_branch/cond/else_branch/Relu", &[][..]));
