@@ -1192,5 +1192,6 @@ An input of another type or shape, and a node that fails, with its name.*/
         }
     }
 }
+#[doc(inline)]
 #[allow(unused_imports, reason = "which of its types a crate names is its own affair")]
 pub use custom::{Custom, CustomTaps, CustomSites, CustomOutput};

@@ -171,6 +171,7 @@ fn module(model: &Model<'_>) -> TokenStream {
             #layers
         }
 
+        #[doc(inline)]
         #[allow(unused_imports, reason = #unused)]
         #vis use #module::{#name, #taps, #sites #output};
     }
