@@ -14,18 +14,22 @@
 //! # Ok::<(), candle_core::Error>(())
 //! ```
 
+mod names;
+mod timm;
+
 use std::collections::BTreeMap;
 
-use candle_core::{Module, Result, Tensor, bail};
-use serde::de::Error;
-use serde::{Deserialize, Deserializer};
-use serde_json::{Map, Value, from_value};
+use candle_core::{Module, Result, Tensor};
+use serde::Deserialize;
+use serde_json::{Map, Value};
 use taper::layers::{Conv2d, LayerNorm, Linear, conv2d, layer_norm, linear};
 use taper::{Model, Weights, forward};
 
 use crate::pretrained::Pretrained;
 use crate::shared::vision::{Block, BlockConfig, block};
-use crate::shared::{Activation, Patches, Timm, as_tokens, height_and_width, replaced, two_labels, with_class};
+use crate::shared::{Activation, Patches, as_tokens, height_and_width, two_labels, with_class};
+
+use names::with_our_names;
 
 /// The part of Hugging Face's `config.json` that the forward pass depends on. timm's, which names the sizes, is read too.
 #[derive(Clone, Debug, Deserialize)]
@@ -71,61 +75,7 @@ fn tanh() -> Activation {
     Activation::Tanh
 }
 
-/// Of Hugging Face's ViT, or of timm's.
-impl<'de> Deserialize<'de> for Config {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
-        let fields = Map::deserialize(deserializer)?;
-        match fields.contains_key("architecture") {
-            true => from_value::<Timm>(Value::Object(fields)).map(Config::of_timm),
-            false => Self::deserialize(Value::Object(fields)).map(Ok),
-        }
-        .map_err(D::Error::custom)?
-        .map_err(D::Error::custom)
-    }
-}
-
 impl Config {
-    /// The sizes that are in a name of timm's, `vit_base_patch16_224`.
-    fn of_timm(timm: Timm) -> Result<Self> {
-        let name = &timm.architecture;
-        let sizes = || {
-            let mut parts = name.strip_prefix("vit_")?.split('_');
-            let sizes = match parts.next()? {
-                "tiny" => [192, 12, 3],
-                "small" => [384, 12, 6],
-                "base" => [768, 12, 12],
-                "large" => [1024, 24, 16],
-                "huge" => [1280, 32, 16],
-                _ => return None,
-            };
-            let patch = parts.next()?.strip_prefix("patch")?.parse::<usize>().ok()?;
-            let image = parts.next()?.parse::<usize>().ok()?;
-            parts.next().is_none().then_some((sizes, patch, image))
-        };
-        let Some(([hidden_size, num_hidden_layers, num_attention_heads], patch_size, image)) = sizes() else {
-            bail!(
-                "`architecture` is `{name}`; of timm's ViTs those are supported that are called as `vit_base_patch16_224` \
-                 is: `tiny`, `small`, `base`, `large` or `huge`, a patch and a size of the images"
-            );
-        };
-        let [num_channels, height, width] = timm.images("token", image)?;
-        Ok(Self {
-            hidden_size,
-            num_hidden_layers,
-            num_attention_heads,
-            intermediate_size: 4 * hidden_size,
-            hidden_act: Activation::Gelu,
-            layer_norm_eps: 1e-6,
-            image_size: [height, width],
-            patch_size,
-            num_channels,
-            qkv_bias: true,
-            pooler_act: Activation::Tanh,
-            pooler_output_size: None,
-            id2label: (0..timm.num_classes).map(|class| (class, format!("LABEL_{class}"))).collect(),
-        })
-    }
-
     fn patches(&self) -> Patches {
         Patches { image: self.image_size, side: self.patch_size }
     }
@@ -285,55 +235,4 @@ impl Pretrained for VitClassifier {
     fn from_weights(weights: Weights, config: &Config) -> Result<Self> {
         with_our_names(weights)?.load(|vb| Self::load(vb, config))
     }
-}
-
-/// The weights of a file of Hugging Face's or timm's, by the names that are asked for.
-fn with_our_names(weights: Weights) -> Result<Weights> {
-    if !weights.contains("patch_embed.proj.weight") {
-        return weights.renamed(block_names);
-    }
-    // Queries, keys and values are one layer there.
-    let apart = |name: &str, rows: usize| {
-        let (layer, part) = name.split_once(".attn.qkv.")?;
-        let parts = ["q", "k", "v"].map(|of| (format!("{layer}.self_attn.{of}_proj.{part}"), rows / 3));
-        Some(parts.to_vec())
-    };
-    weights.divided(apart)?.renamed(name_of_timm)
-}
-
-/// A name in timm's files.
-fn name_of_timm(name: &str) -> String {
-    const NAMES: &[(&str, &str)] = &[
-        ("cls_token", "vit.embeddings.cls_token"),
-        ("pos_embed", "vit.embeddings.position_embeddings"),
-        ("patch_embed.proj.", "vit.embeddings.patch_embeddings.projection."),
-        ("norm.", "vit.layernorm."),
-        ("head.", "classifier."),
-    ];
-    const OF_BLOCKS: &[(&str, &str)] =
-        &[(".norm1.", ".layer_norm1."), (".norm2.", ".layer_norm2."), (".attn.proj.", ".self_attn.out_proj.")];
-    match (name.strip_prefix("blocks."), NAMES.iter().find(|(theirs, _)| name.starts_with(theirs))) {
-        (Some(rest), _) => format!("vit.layers.{}", replaced(rest, OF_BLOCKS)),
-        (None, Some((theirs, ours))) => name.replacen(theirs, ours, 1),
-        (None, None) => name.to_owned(),
-    }
-}
-
-/// A name in Hugging Face's files, as [`Block`] asks for it.
-fn block_names(name: &str) -> String {
-    const NAMES: &[(&str, &str)] = &[
-        ("encoder.layer.", "layers."),
-        ("attention.attention.query.", "self_attn.q_proj."),
-        ("attention.attention.key.", "self_attn.k_proj."),
-        ("attention.attention.value.", "self_attn.v_proj."),
-        ("attention.output.dense.", "self_attn.out_proj."),
-        ("intermediate.dense.", "mlp.fc1."),
-        ("output.dense.", "mlp.fc2."),
-        ("layernorm_before.", "layer_norm1."),
-        ("layernorm_after.", "layer_norm2."),
-        // As of version 5.
-        (".attention.o_proj.", ".self_attn.out_proj."),
-        (".attention.", ".self_attn."),
-    ];
-    replaced(name, NAMES)
 }
