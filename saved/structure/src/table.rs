@@ -199,6 +199,15 @@ mod tests {
         place
     }
 
+    /// The file with its footer.
+    fn ended(mut file: Vec<u8>, meta: (u64, u64), index: (u64, u64)) -> Vec<u8> {
+        let mut footer = [place(meta), place(index)].concat();
+        footer.resize(FOOTER - 8, 0);
+        file.extend(footer);
+        file.extend(MAGIC.to_le_bytes());
+        file
+    }
+
     /// `""`, `ab`, `abc` in one block and `b` in another.
     fn file() -> Vec<u8> {
         let mut file = Vec::new();
@@ -206,11 +215,7 @@ mod tests {
         let two = put_block(&mut file, &[(0, "b", vec![4])]);
         let meta = put_block(&mut file, &[]);
         let index = put_block(&mut file, &[(0, "abc", place(one)), (0, "c", place(two))]);
-        let mut footer = [place(meta), place(index)].concat();
-        footer.resize(FOOTER - 8, 0);
-        file.extend(footer);
-        file.extend(MAGIC.to_le_bytes());
-        file
+        ended(file, meta, index)
     }
 
     #[test]
@@ -239,11 +244,7 @@ mod tests {
         let meta = put_block(&mut file, &[]);
         let places: Vec<_> = (0..times).map(|_| (0, "z", place(one))).collect();
         let index = put_block(&mut file, &places);
-        let mut footer = [place(meta), place(index)].concat();
-        footer.resize(FOOTER - 8, 0);
-        file.extend(footer);
-        file.extend(MAGIC.to_le_bytes());
-        file
+        ended(file, meta, index)
     }
 
     #[test]
